@@ -1,0 +1,39 @@
+//! The switch as a pure machine: frames and time in, verdicts and events out.
+//!
+//! [`Switch`] is an IEEE 802.1D-2004 learning bridge (clauses 7.7 to 7.9). It holds no socket, clock, thread, log or source
+//! of entropy: bytes, [`Instant`] and a seed come in as arguments, answers go out as values. The same inputs give the same
+//! outputs, to the byte, so a capture can be replayed, a fabric simulated in virtual time, and a frame's fate asked for
+//! ([`Switch::trace`]) without sending it.
+//!
+//! It is *not* an engine: it moves no bytes. Whoever owns the links (`lanloom-switch-io`, `lanloom-lab`, a test) hands each
+//! frame to [`Switch::handle_frame`], sends it to the ports of the [`Verdict`], and reports what the links did with it.
+//!
+//! | module | one idea |
+//! |---|---|
+//! | [`mac`], [`time`], [`port`] | addresses, moments, places |
+//! | [`frame`] | a checked view of an Ethernet frame, super-frames included |
+//! | [`verdict`] | what is done with a frame, and why |
+//! | `fdb` | the filtering database |
+//! | [`storm`] | the limit on floods |
+//! | [`counters`] | the accounting law |
+//! | `switch` | the machine |
+//! | `trace` | a verdict in steps a person can read |
+//! | `describe` | one line that says what a frame is |
+
+#![forbid(unsafe_code)]
+
+pub mod counters;
+pub mod frame;
+pub mod mac;
+pub mod port;
+pub mod storm;
+pub mod time;
+pub mod verdict;
+
+pub use counters::{Counters, Flow};
+pub use frame::Frame;
+pub use mac::MacAddr;
+pub use port::{PortConfig, PortId, Vid};
+pub use storm::StormLimit;
+pub use time::Instant;
+pub use verdict::{DropReason, EgressFate, Fate, FloodKind, Learned, Verdict};

@@ -1,0 +1,129 @@
+//! What is done with a frame, and why: decisions are values.
+
+use crate::port::PortId;
+use std::fmt;
+
+/// What becomes of one received frame. It ends exactly once ([`Fate`]), and so does every copy of it ([`EgressFate`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// How the received frame ends.
+    pub fate: Fate,
+    /// A copy per port that it is forwarded to, in port order; empty unless `fate` is [`Fate::Forwarded`] or [`Fate::Flooded`].
+    pub copies: Vec<(PortId, EgressFate)>,
+    /// What its source address taught the switch.
+    pub learned: Learned,
+}
+
+impl Default for Verdict {
+    fn default() -> Self {
+        Self { fate: Fate::Dropped(DropReason::Malformed), copies: Vec::new(), learned: Learned::Nothing }
+    }
+}
+
+/// How a received frame ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Sent to the one port that its destination was learned on.
+    Forwarded,
+    /// Sent to every port that takes such floods, and why it had to be.
+    Flooded(FloodKind),
+    /// Ended here.
+    Dropped(DropReason),
+}
+
+/// Why a frame is flooded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FloodKind {
+    /// To FF-FF-FF-FF-FF-FF.
+    Broadcast,
+    /// To another group address.
+    Multicast,
+    /// To an individual address that is not in the filtering database.
+    Unknown,
+}
+
+/// How one copy of a frame ends, as far as the switch decides it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EgressFate {
+    /// Handed to the port's link.
+    Sent,
+    /// Not sent, counted on the egress port.
+    Dropped(DropReason),
+}
+
+/// What a frame's source address taught the switch (7.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learned {
+    /// Nothing: the frame was dropped before, or its port does not learn.
+    Nothing,
+    /// A new address, on the ingress port.
+    New,
+    /// A known address again.
+    Refreshed,
+    /// The address was on another port before.
+    Moved(PortId),
+    /// The address belongs to another port by a static or sticky entry, which stays.
+    Held(PortId),
+    /// No place in the filtering database could be freed for it.
+    Full,
+}
+
+macro_rules! drop_reasons {
+    ($($variant:ident $name:literal $doc:literal,)*) => {
+        /// Why a frame or a copy of it was not sent. A name, once given, stays.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum DropReason { $(#[doc = $doc] $variant,)* }
+
+        impl DropReason {
+            /// Every reason, in the order of their numbers.
+            pub const ALL: [Self; Self::COUNT] = [$(Self::$variant,)*];
+
+            /// How many reasons there are.
+            pub const COUNT: usize = [$($name,)*].len();
+
+            /// The name that users see and counters carry.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// One sentence on what it means.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $doc,)* }
+            }
+        }
+    };
+}
+
+drop_reasons! {
+    Malformed "malformed" "shorter than an Ethernet header, or a virtio-net header that contradicts the frame",
+    Oversize "oversize" "longer than a buffer holds",
+    SourceInvalid "source_invalid" "sent from a group address or from zero",
+    ReservedAddress "reserved_address" "to 01-80-C2-00-00-01…0F, which a bridge does not relay unless the port is opened for it",
+    SamePort "same_port" "its destination is on the port that it came from",
+    NoDestination "no_destination" "a flood that found no other port",
+    FloodOff "flood_off" "a flood that other ports' flood switches kept from all of them",
+    PortDown "port_down" "received on a port that is down, or its destination's port is down",
+    Isolated "isolated" "from an isolated port to an isolated port",
+    Storm "storm" "more floods from this port than its storm limit",
+    FdbPortLimit "fdb_port_limit" "its source is one address more than the port may hold",
+    MtuExceeded "mtu_exceeded" "longer than the egress port's MTU",
+    OffloadUnsupported "offload_unsupported" "a super-frame or partial checksum that cannot be finished for this link",
+    QueueFull "queue_full" "the egress link takes no more now",
+    RxOverrun "rx_overrun" "lost before us, in the kernel's queue",
+    LinkError "link_error" "the egress link failed",
+}
+
+impl DropReason {
+    /// Whether it ends a copy on its egress port; the others end a received frame on its ingress port.
+    /// [`DropReason::RxOverrun`] does neither: those frames never reached the switch.
+    pub const fn is_egress(self) -> bool {
+        matches!(self, Self::MtuExceeded | Self::OffloadUnsupported | Self::QueueFull | Self::LinkError)
+    }
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.name())
+    }
+}

@@ -1,0 +1,165 @@
+//! Memory for one batch of frames.
+//!
+//! A slot is 128 bytes of headroom, the 12-byte virtio-net header, 65,536 bytes of frame and 8 for two tags: the largest TAP
+//! frame is 65,536 bytes *plus* the header. A batch belongs to one engine thread and is used again every round, so that the
+//! frame path never allocates.
+
+use crate::vnet::{VNET_LEN, VnetHeader};
+
+/// Free bytes in front of a received frame, header included: encapsulation grows into it.
+pub const HEADROOM: usize = 128 + VNET_LEN;
+
+/// Bytes of the longest frame.
+pub const FRAME_MAX: usize = 65_536;
+
+/// Bytes from one slot to the next: an odd number of cache lines, so that slots do not fall on the same ones.
+const STRIDE: usize = (HEADROOM + FRAME_MAX + 8).next_multiple_of(64);
+
+/// Frames in slots 0 to [`Batch::len`]` - 1`.
+#[derive(Debug)]
+pub struct Batch {
+    memory: Box<[u8]>,
+    frames: Vec<Descriptor>,
+    capacity: usize,
+}
+
+/// Where a frame is in its slot, and what is left to do for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Descriptor {
+    /// First byte, counted from the slot's start.
+    pub offset: u32,
+    /// Bytes from the destination address on.
+    pub len: u32,
+    /// Checksum and segmentation that are left to do.
+    pub vnet: VnetHeader,
+}
+
+impl Batch {
+    /// Room for `capacity` frames.
+    pub fn new(capacity: usize) -> Self {
+        Self { memory: vec![0; capacity * STRIDE].into_boxed_slice(), frames: Vec::with_capacity(capacity), capacity }
+    }
+
+    /// Frames in it.
+    pub fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Frames it still has room for.
+    pub fn room(&self) -> usize {
+        self.capacity - self.frames.len()
+    }
+
+    /// Forgets all frames.
+    pub fn clear(&mut self) {
+        self.frames.clear();
+    }
+
+    /// The descriptor of frame `slot`. Panics if there is no such frame.
+    pub fn descriptor(&self, slot: usize) -> Descriptor {
+        self.frames[slot]
+    }
+
+    /// The bytes of frame `slot`. Panics if there is no such frame.
+    pub fn bytes(&self, slot: usize) -> &[u8] {
+        let Descriptor { offset, len, .. } = self.frames[slot];
+        &self.memory[slot * STRIDE + offset as usize..][..len as usize]
+    }
+
+    /// The bytes of frame `slot` to change. Panics if there is no such frame.
+    pub fn bytes_mut(&mut self, slot: usize) -> &mut [u8] {
+        let Descriptor { offset, len, .. } = self.frames[slot];
+        &mut self.memory[slot * STRIDE + offset as usize..][..len as usize]
+    }
+
+    /// The first free slot from [`HEADROOM`]` - before` on, for a link to receive into: `before` bytes for its header and
+    /// [`FRAME_MAX`] for the frame. `None` if the batch is full.
+    pub fn free_slot(&mut self, before: usize) -> Option<&mut [u8]> {
+        self.free_slot_at(0, before)
+    }
+
+    /// As [`Batch::free_slot`], `ahead` slots further: for links that receive many at once.
+    pub fn free_slot_at(&mut self, ahead: usize, before: usize) -> Option<&mut [u8]> {
+        let slot = self.frames.len() + ahead;
+        (slot < self.capacity).then(|| &mut self.memory[slot * STRIDE + HEADROOM - before..][..before + FRAME_MAX])
+    }
+
+    /// Takes what stands in the first free slot from [`HEADROOM`] on as a frame of `len` bytes. Panics if the batch is full or
+    /// `len` exceeds [`FRAME_MAX`].
+    pub fn push_received(&mut self, len: usize, vnet: VnetHeader) {
+        assert!(len <= FRAME_MAX && self.room() > 0, "a frame of {len} bytes into a batch with room for {}", self.room());
+        self.frames.push(Descriptor { offset: HEADROOM as u32, len: len as u32, vnet });
+    }
+
+    /// Copies a frame in; `false` if the batch is full or the frame exceeds [`FRAME_MAX`].
+    pub fn push_copy(&mut self, bytes: &[u8], vnet: VnetHeader) -> bool {
+        if bytes.len() > FRAME_MAX {
+            return false;
+        }
+        let Some(slot) = self.free_slot(0) else { return false };
+        slot[..bytes.len()].copy_from_slice(bytes);
+        self.push_received(bytes.len(), vnet);
+        true
+    }
+
+    /// Puts a VLAN tag between the source address and the type of the newest frame, where the kernel had taken it out.
+    pub fn insert_tag(&mut self, tag: [u8; 4]) {
+        let Some(slot) = self.frames.len().checked_sub(1) else { return };
+        let frame = &mut self.frames[slot];
+        if (frame.len as usize) < 12 {
+            return;
+        }
+        frame.offset -= 4;
+        frame.len += 4;
+        frame.vnet = frame.vnet.shifted(4);
+        let bytes = self.bytes_mut(slot);
+        bytes.copy_within(4..16, 0);
+        bytes[12..16].copy_from_slice(&tag);
+    }
+
+    /// Frame `slot` with its virtio-net header written in front of it, `header_len` bytes of it (10 or 12). Panics if there is
+    /// no such frame.
+    pub fn with_header(&mut self, slot: usize, header_len: usize) -> &mut [u8] {
+        let Descriptor { offset, len, vnet } = self.frames[slot];
+        let whole = &mut self.memory[slot * STRIDE + offset as usize - header_len..][..header_len + len as usize];
+        whole[..header_len].copy_from_slice(&vnet.emit()[..header_len]);
+        whole
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vnet::Checksum;
+
+    #[test]
+    fn a_tag_goes_back_to_its_place_and_checksums_move_with_it() {
+        let mut batch = Batch::new(1);
+        let vnet = VnetHeader { checksum: Checksum::Partial { start: 34, offset: 16 }, ..VnetHeader::default() };
+        let plain: Vec<u8> = (0..60).collect();
+        assert!(batch.push_copy(&plain, vnet));
+        batch.insert_tag([0x81, 0, 0x20, 7]);
+        let mut tagged = plain.clone();
+        tagged.splice(12..12, [0x81, 0, 0x20, 7]);
+        assert_eq!(batch.bytes(0), tagged);
+        assert_eq!(batch.descriptor(0).vnet.checksum, Checksum::Partial { start: 38, offset: 16 });
+        assert_eq!(batch.with_header(0, 10).len(), 74);
+    }
+
+    #[test]
+    fn the_largest_frame_fits_with_its_header_and_two_tags() {
+        let mut batch = Batch::new(2);
+        assert!(batch.push_copy(&vec![1; FRAME_MAX], VnetHeader::default()));
+        assert!(batch.push_copy(&vec![2; FRAME_MAX], VnetHeader::default()));
+        assert!(!batch.push_copy(&[3; 60], VnetHeader::default()));
+        batch.insert_tag([0x88, 0xa8, 0, 1]);
+        batch.insert_tag([0x81, 0, 0, 2]);
+        assert_eq!(batch.with_header(1, VNET_LEN).len(), FRAME_MAX + 8 + VNET_LEN);
+        assert!(batch.bytes(0).iter().all(|byte| *byte == 1));
+    }
+}

@@ -1,0 +1,1 @@
+//! Cutting super-frames and finishing checksums: pure, bytes in and bytes out.
