@@ -23,17 +23,23 @@
 #![forbid(unsafe_code)]
 
 pub mod counters;
+pub mod fdb;
 pub mod frame;
 pub mod mac;
 pub mod port;
 pub mod storm;
+pub mod switch;
 pub mod time;
+pub mod trace;
 pub mod verdict;
 
 pub use counters::{Counters, Flow};
+pub use fdb::{Fdb, FdbEntry, FdbError, FdbLimits, FdbStats};
 pub use frame::Frame;
 pub use mac::MacAddr;
 pub use port::{PortConfig, PortId, Vid};
 pub use storm::StormLimit;
+pub use switch::{Event, NoSuchPort, Switch, SwitchConfig};
 pub use time::Instant;
+pub use trace::Trace;
 pub use verdict::{DropReason, EgressFate, Fate, FloodKind, Learned, Verdict};

@@ -1,0 +1,179 @@
+//! A verdict in steps that a person can read, asked for without sending anything.
+
+use crate::fdb::Plan;
+use crate::frame::Frame;
+use crate::port::{PortId, Vid};
+use crate::switch::{LeftOut, NoSuchPort, Switch, filtered_address, left_out};
+use crate::time::Instant;
+use crate::verdict::{DropReason, EgressFate, Fate, FloodKind, Learned, Verdict};
+
+/// What would become of a frame, and the steps that lead there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// What [`Switch::handle_frame`] would say.
+    pub verdict: Verdict,
+    /// How it would get there, one sentence a step.
+    pub steps: Vec<String>,
+}
+
+impl Switch {
+    /// What would become of a frame received on `port` now. Changes nothing; `name` says what a person calls a port.
+    ///
+    /// # Errors
+    /// If there is no such port.
+    pub fn trace(
+        &self,
+        now: Instant,
+        port: PortId,
+        frame: &Frame<'_>,
+        name: &dyn Fn(PortId) -> String,
+    ) -> Result<Trace, NoSuchPort> {
+        let mut copies = Vec::new();
+        let (fate, plan) = self.judge(now, port, frame, &mut copies)?;
+        let verdict = Verdict { fate, copies, learned: plan.map_or(Learned::Nothing, Plan::outcome) };
+        let steps = Teller { switch: self, now, port, frame, name, verdict: &verdict }.steps()?;
+        Ok(Trace { verdict, steps })
+    }
+}
+
+impl Plan {
+    /// What [`crate::Fdb`] answers when the plan is carried out.
+    fn outcome(self) -> Learned {
+        match self {
+            Self::Refresh(_) => Learned::Refreshed,
+            Self::Move { from, .. } => Learned::Moved(from),
+            Self::Insert { .. } => Learned::New,
+            Self::Held(port) => Learned::Held(port),
+            Self::Full => Learned::Full,
+            Self::Refused => Learned::Nothing,
+        }
+    }
+}
+
+/// Puts the steps into words.
+struct Teller<'a> {
+    switch: &'a Switch,
+    now: Instant,
+    port: PortId,
+    frame: &'a Frame<'a>,
+    name: &'a dyn Fn(PortId) -> String,
+    verdict: &'a Verdict,
+}
+
+impl Teller<'_> {
+    fn steps(&self) -> Result<Vec<String>, NoSuchPort> {
+        let from = self.switch.port(self.port)?;
+        let mut steps = vec![self.received(from.config.up, from.link_up)];
+        if from.is_up() {
+            steps.push(self.source(from.config.learning));
+        }
+        if from.is_up() && self.frame.source().is_valid_source() && !self.is(DropReason::FdbPortLimit) {
+            steps.push(self.destination());
+            self.flooded_ports(&mut steps)?;
+        }
+        steps.push(self.end());
+        Ok(steps)
+    }
+
+    fn received(&self, up: bool, link_up: bool) -> String {
+        let state = match (up, link_up) {
+            (true, true) => "up",
+            (false, _) => "set down",
+            (true, false) => "down: its link carries nothing",
+        };
+        let size = match self.frame.segments() {
+            1 => format!("{} bytes", self.frame.bytes().len()),
+            segments => format!("{} bytes, {segments} frames on the wire", self.frame.bytes().len()),
+        };
+        format!("received on {} ({state}): {size}", self.name(self.port))
+    }
+
+    fn source(&self, learning: bool) -> String {
+        let source = self.frame.source();
+        if !source.is_valid_source() {
+            return format!("source {source} is no station's address");
+        }
+        if !learning {
+            return format!("source {source}: {} does not learn", self.name(self.port));
+        }
+        let outcome = match self.verdict.learned {
+            Learned::Nothing => "one address more than the port may hold".to_owned(),
+            Learned::New => format!("new, learned on {}", self.name(self.port)),
+            Learned::Refreshed => format!("known on {}, refreshed", self.name(self.port)),
+            Learned::Moved(from) => format!("moves from {} to {}", self.name(from), self.name(self.port)),
+            Learned::Held(holder) => format!("stays on {}, where it is set", self.name(holder)),
+            Learned::Full => "not learned: no place in the filtering database".to_owned(),
+        };
+        format!("source {source}: {outcome}")
+    }
+
+    fn destination(&self) -> String {
+        let destination = self.frame.destination();
+        if destination.is_broadcast() {
+            return "destination is broadcast: flood".to_owned();
+        }
+        if let Some(digit) = destination.reserved() {
+            let rule = if digit == 0 { "passes, as no spanning tree runs here" } else { "passes only opened ports" };
+            return format!("destination {destination} is reserved (802.1D Table 7-10): {rule}");
+        }
+        if destination.is_group() {
+            return format!("destination {destination} is a group: flood");
+        }
+        match self.switch.fdb.entry(Vid::NONE, destination, self.now) {
+            Some(entry) if entry.is_static => format!("destination {destination} is set on {}", self.name(entry.port)),
+            Some(entry) => {
+                format!("destination {destination} is on {}, last seen {} s ago", self.name(entry.port), entry.age_secs)
+            }
+            None => format!("destination {destination} is unknown: flood"),
+        }
+    }
+
+    fn flooded_ports(&self, steps: &mut Vec<String>) -> Result<(), NoSuchPort> {
+        let Some(kind) = self.flood_kind() else { return Ok(()) };
+        let from = self.switch.port(self.port)?;
+        let reserved = filtered_address(self.frame);
+        for to in self.switch.ports() {
+            let why = match left_out(from, to, kind, reserved) {
+                None | Some(LeftOut::Ingress) => continue,
+                Some(LeftOut::Down) => "down",
+                Some(LeftOut::Reserved) => "not opened for this address",
+                Some(LeftOut::Isolated) => "both ports are isolated",
+                Some(LeftOut::FloodOff) => "its flood switch is off",
+            };
+            steps.push(format!("{} is left out: {why}", self.name(to.id)));
+        }
+        Ok(())
+    }
+
+    fn flood_kind(&self) -> Option<FloodKind> {
+        let destination = self.frame.destination();
+        if destination.is_broadcast() {
+            Some(FloodKind::Broadcast)
+        } else if destination.is_group() {
+            Some(FloodKind::Multicast)
+        } else {
+            let known =
+                destination == self.frame.source() || self.switch.fdb.lookup(Vid::NONE, destination, self.now).is_some();
+            (!known).then_some(FloodKind::Unknown)
+        }
+    }
+
+    fn end(&self) -> String {
+        if let Fate::Dropped(reason) = self.verdict.fate {
+            return format!("dropped: {reason} ({})", reason.meaning());
+        }
+        let copies = self.verdict.copies.iter().map(|(to, fate)| match fate {
+            EgressFate::Sent => self.name(*to),
+            EgressFate::Dropped(reason) => format!("{} dropped: {reason}", self.name(*to)),
+        });
+        format!("sent to {}", copies.collect::<Vec<_>>().join(", "))
+    }
+
+    fn is(&self, reason: DropReason) -> bool {
+        self.verdict.fate == Fate::Dropped(reason)
+    }
+
+    fn name(&self, port: PortId) -> String {
+        (self.name)(port)
+    }
+}
