@@ -8,6 +8,7 @@
 //! ```
 
 pub mod buffer;
+pub mod capture;
 pub mod link;
 pub mod offload;
 pub mod vnet;

@@ -1,0 +1,67 @@
+//! A frame and its verdict, as the engine hands them over.
+
+use crate::vnet::VnetHeader;
+use lanloom_switch_core::{DropReason, EgressFate, Fate, Learned, PortId};
+
+/// One received frame and all that became of it.
+///
+/// `bytes` and `vnet` belong together: both as received, or both as after finishing the checksum in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// When it was received: nanoseconds of wall-clock time since 1970.
+    pub time: u64,
+    /// Its number, the same in every capture of this switch.
+    pub id: u64,
+    /// The port that it came in on.
+    pub port: PortId,
+    /// From the destination address on; behind the ring cut to the capture's snaplen.
+    pub bytes: &'a [u8],
+    /// Bytes that it had before it was cut to the snaplen.
+    pub original_len: u32,
+    /// Checksum and segmentation that are left to do.
+    pub vnet: VnetHeader,
+    /// Frames on the wire that it stands for; 1 unless it is a super-frame.
+    pub segments: u32,
+    /// How it ended.
+    pub fate: Fate,
+    /// What its source taught the switch.
+    pub learned: Learned,
+    /// Its copies, each as it ended after the link's answer.
+    pub copies: &'a [(PortId, EgressFate)],
+    /// Frames of the same ingress port that the ring had no room for since the one before. The engine leaves it 0.
+    pub lost_before: u32,
+}
+
+impl Record<'_> {
+    /// Why the frame or a copy of it was dropped: the frame's own reason, else that of the first copy dropped.
+    pub fn drop_reason(&self) -> Option<DropReason> {
+        if let Fate::Dropped(reason) = self.fate {
+            return Some(reason);
+        }
+        self.copies.iter().find_map(|(_, fate)| match fate {
+            EgressFate::Dropped(reason) => Some(*reason),
+            EgressFate::Sent => None,
+        })
+    }
+
+    /// Whether the frame came in on `port`, or a copy of it was to go out there.
+    pub fn touches(&self, port: PortId) -> bool {
+        self.port == port || self.copies.iter().any(|(copy, _)| *copy == port)
+    }
+
+    /// Whether `bytes` is the frame as it was, not cut to a snaplen.
+    pub fn is_whole(&self) -> bool {
+        self.bytes.len() == self.original_len as usize
+    }
+}
+
+/// How a port is called in a capture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortLabel {
+    /// The port.
+    pub port: PortId,
+    /// Its name, like `p1`.
+    pub name: String,
+    /// What is plugged into it, like `tap://web0`.
+    pub description: String,
+}
