@@ -1,1 +1,4 @@
+//! x
 
+pub mod names;
+pub mod url;
