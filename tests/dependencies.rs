@@ -1,14 +1,9 @@
-//! What the tree of dependencies may contain, which crates may depend on which (ARCHITECTURE.md), and where a crate that was
-//! chosen for a role must be used.
+//! What the tree of dependencies may contain, and which crates may depend on which (ARCHITECTURE.md).
 
 #[path = "support/metadata.rs"]
 mod metadata;
-#[path = "support/source.rs"]
-mod source;
 
 use metadata::Tree;
-use std::fs;
-use std::path::Path;
 
 /// Licences that the whole tree may be under, tests and other platforms included.
 const LICENCES: &[&str] = &[
@@ -46,14 +41,6 @@ const BANNED: &[&str] = &[
 
 /// Values of a manifest's `links` key that need no library of the system.
 const LINKS: &[&str] = &["rayon-core"];
-
-/// A crate, the package that gives it its role, and what the role is.
-const ROLES: &[(&str, &str, &str)] = &[
-    ("etherparse", "switch/core", "reads ARP, IP, TCP, UDP and ICMP headers for trace and capture text"),
-    ("nix", "switch/io", "ioctl, sockets, epoll and namespaces of the links"),
-    ("bytes", "switch/io", "frames that cross threads"),
-    ("tun-tap", "switch/io", "opens a TAP without offloads"),
-];
 
 /// A crate of the workspace and what must not end up in it, directly or through others.
 struct CrateRule {
@@ -100,19 +87,6 @@ fn nothing_needs_a_tool_or_a_library_to_build() {
     let linked = tree.packages().iter().filter_map(|package| Some((&package.name, package.links.as_deref()?)));
     let foreign: Vec<_> = linked.filter(|(_, library)| !LINKS.contains(library)).collect();
     assert_eq!(foreign, [], "crates that link a native library");
-}
-
-#[test]
-fn each_named_crate_has_its_role() {
-    let tree = Tree::read();
-    for (name, folder, role) in ROLES {
-        let package = package_in(folder);
-        assert!(tree.direct(package).contains(*name), "{package} does not depend on {name} any more: it {role}");
-        let src = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join("src");
-        let path = name.replace('-', "_");
-        let used = source::files(&src).iter().any(|file| mentions(file, &path));
-        assert!(used, "{package} depends on {name} but no longer uses it: it {role}");
-    }
 }
 
 #[test]
@@ -188,19 +162,4 @@ fn one<'a>(words: &mut std::iter::Peekable<impl Iterator<Item = &'a str>>) -> Op
         return (words.next() == Some(")")).then_some(allowed);
     }
     words.next().map(|name| LICENCES.contains(&name.replace("+WITH+", " WITH ").as_str()))
-}
-
-fn package_in(folder: &str) -> &'static str {
-    match folder {
-        "switch/core" => "lanloom-switch-core",
-        "switch/io" => "lanloom-switch-io",
-        "switch/lab" => "lanloom-lab",
-        "drivers" => "lanloom-drivers",
-        _ => "lanloom",
-    }
-}
-
-fn mentions(file: &Path, name: &str) -> bool {
-    let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("reading {}: {error}", file.display()));
-    source::paths(&text).iter().any(|path| path[0] == name)
 }
