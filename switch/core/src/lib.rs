@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 pub mod counters;
+pub mod describe;
 pub mod fdb;
 pub mod frame;
 pub mod mac;
