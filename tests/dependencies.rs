@@ -1,9 +1,14 @@
-//! What the tree of dependencies may contain, and which crates may depend on which (ARCHITECTURE.md).
+//! What the tree of dependencies may contain, which crates may depend on which, and where a crate that was
+//! chosen for a role must be used (ARCHITECTURE.md).
 
 #[path = "support/metadata.rs"]
 mod metadata;
+#[path = "support/source.rs"]
+mod source;
 
 use metadata::Tree;
+use std::fs;
+use std::path::Path;
 
 /// Licences that the whole tree may be under, tests and other platforms included.
 const LICENCES: &[&str] = &[
@@ -41,6 +46,21 @@ const BANNED: &[&str] = &[
 
 /// Values of a manifest's `links` key that need no library of the system.
 const LINKS: &[&str] = &["rayon-core"];
+
+/// A crate that was chosen for a role: the package that has the role, its folder, and what the role is.
+struct Role {
+    name: &'static str,
+    package: &'static str,
+    folder: &'static str,
+    does: &'static str,
+}
+
+const ROLES: &[Role] = &[Role {
+    name: "etherparse",
+    package: "lanloom-switch-core",
+    folder: "switch/core",
+    does: "reads headers for trace and capture text",
+}];
 
 /// A crate of the workspace and what must not end up in it, directly or through others.
 struct CrateRule {
@@ -87,6 +107,17 @@ fn nothing_needs_a_tool_or_a_library_to_build() {
     let linked = tree.packages().iter().filter_map(|package| Some((&package.name, package.links.as_deref()?)));
     let foreign: Vec<_> = linked.filter(|(_, library)| !LINKS.contains(library)).collect();
     assert_eq!(foreign, [], "crates that link a native library");
+}
+
+#[test]
+fn each_named_crate_has_its_role() {
+    let tree = Tree::read();
+    for Role { name, package, folder, does } in ROLES {
+        assert!(tree.direct(package).contains(*name), "{package} does not depend on {name} any more, which {does}");
+        let src = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join("src");
+        let used = source::files(&src).iter().any(|file| mentions(file, &name.replace('-', "_")));
+        assert!(used, "{package} depends on {name} but no longer uses it; it {does}");
+    }
 }
 
 #[test]
@@ -162,4 +193,9 @@ fn one<'a>(words: &mut std::iter::Peekable<impl Iterator<Item = &'a str>>) -> Op
         return (words.next() == Some(")")).then_some(allowed);
     }
     words.next().map(|name| LICENCES.contains(&name.replace("+WITH+", " WITH ").as_str()))
+}
+
+fn mentions(file: &Path, name: &str) -> bool {
+    let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("reading {}: {error}", file.display()));
+    source::paths(&text).iter().any(|path| path[0] == name)
 }

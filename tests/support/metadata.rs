@@ -19,6 +19,7 @@ pub(crate) struct Package {
     /// The native library that it says it links.
     pub(crate) links: Option<String>,
     id: String,
+    normal: BTreeSet<String>,
     resolved: BTreeSet<String>,
 }
 
@@ -40,12 +41,16 @@ impl Tree {
             let targets = list(&node["deps"]).iter().filter(runs).map(|dep| text(&dep["pkg"]).to_owned());
             resolved.insert(text(&node["id"]), targets.collect());
         }
-        let package = |package: &Value| Package {
-            name: text(&package["name"]).to_owned(),
-            licence: text(&package["license"]).to_owned(),
-            links: package["links"].as_str().map(str::to_owned),
-            id: text(&package["id"]).to_owned(),
-            resolved: resolved.get(text(&package["id"])).cloned().unwrap_or_default(),
+        let package = |package: &Value| {
+            let normal = list(&package["dependencies"]).iter().filter(|dep| dep["kind"].is_null());
+            Package {
+                name: text(&package["name"]).to_owned(),
+                licence: text(&package["license"]).to_owned(),
+                links: package["links"].as_str().map(str::to_owned),
+                id: text(&package["id"]).to_owned(),
+                normal: normal.map(|dep| text(&dep["name"]).to_owned()).collect(),
+                resolved: resolved.get(text(&package["id"])).cloned().unwrap_or_default(),
+            }
         };
         Self { packages: list(&metadata["packages"]).iter().map(package).collect() }
     }
@@ -53,6 +58,11 @@ impl Tree {
     /// All packages.
     pub(crate) fn packages(&self) -> &[Package] {
         &self.packages
+    }
+
+    /// The names that `package`'s manifest lists under `[dependencies]`.
+    pub(crate) fn direct(&self, package: &str) -> &BTreeSet<String> {
+        &self.named(package).normal
     }
 
     /// The names of all packages that end up in, or build, `package`: its dependencies and theirs, without those for tests.
