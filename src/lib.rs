@@ -1,4 +1,6 @@
-//! x
+//! The control plane: API, command line and daemon of Lanloom.
 
+pub mod api;
+pub mod cli;
 pub mod names;
 pub mod url;
