@@ -139,8 +139,9 @@ impl Client {
 
     async fn send(&self, call: &Call) -> Result<Response<Incoming>, ApiError> {
         let stream = UnixStream::connect(&self.socket).await.map_err(|error| unreachable_daemon(call, &self.socket, &error))?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| lost(call, &self.socket, &error))?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| lost(call, &self.socket, &error))?;
         tokio::spawn(connection);
         let request = Request::builder()
             .method(call.method.clone())
@@ -196,7 +197,11 @@ fn unreachable_daemon(call: &Call, socket: &Path, error: &io::Error) -> ApiError
             format!("you may not open {at}"),
             "join the group lanloom (`sudo usermod -aG lanloom $USER`, then log in again) or use sudo",
         ),
-        _ => call.refused(ErrorCode::Unavailable, format!("{at}: {error}"), "name the daemon's socket with --socket or LANLOOM_SOCKET"),
+        _ => call.refused(
+            ErrorCode::Unavailable,
+            format!("{at}: {error}"),
+            "name the daemon's socket with --socket or LANLOOM_SOCKET",
+        ),
     }
 }
 

@@ -23,7 +23,11 @@ pub fn client_default() -> PathBuf {
 }
 
 fn default_for(root: bool, runtime: Option<PathBuf>) -> Option<PathBuf> {
-    if root { Some(PathBuf::from(SYSTEM)) } else { runtime.filter(|dir| dir.is_absolute()).map(|dir| dir.join("lanloom/lanloom.sock")) }
+    if root {
+        Some(PathBuf::from(SYSTEM))
+    } else {
+        runtime.filter(|dir| dir.is_absolute()).map(|dir| dir.join("lanloom/lanloom.sock"))
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use crate::api::types::Reloaded;
 use crate::cli::Listing;
 use crate::cli::output::{Failure, Output};
 use clap::{Args, Subcommand};
-use std::path::PathBuf;
 
 /// What can be done with configuration.
 #[derive(Debug, Subcommand)]
@@ -13,19 +12,9 @@ pub enum ConfigCommand {
     /// Print the running state as TOML
     #[command(visible_alias = "inspect", after_help = "Example:\n  lanloom config show > lanloom.toml")]
     Show,
-    /// Find a file's faults, each with its line number; needs no daemon
-    #[command(after_help = "Example:\n  lanloom config check lanloom.toml")]
-    Check(Check),
     /// Have the daemon read its file again and touch only what changed
     #[command(after_help = "Example:\n  lanloom config reload")]
     Reload(Reload),
-}
-
-/// `config check`.
-#[derive(Debug, Args)]
-pub struct Check {
-    /// The file
-    file: PathBuf,
 }
 
 /// `config reload`.
@@ -42,7 +31,6 @@ impl ConfigCommand {
                 let toml = client.text(Call::get("show the configuration", "", &["v1", "config"])).await?;
                 out.bytes(toml.as_bytes())
             }
-            Self::Check(args) => args.run(out),
             Self::Reload(args) => args.run(client, out).await,
         }
     }
@@ -57,11 +45,5 @@ impl Reload {
         }
         done.changes.iter().try_for_each(|change| out.line(change))?;
         if done.changes.is_empty() { out.line("nothing had changed") } else { Ok(()) }
-    }
-}
-
-impl Check {
-    fn run(self, out: &mut Output) -> Result<(), Failure> {
-        out.line(self.file.display())
     }
 }

@@ -24,7 +24,8 @@ impl CountersArgs {
         let switch = self.place.switch.as_str();
         let query = CountersPort { port: self.place.port.as_ref().map(|port| port.as_str()) };
         let path = ["v1", "switches", switch, "counters"];
-        let counters: Counters = client.ask(Call::get("show the counters of", self.place.to_string(), &path).query(&query)).await?;
+        let counters: Counters =
+            client.ask(Call::get("show the counters of", self.place.to_string(), &path).query(&query)).await?;
         if self.listing.json {
             return out.json(&counters);
         }
@@ -86,6 +87,9 @@ PORT  RX FRAMES  RX BYTES  FORWARDED  CONSUMED  DROPPED  TX FRAMES  TX BYTES  GE
 p1      1234567        99          0         0        7          0         0          0
 ";
         assert_eq!(frames(&counters).render(false), expected);
-        assert_eq!(drops(&counters).render(false), "PORT  REASON    DROPPED\np1    isolated        4\np1    storm           3\n");
+        assert_eq!(
+            drops(&counters).render(false),
+            "PORT  REASON    DROPPED\np1    isolated        4\np1    storm           3\n"
+        );
     }
 }

@@ -58,7 +58,8 @@ mod tests {
 
     #[test]
     fn an_event_is_one_line_of_words() {
-        let line = r#"{"time":"2026-01-02T03:04:05.000000006Z","type":"port.down","switch":"s1","port":"p1","reason":"gone\n","n":3}"#;
+        let line =
+            r#"{"time":"2026-01-02T03:04:05.000000006Z","type":"port.down","switch":"s1","port":"p1","reason":"gone\n","n":3}"#;
         let event: Event = serde_json::from_str(line).expect("an event");
         assert_eq!(sentence(&event), "2026-01-02T03:04:05.000000006Z  port.down  n=3  port=p1  reason=gone   switch=s1");
     }

@@ -18,7 +18,9 @@ pub struct CompletionsArgs {
 
 /// `man`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  lanloom man | man -l -\n  lanloom man switch create | man -l -\n  lanloom man --out /usr/local/share/man/man1")]
+#[command(
+    after_help = "Example:\n  lanloom man | man -l -\n  lanloom man switch create | man -l -\n  lanloom man --out /usr/local/share/man/man1"
+)]
 pub struct ManArgs {
     /// The command whose page to print
     command: Vec<String>,
@@ -73,7 +75,8 @@ fn render(page: Command) -> Result<Vec<u8>, Failure> {
 fn write(folder: &Path, page: Command, out: &mut Output) -> Result<(), Failure> {
     let path = folder.join(format!("{}.1", page.get_name()));
     let text = render(page)?;
-    let failed = |error| Failure::failed(format!("cannot write manual page {}: {error}; give a folder that exists", path.display()));
+    let failed =
+        |error| Failure::failed(format!("cannot write manual page {}: {error}; give a folder that exists", path.display()));
     fs::write(&path, text).map_err(failed)?;
     out.line(path.display())
 }

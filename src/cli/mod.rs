@@ -41,7 +41,7 @@ pub struct Cli {
 
 #[derive(Debug, Args)]
 struct Global {
-    /// The daemon's socket [default: /run/lanloom/lanloom.sock, or $XDG_RUNTIME_DIR/lanloom/lanloom.sock for a user]
+    /// The daemon's socket, if it is not at its usual place
     #[arg(long, global = true, env = "LANLOOM_SOCKET", hide_env_values = true, value_name = "PATH")]
     socket: Option<PathBuf>,
 }
@@ -132,7 +132,7 @@ async fn dispatch(command: Command, client: &Client, out: &mut Output) -> Result
 
 /// `--json`, for everything that shows something.
 #[derive(Clone, Copy, Debug, Args)]
-struct Listing {
+pub struct Listing {
     /// JSON in place of a table
     #[arg(long)]
     json: bool,

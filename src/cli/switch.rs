@@ -2,9 +2,9 @@
 
 use crate::api::client::{Call, Client};
 use crate::api::types::{SwitchChange, SwitchCreate, SwitchInfo};
+use crate::cli::Listing;
 use crate::cli::output::{Failure, Output};
 use crate::cli::table::Table;
-use crate::cli::Listing;
 use crate::names::Name;
 use clap::{Args, Subcommand};
 

@@ -16,7 +16,7 @@ pub struct TraceArgs {
     /// The port that the frame would arrive on
     port: Name,
     /// The frame: hexadecimal bytes, or a kind and its fields
-    #[arg(required = true, num_args = 1.., value_name = "FRAME", allow_hyphen_values = true)]
+    #[arg(required = true, num_args = 1.., value_name = "FRAME")]
     frame: Vec<String>,
     #[command(flatten)]
     listing: Listing,

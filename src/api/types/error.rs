@@ -81,7 +81,8 @@ mod tests {
 
     #[test]
     fn an_error_reads_as_one_line_and_has_the_five_keys() {
-        let error = ApiError::new(ErrorCode::NotFound, "show switch", "s9", "there is no such switch", "see `lanloom switch ls`");
+        let error =
+            ApiError::new(ErrorCode::NotFound, "show switch", "s9", "there is no such switch", "see `lanloom switch ls`");
         assert_eq!(error.to_string(), "cannot show switch s9: there is no such switch; see `lanloom switch ls`");
         let json = serde_json::to_string(&error).expect("plain data");
         assert_eq!(

@@ -10,7 +10,14 @@ pub(super) fn table(ports: &[PortInfo]) -> Table {
     let mut table = Table::new(&["PORT", "STATE", ">MTU", "URL", "FEATURES", "REASON"]);
     for port in ports {
         let features = port.features.join(",");
-        table.row([port.port.clone(), state(port.state).into(), mtu(port.mtu), port.url.clone(), features, port.reason.clone()]);
+        table.row([
+            port.port.clone(),
+            state(port.state).into(),
+            mtu(port.mtu),
+            port.url.clone(),
+            features,
+            port.reason.clone(),
+        ]);
     }
     table
 }
