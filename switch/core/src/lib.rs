@@ -21,6 +21,7 @@
 //! | `describe` | one line that says what a frame is |
 
 #![forbid(unsafe_code)]
+#![warn(clippy::wildcard_enum_match_arm)]
 
 pub mod counters;
 pub mod describe;

@@ -5,6 +5,7 @@
 //! frame path never allocates.
 
 use crate::vnet::{VNET_LEN, VnetHeader};
+use lanloom_switch_core::DropReason;
 
 /// Free bytes in front of a received frame, header included: encapsulation grows into it.
 pub const HEADROOM: usize = 128 + VNET_LEN;
@@ -15,17 +16,21 @@ pub const FRAME_MAX: usize = 65_536;
 /// Bytes from one slot to the next: an odd number of cache lines, so that slots do not fall on the same ones.
 const STRIDE: usize = (HEADROOM + FRAME_MAX + 8).next_multiple_of(64);
 
-/// Frames in slots 0 to [`Batch::len`]` - 1`.
+/// Frames, numbered from 0, each in a slot of its own.
 #[derive(Debug)]
 pub struct Batch {
     memory: Box<[u8]>,
     frames: Vec<Descriptor>,
+    rejected: Vec<(usize, DropReason)>,
+    used: usize,
     capacity: usize,
 }
 
-/// Where a frame is in its slot, and what is left to do for it.
+/// Where a frame is, and what is left to do for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Descriptor {
+    /// Its slot.
+    slot: u32,
     /// First byte, counted from the slot's start.
     pub offset: u32,
     /// Bytes from the destination address on.
@@ -37,7 +42,9 @@ pub struct Descriptor {
 impl Batch {
     /// Room for `capacity` frames.
     pub fn new(capacity: usize) -> Self {
-        Self { memory: vec![0; capacity * STRIDE].into_boxed_slice(), frames: Vec::with_capacity(capacity), capacity }
+        let memory = vec![0; capacity * STRIDE].into_boxed_slice();
+        let (frames, rejected) = (Vec::with_capacity(capacity), Vec::with_capacity(capacity));
+        Self { memory, frames, rejected, used: 0, capacity }
     }
 
     /// Frames in it.
@@ -52,48 +59,75 @@ impl Batch {
 
     /// Frames it still has room for.
     pub fn room(&self) -> usize {
-        self.capacity - self.frames.len()
+        self.capacity - self.used
     }
 
     /// Forgets all frames.
     pub fn clear(&mut self) {
         self.frames.clear();
+        self.rejected.clear();
+        self.used = 0;
     }
 
-    /// The descriptor of frame `slot`. Panics if there is no such frame.
-    pub fn descriptor(&self, slot: usize) -> Descriptor {
-        self.frames[slot]
+    /// What came in and is no frame: bytes and reason.
+    pub fn rejected(&self) -> &[(usize, DropReason)] {
+        &self.rejected
     }
 
-    /// The bytes of frame `slot`. Panics if there is no such frame.
-    pub fn bytes(&self, slot: usize) -> &[u8] {
-        let Descriptor { offset, len, .. } = self.frames[slot];
-        &self.memory[slot * STRIDE + offset as usize..][..len as usize]
+    /// The descriptor of frame `frame`. Panics if there is no such frame.
+    pub fn descriptor(&self, frame: usize) -> Descriptor {
+        self.frames[frame]
     }
 
-    /// The bytes of frame `slot` to change. Panics if there is no such frame.
-    pub fn bytes_mut(&mut self, slot: usize) -> &mut [u8] {
-        let Descriptor { offset, len, .. } = self.frames[slot];
-        &mut self.memory[slot * STRIDE + offset as usize..][..len as usize]
+    /// The bytes of frame `frame`. Panics if there is no such frame.
+    pub fn bytes(&self, frame: usize) -> &[u8] {
+        let Descriptor { slot, offset, len, .. } = self.frames[frame];
+        &self.memory[slot as usize * STRIDE + offset as usize..][..len as usize]
     }
 
-    /// The first free slot from [`HEADROOM`]` - before` on, for a link to receive into: `before` bytes for its header and
-    /// [`FRAME_MAX`] for the frame. `None` if the batch is full.
+    /// The bytes of frame `frame` to change. Panics if there is no such frame.
+    pub fn bytes_mut(&mut self, frame: usize) -> &mut [u8] {
+        let Descriptor { slot, offset, len, .. } = self.frames[frame];
+        &mut self.memory[slot as usize * STRIDE + offset as usize..][..len as usize]
+    }
+
+    /// What is left to do for frame `frame`, to change. Panics if there is no such frame.
+    pub fn vnet_mut(&mut self, frame: usize) -> &mut VnetHeader {
+        &mut self.frames[frame].vnet
+    }
+
+    /// The first free slot from [`HEADROOM`]` - before` on, for a link to receive into: `before` bytes for its header,
+    /// [`FRAME_MAX`] for the frame, and one by which a longer frame shows. `None` if the batch is full.
     pub fn free_slot(&mut self, before: usize) -> Option<&mut [u8]> {
         self.free_slot_at(0, before)
     }
 
     /// As [`Batch::free_slot`], `ahead` slots further: for links that receive many at once.
     pub fn free_slot_at(&mut self, ahead: usize, before: usize) -> Option<&mut [u8]> {
-        let slot = self.frames.len() + ahead;
-        (slot < self.capacity).then(|| &mut self.memory[slot * STRIDE + HEADROOM - before..][..before + FRAME_MAX])
+        let slot = self.used + ahead;
+        (slot < self.capacity).then(|| &mut self.memory[slot * STRIDE + HEADROOM - before..][..before + FRAME_MAX + 1])
+    }
+
+    /// The `len` bytes before [`HEADROOM`] of the first free slot, where a link received its header. Panics if the batch is
+    /// full.
+    pub fn next_front(&self, len: usize) -> &[u8] {
+        &self.memory[self.used * STRIDE + HEADROOM - len..][..len]
     }
 
     /// Takes what stands in the first free slot from [`HEADROOM`] on as a frame of `len` bytes. Panics if the batch is full or
     /// `len` exceeds [`FRAME_MAX`].
     pub fn push_received(&mut self, len: usize, vnet: VnetHeader) {
         assert!(len <= FRAME_MAX && self.room() > 0, "a frame of {len} bytes into a batch with room for {}", self.room());
-        self.frames.push(Descriptor { offset: HEADROOM as u32, len: len as u32, vnet });
+        self.frames.push(Descriptor { slot: self.used as u32, offset: HEADROOM as u32, len: len as u32, vnet });
+        self.used += 1;
+    }
+
+    /// Counts what stands in the first free slot as `len` bytes that are no frame, and passes over that slot. Panics if the
+    /// batch is full.
+    pub fn reject(&mut self, len: usize, reason: DropReason) {
+        assert!(self.room() > 0, "a rejected frame into a full batch");
+        self.rejected.push((len, reason));
+        self.used += 1;
     }
 
     /// Copies a frame in; `false` if the batch is full or the frame exceeds [`FRAME_MAX`].
@@ -109,24 +143,24 @@ impl Batch {
 
     /// Puts a VLAN tag between the source address and the type of the newest frame, where the kernel had taken it out.
     pub fn insert_tag(&mut self, tag: [u8; 4]) {
-        let Some(slot) = self.frames.len().checked_sub(1) else { return };
-        let frame = &mut self.frames[slot];
+        let Some(newest) = self.frames.len().checked_sub(1) else { return };
+        let frame = &mut self.frames[newest];
         if (frame.len as usize) < 12 {
             return;
         }
         frame.offset -= 4;
         frame.len += 4;
         frame.vnet = frame.vnet.shifted(4);
-        let bytes = self.bytes_mut(slot);
+        let bytes = self.bytes_mut(newest);
         bytes.copy_within(4..16, 0);
         bytes[12..16].copy_from_slice(&tag);
     }
 
     /// Frame `slot` with its virtio-net header written in front of it, `header_len` bytes of it (10 or 12). Panics if there is
     /// no such frame.
-    pub fn with_header(&mut self, slot: usize, header_len: usize) -> &mut [u8] {
-        let Descriptor { offset, len, vnet } = self.frames[slot];
-        let whole = &mut self.memory[slot * STRIDE + offset as usize - header_len..][..header_len + len as usize];
+    pub fn with_header(&mut self, frame: usize, header_len: usize) -> &mut [u8] {
+        let Descriptor { slot, offset, len, vnet } = self.frames[frame];
+        let whole = &mut self.memory[slot as usize * STRIDE + offset as usize - header_len..][..header_len + len as usize];
         whole[..header_len].copy_from_slice(&vnet.emit()[..header_len]);
         whole
     }

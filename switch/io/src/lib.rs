@@ -7,8 +7,11 @@
 //! link.recv ─▶ engine ─▶ offload::check ─▶ switch_core::Switch ─▶ engine (group by port) ─▶ offload::cut? ─▶ link.send
 //! ```
 
+#![deny(unsafe_code)]
+
 pub mod buffer;
 pub mod capture;
 pub mod link;
 pub mod offload;
+mod sys;
 pub mod vnet;

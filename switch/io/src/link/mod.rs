@@ -3,6 +3,11 @@
 //! A link receives into and sends from a [`Batch`]; it decides nothing and counts nothing. Every kind passes one suite,
 //! `tests/link_conformance.rs`.
 
+pub mod memory;
+pub mod packet;
+pub mod plain_tap;
+pub mod tap;
+
 use crate::buffer::Batch;
 use lanloom_switch_core::EgressFate;
 use std::fmt;
@@ -22,6 +27,9 @@ pub trait Link: Send {
     ///
     /// The frames need nothing that [`Link::offloads`] does not offer: the engine sees to that.
     fn send(&mut self, batch: &mut Batch, slots: &[u16], fates: &mut Vec<EgressFate>);
+
+    /// Frames that the kernel lost on their way to us since the last question.
+    fn overrun(&mut self) -> u64;
 
     /// What the link takes without having it finished or cut.
     fn offloads(&self) -> Offloads;

@@ -1,0 +1,184 @@
+//! Two ends in one process: what goes into one comes out of the other. Bounded, without root and without the kernel's network.
+
+use super::{Link, LinkError, Offloads, Waiting};
+use crate::buffer::{Batch, FRAME_MAX};
+use crate::vnet::VnetHeader;
+use lanloom_switch_core::{DropReason, EgressFate};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Frames and bytes that may wait in one direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// Frames.
+    pub frames: usize,
+    /// Bytes.
+    pub bytes: usize,
+}
+
+impl Default for Bound {
+    /// 1,024 frames, 1 MiB.
+    fn default() -> Self {
+        Self { frames: 1024, bytes: 1 << 20 }
+    }
+}
+
+/// A frame on its way, and what is left to do for it.
+pub type MemoryFrame = (Box<[u8]>, VnetHeader);
+
+/// Makes the two ends of a link. Each takes frames unfinished as `offloads` says.
+///
+/// # Errors
+/// If the process has no descriptor left.
+pub fn pair(bound: Bound, offloads: Offloads) -> io::Result<(MemoryEnd, MemoryEnd)> {
+    let (there, back) = (Arc::new(Pipe::new(bound)?), Arc::new(Pipe::new(bound)?));
+    let one = MemoryEnd { from: Arc::clone(&back), to: Arc::clone(&there), offloads };
+    Ok((one, MemoryEnd { from: there, to: back, offloads }))
+}
+
+/// One end of a link in memory.
+#[derive(Debug)]
+pub struct MemoryEnd {
+    from: Arc<Pipe>,
+    to: Arc<Pipe>,
+    offloads: Offloads,
+}
+
+impl MemoryEnd {
+    /// Sends one frame, with what is left to do for it.
+    pub fn send_frame(&self, bytes: &[u8], vnet: VnetHeader) -> EgressFate {
+        self.to.push(bytes, vnet)
+    }
+
+    /// The next frame, waiting for it at most `patience`.
+    ///
+    /// # Errors
+    /// [`LinkError::Gone`] if the other end is gone and nothing is left.
+    pub fn recv_frame(&self, patience: Duration) -> Result<Option<MemoryFrame>, LinkError> {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(frame) = self.from.pop() {
+                return Ok(Some(frame));
+            }
+            if self.other_is_gone() {
+                return Err(LinkError::Gone);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            let millis = u16::try_from(left.as_millis() + 1).unwrap_or(u16::MAX);
+            let mut waiting = [PollFd::new(self.fd(), PollFlags::POLLIN)];
+            match poll(&mut waiting, PollTimeout::from(millis)) {
+                Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+                Err(error) => return Err(LinkError::Io(error.into())),
+            }
+        }
+    }
+
+    fn other_is_gone(&self) -> bool {
+        self.from.closed.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for MemoryEnd {
+    fn drop(&mut self) {
+        self.to.closed.store(true, Ordering::Release);
+        self.to.ring();
+    }
+}
+
+impl Link for MemoryEnd {
+    fn recv(&mut self, batch: &mut Batch) -> Result<Waiting, LinkError> {
+        while batch.room() > 0 {
+            match self.from.pop() {
+                Some((bytes, vnet)) => {
+                    batch.push_copy(&bytes, vnet);
+                }
+                None if self.other_is_gone() => return Err(LinkError::Gone),
+                None => return Ok(Waiting::None),
+            }
+        }
+        Ok(Waiting::Maybe)
+    }
+
+    fn send(&mut self, batch: &mut Batch, slots: &[u16], fates: &mut Vec<EgressFate>) {
+        for slot in slots {
+            let slot = usize::from(*slot);
+            fates.push(self.to.push(batch.bytes(slot), batch.descriptor(slot).vnet));
+        }
+    }
+
+    fn overrun(&mut self) -> u64 {
+        0
+    }
+
+    fn offloads(&self) -> Offloads {
+        self.offloads
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.from.bell.as_fd()
+    }
+}
+
+/// One direction: a bounded queue and a bell that rings while it holds something.
+#[derive(Debug)]
+struct Pipe {
+    queue: Mutex<Queue>,
+    bell: EventFd,
+    bound: Bound,
+    /// The sending end is gone.
+    closed: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    frames: VecDeque<MemoryFrame>,
+    bytes: usize,
+}
+
+impl Pipe {
+    fn new(bound: Bound) -> io::Result<Self> {
+        let bell = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
+        Ok(Self { queue: Mutex::default(), bell, bound, closed: AtomicBool::new(false) })
+    }
+
+    fn push(&self, bytes: &[u8], vnet: VnetHeader) -> EgressFate {
+        if bytes.len() > FRAME_MAX {
+            return EgressFate::Dropped(DropReason::Oversize);
+        }
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.frames.len() >= self.bound.frames || queue.bytes + bytes.len() > self.bound.bytes {
+            return EgressFate::Dropped(DropReason::QueueFull);
+        }
+        queue.bytes += bytes.len();
+        queue.frames.push_back((bytes.into(), vnet));
+        if queue.frames.len() == 1 {
+            self.ring();
+        }
+        EgressFate::Sent
+    }
+
+    fn pop(&self) -> Option<MemoryFrame> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let frame = queue.frames.pop_front();
+        queue.bytes -= frame.as_ref().map_or(0, |(bytes, _)| bytes.len());
+        if queue.frames.is_empty() {
+            // Silent already if it has been emptied before: nothing to do then.
+            let _ = self.bell.read();
+        }
+        frame
+    }
+
+    fn ring(&self) {
+        // Fails only if the bell has rung 2^64 times unheard.
+        let _ = self.bell.write(1);
+    }
+}
