@@ -33,6 +33,11 @@ impl PortId {
         (self.0 >> 16) as u16
     }
 
+    /// The port of a number that [`PortId::to_bits`] gave.
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
     /// Place and generation in one number.
     pub const fn to_bits(self) -> u32 {
         self.0

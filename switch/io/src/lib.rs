@@ -11,7 +11,10 @@
 
 pub mod buffer;
 pub mod capture;
+pub mod clock;
+pub mod engine;
 pub mod link;
 pub mod offload;
+pub mod plug;
 mod sys;
 pub mod vnet;

@@ -73,7 +73,7 @@ pub(crate) fn name(fd: BorrowedFd<'_>) -> io::Result<String> {
     String::from_utf8(name).map_err(|_| io::Error::other("interface name is not UTF-8"))
 }
 
-fn request(name: &str, flags: libc::c_short) -> io::Result<libc::ifreq> {
+pub(super) fn request(name: &str, flags: libc::c_short) -> io::Result<libc::ifreq> {
     if name.len() >= libc::IFNAMSIZ || name.bytes().any(|byte| byte == 0) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "an interface name has at most 15 bytes and no NUL"));
     }

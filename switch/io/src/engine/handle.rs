@@ -1,0 +1,381 @@
+//! How others speak to a switch: questions that its thread answers between two rounds.
+
+use super::Engines;
+use super::runtime::SwitchRuntime;
+use super::thread::Engine;
+use crate::capture::ring::ring;
+use crate::capture::{Receiver, Scope};
+use crate::clock;
+use crate::link::{Link, LinkError};
+use crate::plug::{Plug, Source};
+use lanloom_switch_core::fdb::FdbStats;
+use lanloom_switch_core::{Counters, FdbEntry, FdbError, FdbLimits, Frame, MacAddr, NoSuchPort, PortConfig, PortId, Trace};
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+/// The thread that owned the switch has ended, or the switch was deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EngineGone;
+
+impl fmt::Display for EngineGone {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("the switch is gone")
+    }
+}
+
+impl std::error::Error for EngineGone {}
+
+/// Why something was not done to a port.
+#[derive(Debug)]
+pub enum PortError {
+    /// The switch is gone.
+    Gone,
+    /// There is no such port.
+    NoSuchPort,
+    /// All 65,536 places are taken.
+    Full,
+    /// Its link could not be opened.
+    Link(LinkError),
+}
+
+impl fmt::Display for PortError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => EngineGone.fmt(out),
+            Self::NoSuchPort => NoSuchPort.fmt(out),
+            Self::Full => out.write_str("the switch has no place left"),
+            Self::Link(error) => error.fmt(out),
+        }
+    }
+}
+
+impl std::error::Error for PortError {}
+
+impl From<EngineGone> for PortError {
+    fn from(_: EngineGone) -> Self {
+        Self::Gone
+    }
+}
+
+impl From<NoSuchPort> for PortError {
+    fn from(_: NoSuchPort) -> Self {
+        Self::NoSuchPort
+    }
+}
+
+impl From<io::Error> for PortError {
+    fn from(error: io::Error) -> Self {
+        Self::Link(LinkError::Io(error))
+    }
+}
+
+/// Whether a port carries frames.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PortState {
+    /// It does.
+    Up,
+    /// It does not.
+    Down {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A port, as shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortStatus {
+    /// Its number.
+    pub id: PortId,
+    /// Its name.
+    pub name: String,
+    /// What is plugged in, in the words of whoever plugged it.
+    pub description: String,
+    /// What was set of it.
+    pub config: PortConfig,
+    /// Whether it carries frames.
+    pub state: PortState,
+    /// Bytes of the largest payload, by setting and by interface.
+    pub mtu: u32,
+    /// What its link takes uncut and unfinished.
+    pub features: Vec<&'static str>,
+}
+
+/// A switch, as shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SwitchStatus {
+    /// What its filtering database may hold.
+    pub limits: FdbLimits,
+    /// Addresses in it.
+    pub addresses: usize,
+    /// What it has done.
+    pub fdb: FdbStats,
+    /// Ports.
+    pub ports: usize,
+    /// Whole seconds since it was made.
+    pub uptime_secs: u64,
+    /// The engine thread that it is on, from 0.
+    pub engine: usize,
+    /// Events that found nobody to take them.
+    pub events_lost: u64,
+}
+
+/// A switch on an engine thread. Clones are the same switch.
+#[derive(Clone)]
+pub struct SwitchHandle {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engines: Engines,
+    thread: usize,
+    key: u32,
+    name: String,
+}
+
+impl SwitchHandle {
+    pub(super) fn new(engines: Engines, thread: usize, key: u32, name: &str) -> Self {
+        Self { inner: Arc::new(Inner { engines, thread, key, name: name.to_owned() }) }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// Adds a port and plugs something into it. `description` is what captures and listings call it.
+    ///
+    /// # Errors
+    /// If the link cannot be opened; no port is left behind then.
+    pub fn add_port(&self, name: &str, description: &str, plug: Plug, config: PortConfig) -> Result<PortId, PortError> {
+        let (link, source) = open(plug)?;
+        let names = (name.to_owned(), description.to_owned());
+        let key = self.inner.key;
+        let id = self.engine(move |engine| {
+            let runtime = engine.switch(key).ok_or(PortError::Gone)?;
+            let id = runtime.add_port(&names.0, &names.1, config).ok_or(PortError::Full)?;
+            if let Err(error) = engine.attach(key, id, link) {
+                if let Some(runtime) = engine.switch(key) {
+                    runtime.delete_port(id)?;
+                }
+                return Err(PortError::from(error));
+            }
+            engine.set_down(key, id, None);
+            Ok(id)
+        })??;
+        if let Some(source) = source {
+            self.watch(id, source, true);
+        }
+        Ok(id)
+    }
+
+    /// Adds a port for an interface that is not there, or not yet: it is down, says why, and waits.
+    ///
+    /// # Errors
+    /// If the switch is gone or full.
+    pub fn add_waiting_port(
+        &self,
+        name: &str,
+        description: &str,
+        source: Source,
+        config: PortConfig,
+    ) -> Result<PortId, PortError> {
+        let names = (name.to_owned(), description.to_owned());
+        let id = self.ask(move |runtime| runtime.add_port(&names.0, &names.1, config))?.ok_or(PortError::Full)?;
+        self.watch(id, source, false);
+        Ok(id)
+    }
+
+    fn watch(&self, id: PortId, source: Source, plugged: bool) {
+        let Inner { engines, thread, key, .. } = &*self.inner;
+        engines.inner.watch.add(&engines.inner.threads[*thread].mailbox, *key, id, source, plugged);
+    }
+
+    /// Deletes a port; its link closes. Answers its last counters.
+    ///
+    /// # Errors
+    /// If there is no such port.
+    pub fn delete_port(&self, id: PortId) -> Result<Counters, PortError> {
+        let Inner { engines, thread, key, .. } = &*self.inner;
+        let key = *key;
+        engines.inner.watch.remove(&engines.inner.threads[*thread].mailbox, key, id);
+        let counters = self.engine(move |engine| {
+            drop(engine.detach(key, id));
+            engine.switch(key).ok_or(NoSuchPort)?.delete_port(id).map(|(_, counters)| counters)
+        })??;
+        Ok(counters)
+    }
+
+    /// Changes what is set of a port.
+    ///
+    /// # Errors
+    /// If there is no such port.
+    pub fn set_port(&self, id: PortId, config: PortConfig) -> Result<(), PortError> {
+        Ok(self.ask(move |runtime| runtime.set_port(id, config))??)
+    }
+
+    /// Its ports, in order.
+    ///
+    /// # Errors
+    /// If the switch is gone.
+    pub fn ports(&self) -> Result<Vec<PortStatus>, EngineGone> {
+        self.ask(|runtime| {
+            let ports = runtime.ports.iter().flatten().map(|port| PortStatus {
+                id: port.id,
+                name: port.name.clone(),
+                description: port.description.clone(),
+                config: port.config.clone(),
+                state: match &port.down {
+                    _ if !port.config.up => PortState::Down { reason: "set down".to_owned() },
+                    Some(reason) => PortState::Down { reason: reason.clone() },
+                    None => PortState::Up,
+                },
+                mtu: port.config.mtu.min(port.link_mtu),
+                features: port.link.as_ref().map(|link| link.offloads().names()).unwrap_or_default(),
+            });
+            ports.collect()
+        })
+    }
+
+    /// What it is and has done.
+    ///
+    /// # Errors
+    /// If the switch is gone.
+    pub fn status(&self) -> Result<SwitchStatus, EngineGone> {
+        let engine = self.inner.thread;
+        self.ask(move |runtime| SwitchStatus {
+            limits: runtime.switch.fdb().limits(),
+            addresses: runtime.switch.fdb().len(),
+            fdb: runtime.switch.fdb().stats(),
+            ports: runtime.ports.iter().flatten().count(),
+            uptime_secs: clock::now().since(runtime.since).as_secs(),
+            engine,
+            events_lost: runtime.switch.events_lost(),
+        })
+    }
+
+    /// Changes the ageing time, in seconds.
+    ///
+    /// # Errors
+    /// If the switch is gone.
+    pub fn set_ageing(&self, secs: u32) -> Result<(), EngineGone> {
+        self.ask(move |runtime| runtime.switch.set_ageing(secs))
+    }
+
+    /// Every entry of the filtering database, by VLAN and address.
+    ///
+    /// # Errors
+    /// If the switch is gone.
+    pub fn fdb(&self) -> Result<Vec<FdbEntry>, EngineGone> {
+        self.ask(|runtime| runtime.switch.fdb().entries(clock::now()))
+    }
+
+    /// Sets an entry of the filtering database that learning does not move.
+    ///
+    /// # Errors
+    /// If the switch is gone; inside, what [`lanloom_switch_core::Switch::set_fdb`] says.
+    pub fn set_fdb(&self, mac: MacAddr, port: PortId, sticky: bool) -> Result<Result<(), FdbError>, EngineGone> {
+        self.ask(move |runtime| runtime.set_fdb(mac, port, sticky))
+    }
+
+    /// Removes an entry of the filtering database.
+    ///
+    /// # Errors
+    /// If the switch is gone; inside, if there is no such entry.
+    pub fn delete_fdb(&self, mac: MacAddr) -> Result<Result<FdbEntry, FdbError>, EngineGone> {
+        self.ask(move |runtime| runtime.delete_fdb(mac))
+    }
+
+    /// Forgets what was learned, on one port or on all. Answers how many entries that were.
+    ///
+    /// # Errors
+    /// If the switch is gone.
+    pub fn flush_fdb(&self, port: Option<PortId>) -> Result<usize, EngineGone> {
+        self.ask(move |runtime| runtime.switch.flush_fdb(port))
+    }
+
+    /// What each port has seen, by number and name, with what the kernel lost before us.
+    ///
+    /// # Errors
+    /// If the switch is gone.
+    pub fn counters(&self) -> Result<Vec<(PortId, String, Counters)>, EngineGone> {
+        let Inner { engines, thread, key, .. } = &*self.inner;
+        engines.inner.watch.read_overruns(&engines.inner.threads[*thread].mailbox, *key);
+        self.ask(|runtime| {
+            for port in runtime.ports.iter_mut().flatten() {
+                let lost = port.link.as_mut().map_or(0, |link| link.overrun());
+                runtime.switch.record_overrun(port.id, lost);
+            }
+            let seen = runtime
+                .ports
+                .iter()
+                .flatten()
+                .filter_map(|port| Some((port.id, port.name.clone(), runtime.switch.counters(port.id).ok()?.clone())));
+            seen.collect()
+        })
+    }
+
+    /// What would become of a frame received on a port now. Sends nothing and changes nothing.
+    ///
+    /// # Errors
+    /// If there is no such port; `None` if `bytes` is no frame.
+    pub fn trace(&self, id: PortId, bytes: &[u8]) -> Result<Option<Trace>, PortError> {
+        let bytes = bytes.to_owned();
+        let trace = self.ask(move |runtime| {
+            let Some(frame) = Frame::new(&bytes) else { return Ok(None) };
+            let name = |port| runtime.port_name(port);
+            runtime.switch.trace(clock::now(), id, &frame, &name).map(Some)
+        })??;
+        Ok(trace)
+    }
+
+    /// Begins a capture; it ends when the receiver is dropped.
+    ///
+    /// # Errors
+    /// If the switch is gone.
+    pub fn capture(&self, scope: Scope) -> Result<Receiver, EngineGone> {
+        let (sender, receiver) = ring(scope);
+        self.ask(move |runtime| runtime.capture(sender))?;
+        Ok(receiver)
+    }
+
+    /// Deletes the switch; its links close.
+    ///
+    /// # Errors
+    /// If it is gone already.
+    pub fn delete(&self) -> Result<(), EngineGone> {
+        let Inner { engines, thread, key, .. } = &*self.inner;
+        let (key, thread) = (*key, &engines.inner.threads[*thread]);
+        engines.inner.watch.remove_switch(&thread.mailbox, key);
+        let was_there = thread.mailbox.ask(move |engine| engine.remove(key))?;
+        if !was_there {
+            return Err(EngineGone);
+        }
+        thread.switches.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn ask<T: Send + 'static>(&self, question: impl FnOnce(&mut SwitchRuntime) -> T + Send + 'static) -> Result<T, EngineGone> {
+        let key = self.inner.key;
+        self.engine(move |engine| engine.switch(key).map(question))?.ok_or(EngineGone)
+    }
+
+    fn engine<T: Send + 'static>(&self, question: impl FnOnce(&mut Engine) -> T + Send + 'static) -> Result<T, EngineGone> {
+        self.inner.engines.inner.threads[self.inner.thread].mailbox.ask(question)
+    }
+}
+
+impl fmt::Debug for SwitchHandle {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("SwitchHandle").field(&self.inner.name).finish()
+    }
+}
+
+/// Opens what is to be plugged in, and keeps how to open it again.
+fn open(plug: Plug) -> Result<(Box<dyn Link>, Option<Source>), PortError> {
+    match plug {
+        Plug::Memory(end) => Ok((Box::new(end), None)),
+        Plug::Interface(source, Some(link)) => Ok((link, Some(source))),
+        Plug::Interface(source, None) => Ok((source.open().map_err(PortError::Link)?, Some(source))),
+    }
+}

@@ -1,0 +1,291 @@
+//! One switch with its ports, and what happens to a batch of frames.
+
+use super::{BATCH, EventKind, egress};
+use crate::buffer::Batch;
+use crate::capture::{PortLabel, Record, Sender};
+use crate::clock;
+use crate::link::{Link, LinkError, Waiting};
+use crate::offload::{self, Shape};
+use lanloom_switch_core::{
+    Counters, EgressFate, Event, Fate, FdbEntry, FdbError, Frame, Instant, Learned, MacAddr, NoSuchPort, PortConfig, PortId,
+    Switch, SwitchConfig,
+};
+use std::ops::Range;
+
+/// A switch and what is plugged into its ports.
+pub(super) struct SwitchRuntime {
+    pub(super) name: String,
+    pub(super) switch: Switch,
+    pub(super) ports: Vec<Option<PortRuntime>>,
+    pub(super) since: Instant,
+    captures: Vec<Sender>,
+    next_id: u64,
+    round: Round,
+}
+
+/// A port as the engine sees it.
+pub(super) struct PortRuntime {
+    pub(super) id: PortId,
+    pub(super) name: String,
+    pub(super) description: String,
+    pub(super) link: Option<Box<dyn Link>>,
+    /// What the user has set; the switch's has the smaller MTU of this and the interface's.
+    pub(super) config: PortConfig,
+    /// What the interface carries.
+    pub(super) link_mtu: u32,
+    /// Why it carries no frames.
+    pub(super) down: Option<String>,
+    out: Vec<u16>,
+}
+
+/// Scratch of one batch, used again.
+#[derive(Default)]
+struct Round {
+    shapes: Vec<Shape>,
+    /// Ports that have copies to send.
+    touched: Vec<PortId>,
+    fates: Vec<EgressFate>,
+    judged: Vec<Judged>,
+    copies: Vec<(PortId, EgressFate)>,
+}
+
+/// A verdict kept for the captures.
+struct Judged {
+    time: u64,
+    fate: Fate,
+    learned: Learned,
+    copies: Range<usize>,
+}
+
+/// Memory of a thread's batches.
+pub(super) struct Buffers {
+    pub(super) received: Batch,
+    pub(super) segments: Batch,
+}
+
+impl Buffers {
+    pub(super) fn new() -> Self {
+        Self { received: Batch::new(BATCH), segments: Batch::new(BATCH) }
+    }
+}
+
+impl SwitchRuntime {
+    pub(super) fn new(name: &str, config: SwitchConfig, since: Instant) -> Self {
+        Self {
+            name: name.to_owned(),
+            switch: Switch::new(config),
+            ports: Vec::new(),
+            since,
+            captures: Vec::new(),
+            next_id: 1,
+            round: Round::default(),
+        }
+    }
+
+    pub(super) fn port(&self, id: PortId) -> Result<&PortRuntime, NoSuchPort> {
+        self.ports.get(id.index()).and_then(Option::as_ref).filter(|port| port.id == id).ok_or(NoSuchPort)
+    }
+
+    pub(super) fn port_mut(&mut self, id: PortId) -> Result<&mut PortRuntime, NoSuchPort> {
+        self.ports.get_mut(id.index()).and_then(Option::as_mut).filter(|port| port.id == id).ok_or(NoSuchPort)
+    }
+
+    pub(super) fn port_name(&self, id: PortId) -> String {
+        self.port(id).map_or_else(|_| format!("{id:?}"), |port| port.name.clone())
+    }
+
+    pub(super) fn add_port(&mut self, name: &str, description: &str, config: PortConfig) -> Option<PortId> {
+        let id = self.switch.add_port(config.clone())?;
+        // Down until a link is attached.
+        let _ = self.switch.set_link(id, false);
+        if self.ports.len() <= id.index() {
+            self.ports.resize_with(id.index() + 1, || None);
+        }
+        self.round.touched.reserve(self.ports.len());
+        self.ports[id.index()] = Some(PortRuntime {
+            id,
+            name: name.to_owned(),
+            description: description.to_owned(),
+            link: None,
+            config,
+            link_mtu: u32::MAX,
+            down: Some("nothing is plugged in".to_owned()),
+            out: Vec::with_capacity(BATCH),
+        });
+        let label = self.label(id);
+        self.captures.iter_mut().for_each(|capture| label.iter().for_each(|label| capture.port(label.clone())));
+        Some(id)
+    }
+
+    pub(super) fn delete_port(&mut self, id: PortId) -> Result<(PortRuntime, Counters), NoSuchPort> {
+        self.port(id)?;
+        let counters = self.switch.delete_port(id)?;
+        self.ports[id.index()].take().map(|port| (port, counters)).ok_or(NoSuchPort)
+    }
+
+    pub(super) fn set_port(&mut self, id: PortId, config: PortConfig) -> Result<(), NoSuchPort> {
+        self.port_mut(id)?.config = config;
+        self.settle(id)
+    }
+
+    /// Tells the switch what holds for a port now.
+    pub(super) fn settle(&mut self, id: PortId) -> Result<(), NoSuchPort> {
+        let port = self.port(id)?;
+        let config = PortConfig { mtu: port.config.mtu.min(port.link_mtu), ..port.config.clone() };
+        let up = port.down.is_none() && port.link.is_some();
+        self.switch.set_port(id, config)?;
+        self.switch.set_link(id, up)
+    }
+
+    pub(super) fn capture(&mut self, mut sender: Sender) {
+        for id in self.switch.port_ids().collect::<Vec<_>>() {
+            self.label(id).into_iter().for_each(|label| sender.port(label));
+        }
+        self.captures.push(sender);
+    }
+
+    fn label(&self, id: PortId) -> Option<PortLabel> {
+        let port = self.port(id).ok()?;
+        Some(PortLabel { port: id, name: port.name.clone(), description: port.description.clone() })
+    }
+
+    pub(super) fn set_fdb(&mut self, mac: MacAddr, port: PortId, sticky: bool) -> Result<(), FdbError> {
+        self.switch.set_fdb(clock::now(), mac, port, sticky)
+    }
+
+    pub(super) fn delete_fdb(&mut self, mac: MacAddr) -> Result<FdbEntry, FdbError> {
+        self.switch.delete_fdb(clock::now(), mac)
+    }
+
+    /// Receives a batch from a port and sees every frame of it to its end. Answers how many that were.
+    ///
+    /// # Errors
+    /// What the link says; the frames received before have been seen to.
+    pub(super) fn serve(&mut self, id: PortId, buffers: &mut Buffers) -> Result<usize, LinkError> {
+        let batch = &mut buffers.received;
+        batch.clear();
+        let Ok(PortRuntime { link: Some(link), .. }) = self.port_mut(id) else { return Ok(0) };
+        let answer = link.recv(batch);
+        for (len, reason) in batch.rejected() {
+            self.switch.record_unreadable(id, *len, *reason);
+        }
+        let frames = batch.len();
+        if frames > 0 {
+            self.decide(id, batch);
+            self.send(buffers);
+            self.hand_over(id, &buffers.received);
+        }
+        match answer {
+            Ok(Waiting::None | Waiting::Maybe) => Ok(frames),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks the switch about every frame and notes the copies at their ports.
+    fn decide(&mut self, id: PortId, batch: &Batch) {
+        let Self { switch, ports, round, captures, .. } = self;
+        round.shapes.clear();
+        round.judged.clear();
+        round.copies.clear();
+        let capturing = !captures.is_empty();
+        let now = clock::now();
+        for number in 0..batch.len() {
+            let bytes = batch.bytes(number);
+            let shape = match offload::check(bytes, &batch.descriptor(number).vnet) {
+                Ok(shape) => shape,
+                Err(reason) => {
+                    switch.record_unreadable(id, bytes.len(), reason);
+                    round.shapes.push(Shape { segments: 1, wire_len: bytes.len() as u32 });
+                    if capturing {
+                        round.note(Fate::Dropped(reason), Learned::Nothing, &[]);
+                    }
+                    continue;
+                }
+            };
+            round.shapes.push(shape);
+            let Some(frame) = Frame::super_frame(bytes, shape.segments, shape.wire_len) else { continue };
+            let Ok(verdict) = switch.handle_frame(now, id, &frame) else { continue };
+            for (to, fate) in &verdict.copies {
+                if *fate == EgressFate::Sent
+                    && let Some(port) = &mut ports[to.index()]
+                {
+                    if port.out.is_empty() {
+                        round.touched.push(*to);
+                    }
+                    port.out.push(number as u16);
+                }
+            }
+            if capturing {
+                round.note(verdict.fate, verdict.learned, &verdict.copies);
+            }
+        }
+    }
+
+    /// Sends what the ports have to send, and counts what became of it.
+    fn send(&mut self, buffers: &mut Buffers) {
+        let Self { switch, ports, round, captures, .. } = self;
+        while let Some(id) = round.touched.pop() {
+            let Some(port) = &mut ports[id.index()] else { continue };
+            let Some(link) = &mut port.link else { continue };
+            round.fates.clear();
+            egress::send(&mut **link, &mut buffers.received, &port.out, &mut buffers.segments, &mut round.fates);
+            for (number, fate) in port.out.iter().zip(&round.fates) {
+                let frame = usize::from(*number);
+                switch.record_copy(id, buffers.received.bytes(frame).len(), round.shapes[frame].segments, *fate);
+                if !captures.is_empty() {
+                    let Judged { copies, .. } = &round.judged[frame];
+                    let copy = round.copies[copies.clone()].iter_mut().find(|(to, _)| *to == id);
+                    copy.into_iter().for_each(|(_, ended)| *ended = *fate);
+                }
+            }
+            port.out.clear();
+        }
+    }
+
+    /// Tells the captures of the batch, now that every copy has ended.
+    fn hand_over(&mut self, id: PortId, batch: &Batch) {
+        if self.captures.is_empty() {
+            self.next_id += batch.len() as u64;
+            return;
+        }
+        for (number, judged) in self.round.judged.iter().enumerate() {
+            let bytes = batch.bytes(number);
+            let record = Record {
+                time: judged.time,
+                id: self.next_id,
+                port: id,
+                bytes,
+                original_len: bytes.len() as u32,
+                vnet: batch.descriptor(number).vnet,
+                segments: self.round.shapes[number].segments,
+                fate: judged.fate,
+                learned: judged.learned,
+                copies: &self.round.copies[judged.copies.clone()],
+                lost_before: 0,
+            };
+            self.captures.iter_mut().for_each(|capture| capture.record(&record));
+            self.next_id += 1;
+        }
+        self.captures.retain_mut(Sender::flush);
+    }
+
+    /// What has happened since the last question, in the words of whoever listens.
+    pub(super) fn events(&mut self) -> Vec<EventKind> {
+        let events = std::iter::from_fn(|| self.switch.poll_event()).collect::<Vec<_>>();
+        let told = events.into_iter().map(|event| match event {
+            Event::Moved { mac, from, to } => {
+                EventKind::AddressMoved { mac, from: self.port_name(from), to: self.port_name(to) }
+            }
+            Event::Storm { port } => EventKind::Storm { port: self.port_name(port) },
+        });
+        told.collect()
+    }
+}
+
+impl Round {
+    fn note(&mut self, fate: Fate, learned: Learned, copies: &[(PortId, EgressFate)]) {
+        let first = self.copies.len();
+        self.copies.extend_from_slice(copies);
+        self.judged.push(Judged { time: clock::wall(), fate, learned, copies: first..self.copies.len() });
+    }
+}

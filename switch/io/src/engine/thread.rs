@@ -1,0 +1,216 @@
+//! The loop of an engine thread.
+
+use super::mailbox::Mailbox;
+use super::runtime::{Buffers, SwitchRuntime};
+use super::watch::Watch;
+use super::{EngineConfig, EngineEvent, EventKind, Tally, count};
+use crate::clock;
+use crate::link::{Link, LinkError};
+use lanloom_switch_core::{Instant, PortId};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+/// What epoll calls the mailbox.
+const MAILBOX: u64 = u64::MAX;
+
+/// Descriptors told of at once.
+const EVENTS: usize = 64;
+
+/// A thread's switches and all that it needs to serve them.
+pub(super) struct Engine {
+    epoll: Epoll,
+    mailbox: Arc<Mailbox>,
+    tally: Arc<Tally>,
+    watch: Watch,
+    switches: BTreeMap<u32, SwitchRuntime>,
+    next_key: u32,
+    buffers: Buffers,
+    spin: Duration,
+    events: Option<SyncSender<EngineEvent>>,
+}
+
+impl Engine {
+    pub(super) fn new(config: &EngineConfig, mailbox: Arc<Mailbox>, tally: Arc<Tally>, watch: Watch) -> io::Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        epoll.add(mailbox.fd(), EpollEvent::new(EpollFlags::EPOLLIN, MAILBOX))?;
+        let (spin, events) = (config.spin, config.events.clone());
+        Ok(Self { epoll, mailbox, tally, watch, switches: BTreeMap::new(), next_key: 0, buffers: Buffers::new(), spin, events })
+    }
+
+    /// Serves until the mailbox is closed.
+    pub(super) fn run(mut self) {
+        let mut ready = [EpollEvent::empty(); EVENTS];
+        let mut worked = Instant::default();
+        loop {
+            let now = clock::now();
+            let spinning = now.since(worked) < self.spin;
+            let timeout = if spinning { EpollTimeout::ZERO } else { self.sleep_at_most(now) };
+            let count_ready = self.epoll.wait(&mut ready, timeout).unwrap_or(0);
+            let tally = if spinning { &self.tally.spins } else { &self.tally.wakeups };
+            if !spinning || count_ready == 0 {
+                count(tally, 1);
+            }
+            for event in &ready[..count_ready] {
+                if event.data() == MAILBOX {
+                    if self.obey().is_err() {
+                        return;
+                    }
+                } else if self.serve(event.data()) {
+                    worked = clock::now();
+                }
+            }
+            if !spinning {
+                self.handle_timeouts();
+            }
+        }
+    }
+
+    /// Until the next timer of a switch, or for ever.
+    fn sleep_at_most(&self, now: Instant) -> EpollTimeout {
+        let next = self.switches.values().filter_map(|runtime| runtime.switch.poll_timeout()).min();
+        next.map_or(EpollTimeout::NONE, |next| {
+            let millis = next.since(now).as_nanos().div_ceil(1_000_000);
+            EpollTimeout::try_from(u32::try_from(millis).unwrap_or(u32::MAX).min(i32::MAX as u32)).unwrap_or(EpollTimeout::NONE)
+        })
+    }
+
+    fn handle_timeouts(&mut self) {
+        let now = clock::now();
+        for runtime in self.switches.values_mut() {
+            if runtime.switch.poll_timeout().is_some_and(|due| due <= now) {
+                runtime.switch.handle_timeout(now);
+            }
+        }
+    }
+
+    /// Runs the commands that wait.
+    fn obey(&mut self) -> Result<(), super::EngineGone> {
+        let mailbox = Arc::clone(&self.mailbox);
+        while let Some(command) = mailbox.take()? {
+            command(self);
+        }
+        Ok(())
+    }
+
+    /// Serves a port that has frames or trouble. Answers whether there were frames.
+    fn serve(&mut self, token: u64) -> bool {
+        let (key, port) = ((token >> 32) as u32, PortId::from_bits(token as u32));
+        let Some(runtime) = self.switches.get_mut(&key) else { return false };
+        let answer = runtime.serve(port, &mut self.buffers);
+        if self.events.is_some() {
+            for kind in runtime.events() {
+                self.tell(key, kind);
+            }
+        }
+        match answer {
+            Ok(frames) => {
+                count(&self.tally.batches, 1);
+                count(&self.tally.frames, frames as u64);
+                frames > 0
+            }
+            Err(error) => {
+                self.fail(key, port, &error);
+                false
+            }
+        }
+    }
+
+    /// A link failed: the port is down, and the watch finds out why and waits for better.
+    fn fail(&mut self, key: u32, port: PortId, error: &LinkError) {
+        let pulled = !matches!(error, LinkError::Down);
+        if pulled {
+            drop(self.detach(key, port));
+        }
+        self.set_down(key, port, Some(error.to_string()));
+        self.watch.look_at(&self.mailbox, key, port, pulled);
+    }
+
+    pub(super) fn insert(&mut self, runtime: SwitchRuntime) -> u32 {
+        let key = self.next_key;
+        self.next_key += 1;
+        self.switches.insert(key, runtime);
+        key
+    }
+
+    pub(super) fn switch(&mut self, key: u32) -> Option<&mut SwitchRuntime> {
+        self.switches.get_mut(&key)
+    }
+
+    /// Ends a switch; its links close. Answers whether it was there.
+    pub(super) fn remove(&mut self, key: u32) -> bool {
+        let ports: Vec<PortId> = self.switch(key).map(|runtime| runtime.switch.port_ids().collect()).unwrap_or_default();
+        ports.into_iter().for_each(|port| drop(self.detach(key, port)));
+        self.switches.remove(&key).is_some()
+    }
+
+    /// Plugs a link into a port, in place of what was there.
+    pub(super) fn attach(&mut self, key: u32, port: PortId, link: Box<dyn Link>) -> io::Result<()> {
+        drop(self.detach(key, port));
+        let token = u64::from(key) << 32 | u64::from(port.to_bits());
+        self.epoll.add(link.fd(), EpollEvent::new(EpollFlags::EPOLLIN, token))?;
+        if let Some(Ok(port)) = self.switch(key).map(|runtime| runtime.port_mut(port)) {
+            port.link = Some(link);
+        }
+        Ok(())
+    }
+
+    /// Pulls a port's link out.
+    pub(super) fn detach(&mut self, key: u32, port: PortId) -> Option<Box<dyn Link>> {
+        let link = self.switches.get_mut(&key)?.port_mut(port).ok()?.link.take()?;
+        self.forget(link.fd());
+        Some(link)
+    }
+
+    fn forget(&self, fd: BorrowedFd<'_>) {
+        // Gone from epoll already if the kernel has closed it.
+        let _ = self.epoll.delete(fd);
+    }
+
+    /// Tells what a port's interface carries, in bytes.
+    pub(super) fn set_link_mtu(&mut self, key: u32, id: PortId, mtu: u32) {
+        let Some(runtime) = self.switch(key) else { return };
+        if let Ok(port) = runtime.port_mut(id) {
+            port.link_mtu = mtu;
+            // The port was there a line ago.
+            let _ = runtime.settle(id);
+        }
+    }
+
+    pub(super) fn record_overrun(&mut self, key: u32, id: PortId, frames: u64) {
+        if let Some(runtime) = self.switch(key) {
+            runtime.switch.record_overrun(id, frames);
+        }
+    }
+
+    /// Sets a port down for a reason, or up, and tells of it if that is new.
+    pub(super) fn set_down(&mut self, key: u32, id: PortId, reason: Option<String>) {
+        let Some(runtime) = self.switch(key) else { return };
+        let Ok(port) = runtime.port_mut(id) else { return };
+        if port.down == reason {
+            return;
+        }
+        let was_up = port.down.is_none();
+        let name = port.name.clone();
+        port.down.clone_from(&reason);
+        // The port was there a line ago.
+        let _ = runtime.settle(id);
+        match reason {
+            Some(reason) => self.tell(key, EventKind::PortDown { port: name, reason }),
+            None if !was_up => self.tell(key, EventKind::PortUp { port: name }),
+            None => {}
+        }
+    }
+
+    fn tell(&mut self, key: u32, kind: EventKind) {
+        let Some(switch) = self.switch(key).map(|runtime| runtime.name.clone()) else { return };
+        let heard = self.events.as_ref().is_some_and(|events| events.try_send(EngineEvent { switch, kind }).is_ok());
+        if !heard {
+            count(&self.tally.events_lost, 1);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What is to be plugged into a port, and how it is opened again after trouble.
+//!
+//! This crate opens what exists, or what an ioctl makes. Making veth pairs and moving TAPs between namespaces is the
+//! `lanloom-drivers` crate's.
+
+use crate::link::memory::MemoryEnd;
+use crate::link::packet::Packet;
+use crate::link::plain_tap::PlainTap;
+use crate::link::tap::Tap;
+use crate::link::{Link, LinkError};
+use crate::sys::interface::{self, Interface};
+use crate::sys::netns;
+use nix::errno::Errno;
+use nix::sys::statfs::statfs;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+/// The file system of namespaces (`NSFS_MAGIC` in Linux's `magic.h`): a name that is no mount of it is no namespace, or not yet.
+const NSFS_MAGIC: i64 = 0x6e73_6673;
+
+/// What is to be plugged into a port.
+pub enum Plug {
+    /// One end of a link in memory.
+    Memory(MemoryEnd),
+    /// An interface of the kernel's, perhaps opened already.
+    Interface(Source, Option<Box<dyn Link>>),
+}
+
+/// An interface of the kernel's: where it is and how it is opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Its name.
+    pub ifname: String,
+    /// The namespace that it is in: a path, or the daemon's own.
+    pub netns: Option<PathBuf>,
+    /// How it is opened.
+    pub kind: SourceKind,
+}
+
+/// How an interface is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceKind {
+    /// As a TAP device.
+    Tap {
+        /// With super-frames and partial checksums, or as frames are on the wire.
+        offload: bool,
+        /// Whether it outlives us.
+        persist: bool,
+    },
+    /// By AF_PACKET.
+    Packet,
+}
+
+/// What is there now under a [`Source`]'s name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// The namespace is not.
+    NoNamespace,
+    /// The namespace is, the interface is not; what was attached may be called otherwise now.
+    NoInterface { renamed: Option<String> },
+    /// The interface.
+    Here(Identity, Interface),
+}
+
+/// Which interface it is, whatever it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// The namespace's inode; 0 for the daemon's own.
+    namespace: u64,
+    pub(crate) index: u32,
+}
+
+impl Source {
+    /// Opens the interface, which must exist unless it is a TAP: that is made if it does not.
+    ///
+    /// # Errors
+    /// [`LinkError::Gone`] if there is none, else the kernel's.
+    pub fn open(&self) -> Result<Box<dyn Link>, LinkError> {
+        let opened = netns::inside(self.netns.as_deref(), || -> io::Result<Box<dyn Link>> {
+            Ok(match self.kind {
+                SourceKind::Tap { offload: true, persist } => Box::new(Tap::open(&self.ifname, persist)?),
+                SourceKind::Tap { offload: false, persist } => Box::new(PlainTap::open(&self.ifname, persist)?),
+                SourceKind::Packet => Box::new(Packet::open(&self.ifname)?),
+            })
+        });
+        opened.map_err(|error| match error.raw_os_error() {
+            Some(libc::ENODEV) => LinkError::Gone,
+            _ => LinkError::Io(error),
+        })
+    }
+
+    /// What is there now, if `attached` is what was there.
+    pub(crate) fn find(&self, attached: Option<Identity>) -> io::Result<Found> {
+        let namespace = match &self.netns {
+            None => 0,
+            Some(path) => match statfs(path) {
+                Ok(kind) if kind.filesystem_type().0 == NSFS_MAGIC => fs::metadata(path)?.ino(),
+                Ok(_) | Err(Errno::ENOENT) => return Ok(Found::NoNamespace),
+                Err(error) => return Err(error.into()),
+            },
+        };
+        let attached = attached.filter(|attached| attached.namespace == namespace);
+        netns::inside(self.netns.as_deref(), || {
+            Ok(match interface::find(&self.ifname)? {
+                Some(here) => Found::Here(Identity { namespace, index: here.index }, here),
+                None => Found::NoInterface { renamed: attached.and_then(|attached| interface::name_of(attached.index)) },
+            })
+        })
+    }
+}
+
+impl fmt::Debug for Plug {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory(_) => out.write_str("Memory"),
+            Self::Interface(source, opened) => out.debug_tuple("Interface").field(source).field(&opened.is_some()).finish(),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Word from the kernel when an interface changes, in any namespace that we have named to it (`rtnetlink(7)`).
+//!
+//! A TAP's descriptor tells neither down nor rename, and AF_PACKET gives one error for three causes; this socket tells all.
+
+use super::options;
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send, socket};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+const SOL_NETLINK: i32 = 270;
+const NETLINK_LISTEN_ALL_NSID: i32 = 8;
+const RTMGRP_LINK: u32 = 1;
+const RTM_NEWLINK: u16 = 16;
+const RTM_DELLINK: u16 = 17;
+const RTM_GETLINK: u16 = 18;
+const RTM_NEWNSID: u16 = 88;
+const NETNSA_NSID: u16 = 1;
+const NETNSA_FD: u16 = 3;
+const NLM_F_REQUEST: u16 = 1;
+const NLM_F_ACK: u16 = 4;
+const IFLA_IFNAME: u16 = 3;
+const IFLA_STATS64: u16 = 23;
+/// Bytes of `nlmsghdr` and of `ifinfomsg`.
+const HEADER: usize = 16;
+const INFO: usize = 16;
+/// Where `tx_dropped` is in `rtnl_link_stats64`.
+const TX_DROPPED: usize = 7 * 8;
+
+/// An interface was made, changed or deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) index: u32,
+    pub(crate) name: String,
+}
+
+/// A socket that hears of every change.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    fd: OwnedFd,
+}
+
+impl Listener {
+    pub(crate) fn open() -> io::Result<Self> {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let fd = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkRoute)?;
+        options::set(fd.as_fd(), SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &1_i32)?;
+        bind(fd.as_raw_fd(), &NetlinkAddr::new(0, RTMGRP_LINK))?;
+        Ok(Self { fd })
+    }
+
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// What has changed since the last question, or `None` if so much that the kernel forgot some of it.
+    pub(crate) fn changes(&self) -> io::Result<Option<Vec<Change>>> {
+        let mut changes = Vec::new();
+        let mut buffer = vec![0; 32 << 10];
+        loop {
+            match recv(self.fd.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
+                Ok(len) => changes.extend(messages(&buffer[..len]).filter_map(|(kind, body)| change(kind, body))),
+                Err(Errno::EAGAIN) => return Ok(Some(changes)),
+                Err(Errno::ENOBUFS) => return Ok(None),
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+/// Gives a namespace a number in this thread's own, without which its changes are not heard here. It may have one already.
+pub(crate) fn name_namespace(namespace: BorrowedFd<'_>) -> io::Result<()> {
+    let mut body = vec![0; 4];
+    attribute(&mut body, NETNSA_NSID, &(-1_i32).to_ne_bytes());
+    attribute(&mut body, NETNSA_FD, &namespace.as_raw_fd().to_ne_bytes());
+    match ask(RTM_NEWNSID, NLM_F_ACK, &body) {
+        Err(error) if error.raw_os_error() == Some(Errno::EEXIST as i32) => Ok(()),
+        answer => answer.map(drop),
+    }
+}
+
+/// Frames that an interface of this thread's namespace dropped instead of sending: for a TAP, those lost on the way to us.
+pub(crate) fn tx_dropped(index: u32) -> io::Result<u64> {
+    let mut body = vec![0; INFO];
+    body[4..8].copy_from_slice(&index.to_ne_bytes());
+    let answer = ask(RTM_GETLINK, 0, &body)?;
+    let stats = messages(&answer).find_map(|(_, body)| attributes(body.get(INFO..)?).find(|(kind, _)| *kind == IFLA_STATS64));
+    let dropped = stats.and_then(|(_, stats)| stats.get(TX_DROPPED..TX_DROPPED + 8)?.try_into().ok());
+    dropped.map(u64::from_ne_bytes).ok_or_else(|| io::Error::other("the kernel told no statistics"))
+}
+
+/// Sends one request and answers with what came back. An error of the kernel's is an error here.
+fn ask(kind: u16, flags: u16, body: &[u8]) -> io::Result<Vec<u8>> {
+    let fd = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)?;
+    let mut message = Vec::with_capacity(HEADER + body.len());
+    message.extend_from_slice(&((HEADER + body.len()) as u32).to_ne_bytes());
+    message.extend_from_slice(&kind.to_ne_bytes());
+    message.extend_from_slice(&(NLM_F_REQUEST | flags).to_ne_bytes());
+    message.extend_from_slice(&[0; 8]);
+    message.extend_from_slice(body);
+    send(fd.as_raw_fd(), &message, MsgFlags::empty())?;
+    let mut answer = vec![0; 32 << 10];
+    let len = recv(fd.as_raw_fd(), &mut answer, MsgFlags::empty())?;
+    answer.truncate(len);
+    let failed = messages(&answer).find_map(|(kind, body)| {
+        let code = i32::from_ne_bytes(body.get(..4)?.try_into().ok()?);
+        (i32::from(kind) == libc::NLMSG_ERROR && code != 0).then_some(-code)
+    });
+    failed.map_or(Ok(answer), |code| Err(io::Error::from_raw_os_error(code)))
+}
+
+fn attribute(body: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    body.extend_from_slice(&((4 + value.len()) as u16).to_ne_bytes());
+    body.extend_from_slice(&kind.to_ne_bytes());
+    body.extend_from_slice(value);
+    body.resize(body.len().next_multiple_of(4), 0);
+}
+
+/// The messages of a datagram: type and body.
+fn messages(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let len = u32::from_ne_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
+        let kind = u16::from_ne_bytes(bytes.get(4..6)?.try_into().ok()?);
+        let body = bytes.get(HEADER..len)?;
+        bytes = bytes.get(len.next_multiple_of(4)..).unwrap_or_default();
+        Some((kind, body))
+    })
+}
+
+/// The attributes of a message: type and value.
+fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let len = usize::from(u16::from_ne_bytes(bytes.get(..2)?.try_into().ok()?));
+        let kind = u16::from_ne_bytes(bytes.get(2..4)?.try_into().ok()?) & 0x3fff;
+        let value = bytes.get(4..len)?;
+        bytes = bytes.get(len.next_multiple_of(4)..).unwrap_or_default();
+        Some((kind, value))
+    })
+}
+
+fn change(kind: u16, body: &[u8]) -> Option<Change> {
+    if !matches!(kind, RTM_NEWLINK | RTM_DELLINK) {
+        return None;
+    }
+    let index = u32::from_ne_bytes(body.get(4..8)?.try_into().ok()?);
+    let (_, name) = attributes(body.get(INFO..)?).find(|(kind, _)| *kind == IFLA_IFNAME)?;
+    let name = String::from_utf8_lossy(name.strip_suffix(&[0]).unwrap_or(name)).into_owned();
+    Some(Change { index, name })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_read_and_what_is_cut_or_lies_is_not() {
+        let mut body = vec![0; INFO];
+        body[4] = 7;
+        attribute(&mut body, IFLA_IFNAME, b"veth0\0");
+        let mut bytes = ((HEADER + body.len()) as u32).to_ne_bytes().to_vec();
+        bytes.extend(RTM_NEWLINK.to_ne_bytes());
+        bytes.resize(HEADER, 0);
+        bytes.extend(&body);
+        let read = |bytes: &[u8]| messages(bytes).filter_map(|(kind, body)| change(kind, body)).collect::<Vec<_>>();
+        assert_eq!(read(&bytes), [Change { index: 7, name: "veth0".into() }]);
+        for cut in 0..bytes.len() {
+            assert_eq!(read(&bytes[..cut]), [], "{cut}");
+        }
+        bytes[0] = 4;
+        assert_eq!(read(&bytes), []);
+    }
+}
