@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::wildcard_enum_match_arm)]
 
+pub mod build;
 pub mod counters;
 pub mod describe;
 pub mod fdb;

@@ -1,7 +1,8 @@
 //! Captures that explain themselves: each frame once, with what the switch did with it and why.
 //!
 //! ```text
-//! engine thread:  Sender::record … Sender::flush ─▶ ring ─▶ Receiver::next  :writer thread
+//! engine: Sender::record … Sender::flush ─▶ ring ─▶ Receiver::next ─┬▶ Writer: pcapng
+//!                                                                    └▶ Lines: text
 //! ```
 //! The engine copies a frame once, into memory that it gives away; everything else (naming, describing, finishing checksums,
 //! cutting, writing) is the other side's. It is *not* a filter language, and it opens no files.
@@ -10,9 +11,20 @@
 //! |---|---|
 //! | [`record`] | a frame and its verdict, as the engine hands them over |
 //! | [`ring`] | the bounded way from the engine to whoever writes |
+//! | [`comment`] | a verdict in words |
+//! | [`text`] | a line per frame |
+//! | [`pcapng`] | the blocks of a capture file |
+//! | [`writer`] | records and verdicts as such a file |
 
+pub mod comment;
+pub mod pcapng;
 pub mod record;
 pub mod ring;
+pub mod text;
+pub mod writer;
 
-pub use record::{PortLabel, Record};
+pub use comment::Comment;
+pub use record::{PortLabel, PortNames, Record};
 pub use ring::{Heard, Receiver, Records, Scope, Sender};
+pub use text::Lines;
+pub use writer::{Settings, Writer};

@@ -1,7 +1,9 @@
 //! A frame and its verdict, as the engine hands them over.
 
 use crate::vnet::VnetHeader;
-use lanloom_switch_core::{DropReason, EgressFate, Fate, Learned, PortId};
+use lanloom_switch_core::{DropReason, EgressFate, Fate, Learned, MacAddr, PortId};
+use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// One received frame and all that became of it.
 ///
@@ -49,6 +51,12 @@ impl Record<'_> {
         self.port == port || self.copies.iter().any(|(copy, _)| *copy == port)
     }
 
+    /// The source address; zero if so much was not kept.
+    pub fn source(&self) -> MacAddr {
+        let bytes = self.bytes.get(6..).and_then(|bytes| bytes.first_chunk()).copied();
+        MacAddr(bytes.unwrap_or_default())
+    }
+
     /// Whether `bytes` is the frame as it was, not cut to a snaplen.
     pub fn is_whole(&self) -> bool {
         self.bytes.len() == self.original_len as usize
@@ -64,4 +72,23 @@ pub struct PortLabel {
     pub name: String,
     /// What is plugged into it, like `tap://web0`.
     pub description: String,
+}
+
+/// What the ports of a capture are called.
+#[derive(Clone, Debug, Default)]
+pub struct PortNames(HashMap<PortId, String>);
+
+impl PortNames {
+    /// Calls a port so from now on.
+    pub fn set(&mut self, label: &PortLabel) {
+        self.0.insert(label.port, label.name.clone());
+    }
+
+    /// A port's name; one that nobody named shows its number.
+    pub fn name(&self, port: PortId) -> Cow<'_, str> {
+        match self.0.get(&port) {
+            Some(name) => Cow::Borrowed(name),
+            None => Cow::Owned(format!("port{}", port.index())),
+        }
+    }
 }
