@@ -18,7 +18,8 @@
 //! | [`counters`] | the accounting law |
 //! | `switch` | the machine |
 //! | `trace` | a verdict in steps a person can read |
-//! | `describe` | one line that says what a frame is |
+//! | [`build`] | a frame from words |
+//! | [`describe`] | one line that says what a frame is |
 
 #![forbid(unsafe_code)]
 #![warn(clippy::wildcard_enum_match_arm)]
