@@ -157,15 +157,22 @@ impl Switch {
         } else if destination.is_group() {
             let kind = if destination.is_broadcast() { FloodKind::Broadcast } else { FloodKind::Multicast };
             self.flood(now, from, frame, kind, copies)
-        } else if destination == source {
-            Fate::Dropped(DropReason::SamePort)
         } else {
-            match self.fdb.lookup(Vid::NONE, destination, now) {
+            match self.whereabouts(now, port, frame, plan.is_some_and(|plan| plan.outcome().is_here())) {
                 Some(to) => self.forward(from, to, frame, copies),
                 None => self.flood(now, from, frame, FloodKind::Unknown, copies),
             }
         };
         Ok((fate, plan))
+    }
+
+    /// The port that leads to an individual destination. The frame's own source, `learned` from it just now, is on `port`
+    /// although the database does not say so yet.
+    pub(crate) fn whereabouts(&self, now: Instant, port: PortId, frame: &Frame<'_>, learned: bool) -> Option<PortId> {
+        if learned && frame.destination() == frame.source() {
+            return Some(port);
+        }
+        self.fdb.lookup(Vid::NONE, frame.destination(), now)
     }
 
     fn forward(&self, from: &Port, to: PortId, frame: &Frame<'_>, copies: &mut Vec<(PortId, EgressFate)>) -> Fate {
@@ -220,7 +227,7 @@ impl Switch {
     /// Counts what the verdict decided, charges the storm limit, and notes events.
     fn account(&mut self, now: Instant, port: PortId, frame: &Frame<'_>) {
         let Self { places, verdict, .. } = self;
-        let mut event = None;
+        let mut storm = None;
         if let Some(from) = places.get_mut(port.index()).and_then(|place| place.port.as_mut()) {
             from.counters.rx.count(frame);
             match verdict.fate {
@@ -236,7 +243,7 @@ impl Switch {
                     let told_lately = from.storm_told.is_some_and(|told| now.since(told) < STORM_QUIET);
                     if reason == DropReason::Storm && !told_lately {
                         from.storm_told = Some(now);
-                        event = Some(Event::Storm { port });
+                        storm = Some(Event::Storm { port });
                     }
                 }
             }
@@ -247,9 +254,9 @@ impl Switch {
             }
         }
         if let Learned::Moved(from) = verdict.learned {
-            event = Some(Event::Moved { mac: frame.source(), from, to: port });
+            self.tell(Event::Moved { mac: frame.source(), from, to: port });
         }
-        event.into_iter().for_each(|event| self.tell(event));
+        storm.into_iter().for_each(|event| self.tell(event));
     }
 
     fn tell(&mut self, event: Event) {

@@ -38,7 +38,7 @@ impl Switch {
 
 impl Plan {
     /// What [`crate::Fdb`] answers when the plan is carried out.
-    fn outcome(self) -> Learned {
+    pub(crate) fn outcome(self) -> Learned {
         match self {
             Self::Refresh(_) => Learned::Refreshed,
             Self::Move { from, .. } => Learned::Moved(from),
@@ -119,6 +119,9 @@ impl Teller<'_> {
         if destination.is_group() {
             return format!("destination {destination} is a group: flood");
         }
+        if destination == self.frame.source() && self.verdict.learned.is_here() {
+            return format!("destination {destination} is the source itself, on {}", self.name(self.port));
+        }
         match self.switch.fdb.entry(Vid::NONE, destination, self.now) {
             Some(entry) if entry.is_static => format!("destination {destination} is set on {}", self.name(entry.port)),
             Some(entry) => {
@@ -152,9 +155,8 @@ impl Teller<'_> {
         } else if destination.is_group() {
             Some(FloodKind::Multicast)
         } else {
-            let known =
-                destination == self.frame.source() || self.switch.fdb.lookup(Vid::NONE, destination, self.now).is_some();
-            (!known).then_some(FloodKind::Unknown)
+            let at = self.switch.whereabouts(self.now, self.port, self.frame, self.verdict.learned.is_here());
+            at.is_none().then_some(FloodKind::Unknown)
         }
     }
 

@@ -68,6 +68,16 @@ pub enum Learned {
     Full,
 }
 
+impl Learned {
+    /// Whether the source is now known on the ingress port.
+    pub(crate) fn is_here(self) -> bool {
+        match self {
+            Self::New | Self::Refreshed | Self::Moved(_) => true,
+            Self::Nothing | Self::Held(_) | Self::Full => false,
+        }
+    }
+}
+
 macro_rules! drop_reasons {
     ($($variant:ident $name:literal $doc:literal,)*) => {
         /// Why a frame or a copy of it was not sent. A name, once given, stays.
