@@ -1,0 +1,130 @@
+//! Random histories of a switch: few addresses, few ports and small limits, so that everything collides.
+
+use crate::reference::Sent;
+use lanloom_switch_core::{DropReason, FdbLimits, MacAddr, PortConfig, StormLimit};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+/// One thing that happens to a switch. A port is picked from those that are or were there, newest first.
+#[derive(Clone, Debug)]
+pub(crate) enum Op {
+    Wait(u64),
+    Timeout,
+    AddPort(PortConfig),
+    DeletePort(usize),
+    SetPort(usize, PortConfig),
+    SetLink(usize, bool),
+    SetEntry {
+        mac: MacAddr,
+        port: usize,
+        sticky: bool,
+    },
+    DeleteEntry(MacAddr),
+    Flush(Option<usize>),
+    Ageing(u32),
+    Unreadable(usize, usize),
+    Overrun(usize, u64),
+    /// Received on a port; `refused` is what every egress link does to its copy instead of sending it.
+    Frame {
+        port: usize,
+        sent: Sent,
+        refused: Option<DropReason>,
+    },
+}
+
+pub(crate) fn histories() -> impl Strategy<Value = (FdbLimits, Vec<Op>)> {
+    let limits = (select(vec![1, 2, 3, 5, 8, 65_536]), ageings());
+    let limits = limits.prop_map(|(entries, ageing_secs)| FdbLimits { entries, ageing_secs });
+    let first = prop::collection::vec(port_configs().prop_map(Op::AddPort), 1..5);
+    let rest = prop::collection::vec(ops(), 1..150);
+    (limits, first, rest).prop_map(|(limits, first, rest)| (limits, [first, rest].concat()))
+}
+
+fn ops() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        40 => (0..5_usize, frames(), refusals()).prop_map(|(port, sent, refused)| Op::Frame { port, sent, refused }),
+        8 => waits().prop_map(Op::Wait),
+        2 => Just(Op::Timeout),
+        1 => port_configs().prop_map(Op::AddPort),
+        1 => (0..5_usize).prop_map(Op::DeletePort),
+        3 => (0..5_usize, port_configs()).prop_map(|(port, config)| Op::SetPort(port, config)),
+        2 => (0..5_usize, prop::bool::weighted(0.6)).prop_map(|(port, up)| Op::SetLink(port, up)),
+        3 => (macs(), 0..5_usize, any::<bool>()).prop_map(|(mac, port, sticky)| Op::SetEntry { mac, port, sticky }),
+        1 => macs().prop_map(Op::DeleteEntry),
+        1 => prop::option::of(0..5_usize).prop_map(Op::Flush),
+        1 => ageings().prop_map(Op::Ageing),
+        1 => (0..5_usize, 0..14_usize).prop_map(|(port, len)| Op::Unreadable(port, len)),
+        1 => (0..5_usize, 1..9_u64).prop_map(|(port, frames)| Op::Overrun(port, frames)),
+    ]
+}
+
+/// Stations mostly; also group, broadcast, zero and reserved addresses.
+fn macs() -> impl Strategy<Value = MacAddr> {
+    prop_oneof![
+        20 => (1..9_u8).prop_map(|last| MacAddr([0x02, 0, 0, 0, 0, last])),
+        3 => Just(MacAddr::BROADCAST),
+        2 => Just(MacAddr([0x01, 0x00, 0x5e, 0, 0, 0xfb])),
+        3 => (0..0x12_u8).prop_map(|last| MacAddr([0x01, 0x80, 0xc2, 0, 0, last])),
+        1 => Just(MacAddr::ZERO),
+    ]
+}
+
+fn frames() -> impl Strategy<Value = Sent> {
+    let shape = prop_oneof![
+        4 => (0..64_usize).prop_map(|payload| (payload, 1, payload as u32)),
+        1 => (2..9_u32, 100..300_u32).prop_map(|(segments, each)| ((segments * each) as usize, segments, each)),
+    ];
+    (macs(), macs(), 0..3_usize, shape).prop_map(|(destination, source, tags, (payload, segments, wire_payload))| Sent {
+        destination,
+        source,
+        tags,
+        payload,
+        segments,
+        wire_payload,
+    })
+}
+
+fn refusals() -> impl Strategy<Value = Option<DropReason>> {
+    let reasons = select(vec![DropReason::QueueFull, DropReason::LinkError, DropReason::OffloadUnsupported]);
+    prop::option::weighted(0.2, reasons)
+}
+
+fn waits() -> impl Strategy<Value = u64> {
+    const SECOND: u64 = 1_000_000_000;
+    prop_oneof![Just(1), 0..SECOND / 100, 0..SECOND, SECOND..4 * SECOND, SECOND..16 * SECOND, Just(400 * SECOND)]
+}
+
+fn ageings() -> impl Strategy<Value = u32> {
+    select(vec![10, 12, 15, 300, 1_000_000])
+}
+
+fn port_configs() -> impl Strategy<Value = PortConfig> {
+    let on = || prop::bool::weighted(0.85);
+    let off = || prop::bool::weighted(0.25);
+    let storm = prop_oneof![
+        Just(None),
+        Just(Some(StormLimit::DEFAULT)),
+        (1..2000_u32, 1..6_u32).prop_map(|(rate, burst)| Some(StormLimit { rate, burst })),
+    ];
+    let reserved = prop_oneof![3 => Just(0), 1 => Just(u16::MAX), 1 => any::<u16>()];
+    let mtu = select(vec![u32::MAX, u32::MAX, 1500, 150, 20]);
+    let fdb_limit = prop_oneof![3 => Just(None), 2 => (0..4_u32).prop_map(Some)];
+    let switches = (on(), on(), on(), on(), on(), off());
+    (switches, mtu, reserved, storm, fdb_limit, any::<bool>()).prop_map(
+        |((up, learning, flood, mcast_flood, bcast_flood, isolated), mtu, reserved_open, storm, fdb_limit, fdb_limit_drops)| {
+            PortConfig {
+                up,
+                learning,
+                flood,
+                mcast_flood,
+                bcast_flood,
+                isolated,
+                mtu,
+                reserved_open,
+                storm,
+                fdb_limit,
+                fdb_limit_drops,
+            }
+        },
+    )
+}

@@ -1,0 +1,284 @@
+//! A switch written again from 802.1D-2004 clauses 7.7 to 7.9 and from what the crate promises beyond them: lists, searched
+//! from end to end, nothing cached, no code in common with the real one. It is slow and meant to be read.
+
+pub(crate) mod table;
+
+use lanloom_switch_core::{
+    DropReason, EgressFate, Event, Fate, FloodKind, Instant, Learned, MacAddr, PortConfig, PortId, Verdict,
+};
+use std::collections::BTreeMap;
+use table::{Lesson, Origin, Table};
+
+/// A frame in the terms of the standard, and as bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    pub(crate) destination: MacAddr,
+    pub(crate) source: MacAddr,
+    /// VLAN tags, 0 to 2.
+    pub(crate) tags: usize,
+    /// Bytes behind header and tags.
+    pub(crate) payload: usize,
+    /// Frames on the wire, and the payload of the longest of them.
+    pub(crate) segments: u32,
+    pub(crate) wire_payload: u32,
+}
+
+impl Sent {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut bytes = [self.destination.0, self.source.0].concat();
+        (0..self.tags).for_each(|_| bytes.extend([0x81, 0x00, 0x00, 0x07]));
+        bytes.extend([0x08, 0x00]);
+        bytes.resize(bytes.len() + self.payload, 0xa5);
+        bytes
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Book {
+    pub(crate) rx: [u64; 4],
+    pub(crate) tx: [u64; 4],
+    pub(crate) forwarded: u64,
+    pub(crate) drops: BTreeMap<DropReason, u64>,
+}
+
+impl Book {
+    fn drop(&mut self, reason: DropReason) {
+        *self.drops.entry(reason).or_default() += 1;
+    }
+}
+
+/// Adds one frame to `[frames, bytes, super-frames, their segments]`.
+fn add(flow: &mut [u64; 4], len: usize, segments: u32) {
+    flow[0] += 1;
+    flow[1] += len as u64;
+    if segments > 1 {
+        flow[2] += 1;
+        flow[3] += u64::from(segments);
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) id: PortId,
+    pub(crate) config: PortConfig,
+    pub(crate) link_up: bool,
+    pub(crate) book: Book,
+    /// Nanoseconds of its storm rate used up, and when that was true.
+    backlog: (u64, u64),
+    storm_told: Option<u64>,
+}
+
+impl Place {
+    fn works(&self) -> bool {
+        self.config.up && self.link_up
+    }
+
+    fn backlog_at(&self, now: u64) -> u64 {
+        self.backlog.0.saturating_sub(now - self.backlog.1)
+    }
+}
+
+pub(crate) struct Reference {
+    pub(crate) table: Table,
+    pub(crate) places: Vec<(u16, Option<Place>)>,
+    pub(crate) events: Vec<Event>,
+}
+
+impl Reference {
+    pub(crate) fn new(table: Table) -> Self {
+        Self { table, places: Vec::new(), events: Vec::new() }
+    }
+
+    pub(crate) fn ports(&self) -> impl Iterator<Item = &Place> {
+        self.places.iter().filter_map(|(_, place)| place.as_ref())
+    }
+
+    fn port(&self, id: PortId) -> Option<&Place> {
+        self.ports().find(|place| place.id == id)
+    }
+
+    pub(crate) fn port_mut(&mut self, id: PortId) -> Option<&mut Place> {
+        self.places.iter_mut().filter_map(|(_, place)| place.as_mut()).find(|place| place.id == id)
+    }
+
+    /// `None` if there is no such port.
+    pub(crate) fn frame(&mut self, now: Instant, port: PortId, sent: &Sent) -> Option<Verdict> {
+        let (secs, nanos) = (now.as_secs(), now.as_nanos());
+        self.table.sweep(secs);
+        let from = self.port(port)?.clone();
+        let (fate, copies, learned) = self.decide(secs, nanos, &from, sent);
+        for (to, fate) in &copies {
+            if let (EgressFate::Dropped(reason), Some(to)) = (fate, self.port_mut(*to)) {
+                to.book.drop(*reason);
+            }
+        }
+        if let Learned::Moved(was) = learned {
+            self.events.push(Event::Moved { mac: sent.source, from: was, to: port });
+        }
+        let from = self.port_mut(port)?;
+        add(&mut from.book.rx, sent.bytes().len(), sent.segments);
+        let mut storm = None;
+        match fate {
+            Fate::Forwarded => from.book.forwarded += 1,
+            Fate::Flooded(_) => {
+                from.book.forwarded += 1;
+                if let Some(limit) = from.config.storm {
+                    let cost = 1_000_000_000 / u64::from(limit.rate) * u64::from(sent.segments);
+                    from.backlog = (from.backlog_at(nanos) + cost, nanos);
+                }
+            }
+            Fate::Dropped(reason) => {
+                from.book.drop(reason);
+                if reason == DropReason::Storm && from.storm_told.is_none_or(|told| nanos - told >= 10_000_000_000) {
+                    from.storm_told = Some(nanos);
+                    storm = Some(Event::Storm { port });
+                }
+            }
+        }
+        self.events.extend(storm);
+        Some(Verdict { fate, copies, learned })
+    }
+
+    fn decide(&mut self, secs: u64, nanos: u64, from: &Place, sent: &Sent) -> (Fate, Vec<(PortId, EgressFate)>, Learned) {
+        let ended = |reason| (Fate::Dropped(reason), Vec::new(), Learned::Nothing);
+        if !from.works() {
+            return ended(DropReason::PortDown);
+        }
+        if sent.source.0[0] & 1 == 1 || sent.source.0 == [0; 6] {
+            return ended(DropReason::SourceInvalid);
+        }
+        // The address looked up is where the table had it before this frame taught it something; only the frame's own source
+        // is looked up as just learned.
+        let before = self.table.port_of(sent.destination, secs);
+        let mut learned = Learned::Nothing;
+        if from.config.learning {
+            match self.table.learn(sent.source, from.id, from.config.fdb_limit, from.config.fdb_limit_drops, secs) {
+                Lesson::DropFrame => return ended(DropReason::FdbPortLimit),
+                Lesson::Says(lesson) => learned = lesson,
+            }
+        }
+        let at = if sent.source == sent.destination { self.table.port_of(sent.destination, secs) } else { before };
+        let (fate, copies) = if sent.destination.0[0] & 1 == 1 {
+            let all = sent.destination.0 == [0xff; 6];
+            self.flood(nanos, from, sent, if all { FloodKind::Broadcast } else { FloodKind::Multicast })
+        } else if let Some(at) = at {
+            self.forward(from, at, sent)
+        } else {
+            self.flood(nanos, from, sent, FloodKind::Unknown)
+        };
+        (fate, copies, learned)
+    }
+
+    fn forward(&self, from: &Place, at: PortId, sent: &Sent) -> (Fate, Vec<(PortId, EgressFate)>) {
+        let reason = match self.port(at) {
+            _ if at == from.id => DropReason::SamePort,
+            Some(to) if !to.works() => DropReason::PortDown,
+            Some(to) if to.config.isolated && from.config.isolated => DropReason::Isolated,
+            Some(to) => return (Fate::Forwarded, vec![(at, copy(to, sent))]),
+            None => panic!("the table leads to a port that is gone"),
+        };
+        (Fate::Dropped(reason), Vec::new())
+    }
+
+    fn flood(&self, nanos: u64, from: &Place, sent: &Sent, kind: FloodKind) -> (Fate, Vec<(PortId, EgressFate)>) {
+        let drop = |reason| (Fate::Dropped(reason), Vec::new());
+        let [a, b, c, d, e, last] = sent.destination.0;
+        let filtered = [a, b, c, d, e] == [0x01, 0x80, 0xc2, 0, 0] && (1..=15).contains(&last);
+        let lets = |place: &Place| !filtered || place.config.reserved_open >> last & 1 == 1;
+        if !lets(from) {
+            return drop(DropReason::ReservedAddress);
+        }
+        let others: Vec<_> = self.ports().filter(|to| to.id != from.id && to.works()).collect();
+        let open: Vec<_> = others.iter().filter(|to| lets(to)).collect();
+        let allowed: Vec<_> = open.iter().filter(|to| !(to.config.isolated && from.config.isolated)).collect();
+        let takers: Vec<_> = allowed
+            .iter()
+            .filter(|to| match kind {
+                FloodKind::Broadcast => to.config.bcast_flood,
+                FloodKind::Multicast => to.config.mcast_flood,
+                FloodKind::Unknown => to.config.flood,
+            })
+            .collect();
+        if takers.is_empty() {
+            return drop(match (others.is_empty(), open.is_empty(), allowed.is_empty()) {
+                (true, _, _) => DropReason::NoDestination,
+                (_, true, _) => DropReason::ReservedAddress,
+                (_, _, true) => DropReason::Isolated,
+                (false, false, false) => DropReason::FloodOff,
+            });
+        }
+        if let Some(limit) = from.config.storm {
+            let burst = 1_000_000_000 / u64::from(limit.rate) * u64::from(limit.burst - 1);
+            if from.backlog_at(nanos) > burst {
+                return drop(DropReason::Storm);
+            }
+        }
+        (Fate::Flooded(kind), takers.iter().map(|to| (to.id, copy(to, sent))).collect())
+    }
+
+    pub(crate) fn copied(&mut self, port: PortId, len: usize, segments: u32, fate: EgressFate) {
+        let Some(place) = self.port_mut(port) else { return };
+        match fate {
+            EgressFate::Sent => add(&mut place.book.tx, len, segments),
+            EgressFate::Dropped(reason) => place.book.drop(reason),
+        }
+    }
+
+    pub(crate) fn unreadable(&mut self, port: PortId, len: usize, reason: DropReason) {
+        let Some(place) = self.port_mut(port) else { return };
+        add(&mut place.book.rx, len, 1);
+        place.book.drop(reason);
+    }
+
+    pub(crate) fn overrun(&mut self, port: PortId, frames: u64) {
+        let Some(place) = self.port_mut(port) else { return };
+        *place.book.drops.entry(DropReason::RxOverrun).or_default() += frames;
+    }
+
+    pub(crate) fn add_port(&mut self, config: PortConfig) -> PortId {
+        let at = self.places.iter().position(|(_, place)| place.is_none()).unwrap_or(self.places.len());
+        if at == self.places.len() {
+            self.places.push((0, None));
+        }
+        let id = PortId::new(at as u16, self.places[at].0);
+        let (book, backlog) = (Book::default(), (0, 0));
+        self.places[at].1 = Some(Place { id, config, link_up: true, book, backlog, storm_told: None });
+        id
+    }
+
+    pub(crate) fn delete_port(&mut self, id: PortId) -> Option<Book> {
+        let gone = self.port(id)?.book.clone();
+        self.table.flush(Some(id), true);
+        self.places[id.index()] = (id.generation() + 1, None);
+        Some(gone)
+    }
+
+    pub(crate) fn set_port(&mut self, id: PortId, config: PortConfig) -> bool {
+        let Some(place) = self.port_mut(id) else { return false };
+        let up = config.up;
+        place.config = config;
+        if !up {
+            self.table.flush(Some(id), false);
+        }
+        true
+    }
+
+    pub(crate) fn set_link(&mut self, id: PortId, up: bool) -> bool {
+        let Some(place) = self.port_mut(id) else { return false };
+        place.link_up = up;
+        if !up {
+            self.table.flush(Some(id), false);
+        }
+        true
+    }
+
+    pub(crate) fn set_entry(&mut self, now: Instant, mac: MacAddr, id: PortId, sticky: bool) -> bool {
+        let individual = mac.0[0] & 1 == 0 && mac.0 != [0; 6];
+        let origin = if sticky { Origin::Sticky } else { Origin::Static };
+        self.port(id).is_some() && individual && self.table.set(mac, id, origin, now.as_secs())
+    }
+}
+
+fn copy(to: &Place, sent: &Sent) -> EgressFate {
+    if sent.wire_payload > to.config.mtu { EgressFate::Dropped(DropReason::MtuExceeded) } else { EgressFate::Sent }
+}
