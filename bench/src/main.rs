@@ -1,1 +1,49 @@
-fn main() {}
+//! Lanloom's benchmarks: `compare` puts it beside other switches, between two real hosts.
+//!
+//! What is here measures and reports; it asserts nothing. Whether a target is reached is in the report, in words.
+
+mod compare;
+mod fault;
+mod figure;
+mod lan;
+mod machine;
+mod measure;
+mod netns;
+mod packet;
+mod peers;
+mod process;
+mod progress;
+mod report;
+mod results;
+mod stop;
+mod targets;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Lanloom's benchmarks
+#[derive(Parser)]
+#[command(name = "lanloom-bench", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Compare what can join two hosts: the Linux bridge, Open vSwitch, VDE and Lanloom (needs root)
+    Compare(compare::CompareArgs),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Compare(args) => compare::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("lanloom-bench: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
