@@ -44,20 +44,11 @@ pub(crate) fn markdown(results: &Results) -> String {
     let parts = [
         heading(results),
         targets(results),
-        table(results, "TCP", &[Figure::Tcp1, Figure::Tcp1Retransmits, Figure::Tcp4, Figure::Tcp4Retransmits, Figure::LargestFrame]),
-        "Throughput is what the receiver got, by iperf3. The largest frame is the largest that the receiving interface got, in a run \
-         of its own: 1514 bytes if every frame was cut to the wire's size, more if super-frames passed whole.\n"
-            .to_owned(),
-        table(results, "Frames", &[Figure::Frames64, Figure::Frames64Offered, Figure::NoLoss64, Figure::NoLoss1518]),
-        frames_note(results),
-        queues(results),
-        table(results, "Round trip", &[Figure::PingP50, Figure::PingP99]),
-        table(results, "Idle", &[Figure::IdleCpu, Figure::IdleWakeups]),
-        "All threads of all programs of the switch; the kernel's bridge has none.\n".to_owned(),
-        table(results, "While capturing", &[Figure::Tcp1, Figure::TcpCapturing, Figure::CaptureWritten]),
-        "Every whole frame into a file in memory. Less than 1 byte in the file for each byte that TCP moved means that the capture \
-         let frames go rather than hold the switch up.\n"
-            .to_owned(),
+        table(results, "TCP", &TCP, TCP_NOTE),
+        table(results, "Frames", &FRAMES, &format!("{FRAMES_NOTE}\n{}", queues(results))),
+        table(results, "Round trip", &[Figure::PingP50, Figure::PingP99], "An echo each millisecond, one at a time.\n"),
+        table(results, "Idle", &[Figure::IdleCpu, Figure::IdleWakeups], IDLE_NOTE),
+        table(results, "While capturing", &[Figure::Tcp1, Figure::TcpCapturing, Figure::CaptureWritten], CAPTURE_NOTE),
         ratios(results),
         setup(results),
         faults(results),
@@ -112,7 +103,7 @@ fn targets(results: &Results) -> String {
 }
 
 /// Peers down, figures across; peers that have none of them are left out, and so is a table of nothing.
-fn table(results: &Results, title: &str, figures: &[Figure]) -> String {
+fn table(results: &Results, title: &str, figures: &[Figure], note: &str) -> String {
     let own = figures.last().copied();
     let rows: Vec<&PeerResults> =
         results.peers.iter().filter(|peer| own.is_some_and(|own| peer.summary(own).is_some())).collect();
@@ -130,7 +121,7 @@ fn table(results: &Results, title: &str, figures: &[Figure]) -> String {
             figures.iter().map(|&figure| peer.summary(figure).map_or_else(|| "–".to_owned(), |summary| cell(figure, summary)));
         let _ = writeln!(text, "| {} | {} |", peer.name, cells.collect::<Vec<_>>().join(" | "));
     }
-    text
+    text + "\n" + note
 }
 
 fn cell(figure: Figure, summary: Summary) -> String {
@@ -139,15 +130,6 @@ fn cell(figure: Figure, summary: Summary) -> String {
         return show(summary.median);
     }
     format!("{} ({} – {})", show(summary.median), show(summary.min), show(summary.max))
-}
-
-fn frames_note(results: &Results) -> String {
-    format!(
-        "UDP frames from one generator (AF_PACKET, sendmmsg, no queueing discipline), 60 and 1514 bytes in memory, where no check sequence \
-         is. The target speaks first, so none is flooded. Counted are the generator's frames alone, by a socket filter on the receiving \
-         interface. No loss: RFC 2544's search with trials of {} ms; it ranks queues as much as speed:\n",
-        results.settings.trial_millis
-    )
 }
 
 fn queues(results: &Results) -> String {
@@ -160,8 +142,6 @@ fn queues(results: &Results) -> String {
 
 /// Ours by theirs.
 fn ratios(results: &Results) -> String {
-    let figures =
-        [Figure::Tcp1, Figure::Tcp4, Figure::Frames64, Figure::NoLoss64, Figure::NoLoss1518, Figure::PingP50, Figure::PingP99];
     let ours: Vec<_> = [TAP, VETH].into_iter().filter_map(|name| results.peer(name)).collect();
     let others: Vec<_> = results.peers.iter().filter(|peer| peer.name != TAP && peer.name != VETH).collect();
     if ours.is_empty() || others.is_empty() {
@@ -174,7 +154,7 @@ fn ratios(results: &Results) -> String {
     );
     text.push_str(&"---|".repeat(others.len()));
     text.push('\n');
-    for (peer, figure) in ours.iter().flat_map(|peer| figures.map(|figure| (peer, figure))) {
+    for (peer, figure) in ours.iter().flat_map(|peer| COMPARED.map(|figure| (peer, figure))) {
         let Some(mine) = peer.median(figure) else { continue };
         let ratio = |other: &&PeerResults| other.median(figure).filter(|&theirs| theirs > 0.0).map(|theirs| mine / theirs);
         let cells: Vec<_> =
@@ -206,6 +186,29 @@ fn faults(results: &Results) -> String {
 fn counted(number: u32, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
+
+const TCP: [Figure; 5] = [Figure::Tcp1, Figure::Tcp1Retransmits, Figure::Tcp4, Figure::Tcp4Retransmits, Figure::LargestFrame];
+const TCP_NOTE: &str = "\
+Throughput is what the receiver got, by iperf3. The largest frame is the largest that the receiving interface got, in a run of its own:
+1514 bytes if every frame was cut to the wire's size, more if super-frames passed whole.
+";
+
+const FRAMES: [Figure; 4] = [Figure::Frames64, Figure::Frames64Offered, Figure::NoLoss64, Figure::NoLoss1518];
+const FRAMES_NOTE: &str = "\
+UDP frames from one generator (AF_PACKET, sendmmsg, no queueing discipline), 60 and 1514 bytes in memory, where no check sequence is.
+The target speaks first, so none is flooded. Counted are the generator's frames alone, by a socket filter on the receiving interface.
+No loss is RFC 2544's search with trials of a fraction of a second; it ranks queues as much as speed, so here they are:
+";
+
+const IDLE_NOTE: &str = "All threads of all programs of the switch; the kernel's bridge has none.\n";
+const CAPTURE_NOTE: &str = "\
+Every frame whole into a file in memory. Less than 1 byte in the file for each byte that TCP moved means that the capture let frames go
+rather than hold the switch up.
+";
+
+/// What is compared with every peer.
+const COMPARED: [Figure; 7] =
+    [Figure::Tcp1, Figure::Tcp4, Figure::Frames64, Figure::NoLoss64, Figure::NoLoss1518, Figure::PingP50, Figure::PingP99];
 
 #[cfg(test)]
 pub(crate) mod tests {

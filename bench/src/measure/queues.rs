@@ -7,13 +7,15 @@ use std::fs::read_to_string;
 
 /// A line for each kind of queue.
 ///
+/// The backlog is the machine's, the others are the namespaces'.
+///
 /// # Errors
 /// If the hosts' interfaces cannot be read.
 pub(crate) fn describe(lan: &Lan, peer: &dyn Peer) -> Result<Vec<String>> {
     let length = lan.a.netns.ip(&["-o", "link", "show", lan.a.interface])?;
     let mut lines = vec![
         format!("host interface's transmit queue: {} frames", word_after(&length, "qlen").unwrap_or("no")),
-        format!("kernel's receive backlog per core: {} frames", lan.b.netns.enter(|| sysctl("net/core/netdev_max_backlog"))?),
+        format!("kernel's receive backlog per core: {} frames", sysctl("net/core/netdev_max_backlog")?),
     ];
     let sockets =
         crate::process::run(lan.switch.command("ss").args(["-0", "-a", "-m", "-n"]), std::time::Duration::from_secs(10))?;

@@ -4,7 +4,6 @@ use super::Peer;
 use crate::fault::Result;
 use crate::lan::Lan;
 use crate::machine::first_line;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -58,6 +57,6 @@ fn wait_for(lan: &mut Lan, interface: &str) -> Result<()> {
     crate::stop::wait_until(&format!("the TAP {interface}"), LIMIT, || {
         lan.processes.iter_mut().try_for_each(crate::process::Process::check_alive)?;
         let Some(host) = lan.hosts().into_iter().find(|host| host.interface == interface) else { return Ok(false) };
-        host.netns.enter(|| Ok(Path::new("/proc/self/net/dev_snmp6").join(interface).exists()))
+        Ok(host.netns.ip(&["link", "show", interface]).is_ok())
     })
 }
