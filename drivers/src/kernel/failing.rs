@@ -1,0 +1,218 @@
+//! A kernel that says no at random, by a seed: what acts on a kernel is tried against every failure.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use ipnet::IpNet;
+
+use super::error::{KernelError, Why};
+use super::{IfName, Kernel, LinkChange, LinkInfo, Netns, NetnsName, Occupant, Route, TapMove, Veth, VethSpec};
+
+/// Decides which calls fail: the same seed, the same decisions in the same order. [`fmt::Display`] says how to have them again.
+#[derive(Debug, Default)]
+pub struct Faults {
+    seed: u64,
+    /// Of 2^32 calls, so many fail.
+    share: u64,
+    calls: AtomicU64,
+}
+
+/// One of 2^32.
+const WHOLE: f64 = 4_294_967_296.0;
+
+impl Faults {
+    /// Calls fail with a probability from 0 to 1.
+    pub fn new(seed: u64, probability: f64) -> Self {
+        Self { seed, share: (probability.clamp(0.0, 1.0) * WHOLE) as u64, calls: AtomicU64::new(0) }
+    }
+
+    /// No call fails.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// How many calls were asked about.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Whether this call may go on.
+    ///
+    /// # Errors
+    /// [`Why::Injected`].
+    pub fn pass(&self, what: &'static str, on: impl fmt::Display) -> Result<(), KernelError> {
+        if self.share == 0 {
+            return Ok(());
+        }
+        let call = self.calls.fetch_add(1, Ordering::Relaxed);
+        if mix(self.seed ^ mix(call)) >> 32 < self.share {
+            return Err(KernelError::new(what, on.to_string(), Why::Injected { seed: self.seed, call }));
+        }
+        Ok(())
+    }
+}
+
+/// SplitMix64's finish: every bit of the input reaches every bit of the output.
+fn mix(input: u64) -> u64 {
+    let a = input.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let b = (a ^ (a >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let c = (b ^ (b >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    c ^ (c >> 31)
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = self.share as f64 / WHOLE * 100.0;
+        write!(out, "seed {}, {percent:.1} % of calls fail, {} asked so far", self.seed, self.calls())
+    }
+}
+
+/// A twin that makes calls of another kernel fail before they reach it. Steps *within* a call are made to fail by
+/// [`LinuxKernel::with_faults`](super::LinuxKernel::with_faults).
+pub struct Failing {
+    inner: Arc<dyn Kernel>,
+    faults: Faults,
+}
+
+impl Failing {
+    /// Wraps a kernel.
+    pub fn new(inner: Arc<dyn Kernel>, faults: Faults) -> Self {
+        Self { inner, faults }
+    }
+
+    /// What decides.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+}
+
+#[async_trait]
+impl Kernel for Failing {
+    fn netns_dir(&self) -> &Path {
+        self.inner.netns_dir()
+    }
+
+    async fn create_netns(&self, name: &NetnsName) -> Result<Netns, KernelError> {
+        self.faults.pass("creating a network namespace", name)?;
+        self.inner.create_netns(name).await
+    }
+
+    async fn delete_netns(&self, netns: &Netns) -> Result<Vec<Occupant>, KernelError> {
+        self.faults.pass("deleting a network namespace", netns)?;
+        self.inner.delete_netns(netns).await
+    }
+
+    async fn netns_exists(&self, netns: &Netns) -> Result<bool, KernelError> {
+        self.faults.pass("looking at a network namespace", netns)?;
+        self.inner.netns_exists(netns).await
+    }
+
+    async fn list_netns(&self) -> Result<Vec<String>, KernelError> {
+        self.faults.pass("listing network namespaces", self.netns_dir().display())?;
+        self.inner.list_netns().await
+    }
+
+    async fn open_plumbing(&self, at: Option<&Path>) -> Result<Netns, KernelError> {
+        self.faults.pass("making the plumbing namespace", at.unwrap_or(Path::new("held")).display())?;
+        self.inner.open_plumbing(at).await
+    }
+
+    async fn create_veth(&self, spec: &VethSpec) -> Result<Veth, KernelError> {
+        self.faults.pass("creating a veth", &spec.name)?;
+        self.inner.create_veth(spec).await
+    }
+
+    async fn move_tap(&self, tap: &TapMove) -> Result<LinkInfo, KernelError> {
+        self.faults.pass("moving a TAP", &tap.name)?;
+        self.inner.move_tap(tap).await
+    }
+
+    async fn set_link(&self, netns: &Netns, name: &IfName, change: &LinkChange) -> Result<LinkInfo, KernelError> {
+        self.faults.pass("changing an interface", name)?;
+        self.inner.set_link(netns, name, change).await
+    }
+
+    async fn delete_link(&self, netns: &Netns, name: &IfName) -> Result<(), KernelError> {
+        self.faults.pass("deleting an interface", name)?;
+        self.inner.delete_link(netns, name).await
+    }
+
+    async fn link(&self, netns: &Netns, name: &IfName) -> Result<LinkInfo, KernelError> {
+        self.faults.pass("looking at an interface", name)?;
+        self.inner.link(netns, name).await
+    }
+
+    async fn list_links(&self, netns: &Netns) -> Result<Vec<LinkInfo>, KernelError> {
+        self.faults.pass("listing interfaces", netns)?;
+        self.inner.list_links(netns).await
+    }
+
+    async fn foreign_offloads(&self, netns: &Netns, name: &IfName) -> Result<Vec<String>, KernelError> {
+        self.faults.pass("reading an interface's offloads", name)?;
+        self.inner.foreign_offloads(netns, name).await
+    }
+
+    async fn create_address(&self, netns: &Netns, name: &IfName, address: IpNet) -> Result<(), KernelError> {
+        self.faults.pass("creating an address", address)?;
+        self.inner.create_address(netns, name, address).await
+    }
+
+    async fn delete_address(&self, netns: &Netns, name: &IfName, address: IpNet) -> Result<(), KernelError> {
+        self.faults.pass("deleting an address", address)?;
+        self.inner.delete_address(netns, name, address).await
+    }
+
+    async fn list_addresses(&self, netns: &Netns, name: &IfName) -> Result<Vec<IpNet>, KernelError> {
+        self.faults.pass("listing addresses", name)?;
+        self.inner.list_addresses(netns, name).await
+    }
+
+    async fn create_route(&self, netns: &Netns, route: &Route) -> Result<(), KernelError> {
+        self.faults.pass("creating a route", route.to)?;
+        self.inner.create_route(netns, route).await
+    }
+
+    async fn delete_route(&self, netns: &Netns, route: &Route) -> Result<(), KernelError> {
+        self.faults.pass("deleting a route", route.to)?;
+        self.inner.delete_route(netns, route).await
+    }
+
+    async fn list_routes(&self, netns: &Netns) -> Result<Vec<Route>, KernelError> {
+        self.faults.pass("listing routes", netns)?;
+        self.inner.list_routes(netns).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failures(seed: u64, probability: f64) -> Vec<u64> {
+        let faults = Faults::new(seed, probability);
+        (0..1_000).filter(|_| faults.pass("trying", "it").is_err()).collect()
+    }
+
+    #[test]
+    fn one_seed_fails_the_same_calls_again() {
+        assert_eq!(failures(7, 0.3), failures(7, 0.3));
+        assert_ne!(failures(7, 0.3), failures(8, 0.3));
+    }
+
+    #[test]
+    fn about_as_many_calls_fail_as_asked_for() {
+        assert_eq!(failures(1, 0.0).len(), 0);
+        assert_eq!(failures(1, 1.0).len(), 1_000);
+        let some = failures(1, 0.3).len();
+        assert!((250..350).contains(&some), "{some} of 1000");
+    }
+
+    #[test]
+    fn a_failure_says_how_to_have_it_again() {
+        let error = Faults::new(9, 1.0).pass("creating a veth", "e0").expect_err("always fails");
+        assert_eq!(error.why(), &Why::Injected { seed: 9, call: 0 });
+        assert!(error.to_string().contains("made to fail (seed 9, call 0)"), "{error}");
+    }
+}

@@ -1,0 +1,186 @@
+//! A kernel in memory: the same answers as Linux's for what drivers ask, without rights and without waiting.
+//!
+//! It carries no frame. What it holds ([`world`]) is behind one lock, so that each operation happens wholly or not at all.
+
+mod world;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use async_trait::async_trait;
+use ipnet::IpNet;
+
+use self::world::{Place, World};
+use super::error::{KernelError, Why};
+use super::netns::{HeldNetns, Keeper};
+use super::{IfName, Kernel, LinkChange, LinkInfo, Netns, NetnsName, Occupant, Route, TapMove, Veth, VethSpec};
+
+/// A kernel in memory. Clones are the same kernel.
+#[derive(Clone)]
+pub struct FakeKernel {
+    netns_dir: PathBuf,
+    world: Arc<Mutex<World>>,
+}
+
+impl FakeKernel {
+    /// A kernel whose only namespace is the daemon's, with `lo` in it. The directory is but a name.
+    pub fn new(netns_dir: impl Into<PathBuf>) -> Self {
+        Self { netns_dir: netns_dir.into(), world: Arc::default() }
+    }
+
+    /// Makes a TAP in the daemon's namespace, as an ioctl does on Linux: down, with a random local address.
+    ///
+    /// # Errors
+    /// [`Why::Exists`].
+    pub fn create_tap(&self, name: &IfName) -> Result<(), KernelError> {
+        self.world().create_tap(name)
+    }
+
+    /// A lock that a panic elsewhere poisoned holds a whole world all the same.
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn at(&self, netns: &Netns) -> Place {
+        match netns {
+            Netns::Daemon => Place::Daemon,
+            Netns::At(path) => Place::At(path.clone()),
+            Netns::Held(held) => Place::Held(held.id()),
+        }
+    }
+}
+
+/// Keeps a namespace without a path, and takes it away when it goes.
+struct InMemory {
+    id: u64,
+    world: Weak<Mutex<World>>,
+}
+
+impl Keeper for InMemory {
+    fn path(&self) -> PathBuf {
+        PathBuf::from(format!("/fake/{}", self.id))
+    }
+
+    fn id(&self) -> u64 {
+        self.id
+    }
+}
+
+impl Drop for InMemory {
+    fn drop(&mut self) {
+        if let Some(world) = self.world.upgrade() {
+            world.lock().unwrap_or_else(PoisonError::into_inner).remove(&Place::Held(self.id));
+        }
+    }
+}
+
+#[async_trait]
+impl Kernel for FakeKernel {
+    fn netns_dir(&self) -> &Path {
+        &self.netns_dir
+    }
+
+    async fn create_netns(&self, name: &NetnsName) -> Result<Netns, KernelError> {
+        let path = self.netns_dir.join(name.as_str());
+        self.world().create(Place::At(path.clone()), true)?;
+        Ok(Netns::At(path))
+    }
+
+    async fn delete_netns(&self, netns: &Netns) -> Result<Vec<Occupant>, KernelError> {
+        let what = "deleting a network namespace";
+        let Netns::At(path) = netns else {
+            let rule = "it has no file to delete; it goes with the last process and holder".to_owned();
+            return Err(KernelError::new(what, netns.to_string(), Why::InvalidValue(rule)));
+        };
+        if !self.world().remove(&self.at(netns)) {
+            return Err(KernelError::new(what, netns.to_string(), Why::NoSuchNetns(path.clone())));
+        }
+        Ok(Vec::new())
+    }
+
+    async fn netns_exists(&self, netns: &Netns) -> Result<bool, KernelError> {
+        Ok(self.world().exists(&self.at(netns)))
+    }
+
+    async fn list_netns(&self) -> Result<Vec<String>, KernelError> {
+        Ok(self.world().names(&self.netns_dir))
+    }
+
+    async fn open_plumbing(&self, at: Option<&Path>) -> Result<Netns, KernelError> {
+        let mut world = self.world();
+        let Some(path) = at else {
+            let id = world.number();
+            world.create(Place::Held(id), false)?;
+            return Ok(Netns::Held(HeldNetns::new(InMemory { id, world: Arc::downgrade(&self.world) })));
+        };
+        let place = Place::At(path.to_owned());
+        if !world.exists(&place) {
+            world.create(place, false)?;
+        }
+        Ok(Netns::At(path.to_owned()))
+    }
+
+    async fn create_veth(&self, spec: &VethSpec) -> Result<Veth, KernelError> {
+        spec.check()?;
+        let (guest, peer) = (self.at(&spec.netns), self.at(&spec.peer_netns));
+        let mut world = self.world();
+        world.create_veth(spec, (&guest, &peer))?;
+        Ok(Veth { guest: world.get(&guest, &spec.name)?, peer: world.get(&peer, &spec.peer_name)? })
+    }
+
+    async fn move_tap(&self, tap: &TapMove) -> Result<LinkInfo, KernelError> {
+        tap.check()?;
+        let target = self.at(&tap.netns);
+        let mut world = self.world();
+        world.move_tap(tap, &target)?;
+        world.get(&target, &tap.name)
+    }
+
+    async fn set_link(&self, netns: &Netns, name: &IfName, change: &LinkChange) -> Result<LinkInfo, KernelError> {
+        change.check(name)?;
+        let place = self.at(netns);
+        let mut world = self.world();
+        world.set(&place, name, change)?;
+        world.get(&place, change.name.as_ref().unwrap_or(name))
+    }
+
+    async fn delete_link(&self, netns: &Netns, name: &IfName) -> Result<(), KernelError> {
+        self.world().delete(&self.at(netns), name)
+    }
+
+    async fn link(&self, netns: &Netns, name: &IfName) -> Result<LinkInfo, KernelError> {
+        self.world().get(&self.at(netns), name)
+    }
+
+    async fn list_links(&self, netns: &Netns) -> Result<Vec<LinkInfo>, KernelError> {
+        self.world().list(&self.at(netns))
+    }
+
+    async fn foreign_offloads(&self, netns: &Netns, name: &IfName) -> Result<Vec<String>, KernelError> {
+        self.world().foreign_offloads(&self.at(netns), name)
+    }
+
+    async fn create_address(&self, netns: &Netns, name: &IfName, address: IpNet) -> Result<(), KernelError> {
+        self.world().create_address(&self.at(netns), name, address)
+    }
+
+    async fn delete_address(&self, netns: &Netns, name: &IfName, address: IpNet) -> Result<(), KernelError> {
+        self.world().delete_address(&self.at(netns), name, address)
+    }
+
+    async fn list_addresses(&self, netns: &Netns, name: &IfName) -> Result<Vec<IpNet>, KernelError> {
+        self.world().addresses(&self.at(netns), name)
+    }
+
+    async fn create_route(&self, netns: &Netns, route: &Route) -> Result<(), KernelError> {
+        self.world().create_route(&self.at(netns), route)
+    }
+
+    async fn delete_route(&self, netns: &Netns, route: &Route) -> Result<(), KernelError> {
+        self.world().delete_route(&self.at(netns), route)
+    }
+
+    async fn list_routes(&self, netns: &Netns) -> Result<Vec<Route>, KernelError> {
+        self.world().routes(&self.at(netns))
+    }
+}

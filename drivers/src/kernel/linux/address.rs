@@ -1,0 +1,140 @@
+//! Addresses and routes by rtnetlink.
+
+use std::net::IpAddr;
+
+use futures_util::TryStreamExt;
+use ipnet::IpNet;
+use rtnetlink::RouteMessageBuilder;
+use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
+use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteType};
+
+use super::super::error::{KernelError, Why};
+use super::super::link::{LinkInfo, Route};
+use super::super::name::IfName;
+use super::inside::Session;
+use super::link;
+
+/// Gives an interface an address, usable at once.
+pub(super) fn create(session: &Session, name: &IfName, address: IpNet) -> Result<(), KernelError> {
+    let index = link::get(session, name)?.index;
+    session.ask("creating an address", &format!("{address} on {name}"), |handle| {
+        let mut request = handle.address().add(index, address.addr(), address.prefix_len());
+        if address.addr().is_ipv6() {
+            request.message_mut().header.flags |= AddressHeaderFlags::Nodad;
+        }
+        request.execute()
+    })
+}
+
+/// Takes an address away.
+pub(super) fn delete(session: &Session, name: &IfName, address: IpNet) -> Result<(), KernelError> {
+    let (what, on) = ("deleting an address", format!("{address} on {name}"));
+    let found = messages(session, name)?.into_iter().find(|message| read(message) == Some(address));
+    let message = found.ok_or_else(|| KernelError::new(what, on.clone(), Why::NoSuchAddress))?;
+    session.ask(what, &on, |handle| handle.address().del(message).execute())
+}
+
+/// An interface's addresses, without the link-local ones of IPv6.
+pub(super) fn list(session: &Session, name: &IfName) -> Result<Vec<IpNet>, KernelError> {
+    let mut addresses: Vec<_> = messages(session, name)?.iter().filter_map(read).collect();
+    addresses.retain(|address| !link_local(address));
+    addresses.sort();
+    Ok(addresses)
+}
+
+fn messages(session: &Session, name: &IfName) -> Result<Vec<AddressMessage>, KernelError> {
+    let index = link::get(session, name)?.index;
+    let mut all: Vec<AddressMessage> =
+        session.ask("listing addresses", name.as_str(), |handle| handle.address().get().execute().try_collect())?;
+    all.retain(|message| message.header.index == index);
+    Ok(all)
+}
+
+/// The address of a message: the local one (which alone is ours on a point-to-point link), or the only one.
+fn read(message: &AddressMessage) -> Option<IpNet> {
+    let local = message.attributes.iter().find_map(|a| if let AddressAttribute::Local(ip) = a { Some(*ip) } else { None });
+    let only = message.attributes.iter().find_map(|a| if let AddressAttribute::Address(ip) = a { Some(*ip) } else { None });
+    IpNet::new(local.or(only)?, message.header.prefix_len).ok()
+}
+
+/// Adds a route to the main table.
+pub(super) fn create_route(session: &Session, route: &Route) -> Result<(), KernelError> {
+    let message = route_message(session, "creating a route", route)?;
+    session.ask("creating a route", &describe(route), |handle| handle.route().add(message).execute())
+}
+
+/// Takes a route from the main table.
+pub(super) fn delete_route(session: &Session, route: &Route) -> Result<(), KernelError> {
+    let message = route_message(session, "deleting a route", route)?;
+    session.ask("deleting a route", &describe(route), |handle| handle.route().del(message).execute())
+}
+
+/// The routes of the main table to somewhere, of both families, without those to link-local addresses.
+pub(super) fn list_routes(session: &Session) -> Result<Vec<Route>, KernelError> {
+    let names = link::list(session)?;
+    let mut routes = Vec::new();
+    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+        let mut request = RouteMessage::default();
+        request.header.address_family = family;
+        let messages: Vec<RouteMessage> =
+            session.ask("listing routes", "all", |handle| handle.route().get(request).execute().try_collect())?;
+        routes.extend(messages.iter().filter_map(|message| read_route(message, &names)));
+    }
+    routes.sort_by_key(|route| route.to);
+    Ok(routes)
+}
+
+/// A route that can be said as a [`Route`]; multipath, multicast and the other tables' cannot.
+fn read_route(message: &RouteMessage, links: &[LinkInfo]) -> Option<Route> {
+    let header = &message.header;
+    if header.table != RouteHeader::RT_TABLE_MAIN || header.kind != RouteType::Unicast {
+        return None;
+    }
+    let (mut to, mut via, mut dev) = (None, None, None);
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a route has thirty more properties")]
+    for attribute in &message.attributes {
+        match attribute {
+            RouteAttribute::Destination(address) => to = ip(address),
+            RouteAttribute::Gateway(address) => via = ip(address),
+            RouteAttribute::Oif(index) => dev = links.iter().find(|link| link.index == *index),
+            _ => {}
+        }
+    }
+    let any = if header.address_family == AddressFamily::Inet { IpAddr::from([0; 4]) } else { IpAddr::from([0; 16]) };
+    let to = IpNet::new(to.unwrap_or(any), header.destination_prefix_length).ok()?;
+    (!link_local(&to)).then_some(Route { to, via, dev: IfName::new(&dev?.name).ok()? })
+}
+
+fn ip(address: &RouteAddress) -> Option<IpAddr> {
+    match address {
+        RouteAddress::Inet(address) => Some(IpAddr::V4(*address)),
+        RouteAddress::Inet6(address) => Some(IpAddr::V6(*address)),
+        RouteAddress::Mpls(_) | RouteAddress::Other(_) | _ => None,
+    }
+}
+
+/// What the kernel gives each IPv6 interface by itself.
+fn link_local(address: &IpNet) -> bool {
+    matches!(address.addr(), IpAddr::V6(address) if address.is_unicast_link_local())
+}
+
+fn route_message(session: &Session, what: &'static str, route: &Route) -> Result<RouteMessage, KernelError> {
+    let index = link::get(session, &route.dev)?.index;
+    let to = route.to.trunc();
+    let builder = RouteMessageBuilder::<IpAddr>::new().output_interface(index);
+    let builder = builder.destination_prefix(to.addr(), to.prefix_len());
+    let built = match route.via {
+        Some(via) => builder.and_then(|builder| builder.gateway(via)),
+        None => builder,
+    };
+    let refused = |rule: String| KernelError::new(what, describe(route), Why::InvalidValue(rule));
+    built.map(RouteMessageBuilder::build).map_err(|error| refused(error.to_string()))
+}
+
+fn describe(route: &Route) -> String {
+    match route.via {
+        Some(via) => format!("{} via {via} dev {}", route.to, route.dev),
+        None => format!("{} dev {}", route.to, route.dev),
+    }
+}

@@ -1,0 +1,148 @@
+//! The real kernel, by rtnetlink, mounts and ioctls.
+//!
+//! Each operation is one thread: it enters the namespace, does all of its steps there, undoes them if one fails, and ends.
+
+mod address;
+mod ethtool;
+mod inside;
+mod link;
+mod netns;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ipnet::IpNet;
+
+use self::inside::{Opened, Session, in_thread};
+use super::{
+    Faults, IfName, Kernel, KernelError, LinkChange, LinkInfo, Netns, NetnsName, Occupant, Route, TapMove, Veth, VethSpec,
+};
+
+/// The Linux kernel that this process runs on. [`Netns::Daemon`] is the namespace of this process's main thread.
+#[derive(Clone, Debug)]
+pub struct LinuxKernel {
+    netns_dir: PathBuf,
+    faults: Arc<Faults>,
+}
+
+impl LinuxKernel {
+    /// With the files of named namespaces in that directory; `ip netns` looks in `/run/netns`. It is made when it is needed.
+    pub fn new(netns_dir: impl Into<PathBuf>) -> Self {
+        Self::with_faults(netns_dir, Arc::new(Faults::none()))
+    }
+
+    /// One whose single steps fail as `faults` decide: what undoes them is tried for real. Undoing never is made to fail.
+    pub fn with_faults(netns_dir: impl Into<PathBuf>, faults: Arc<Faults>) -> Self {
+        Self { netns_dir: netns_dir.into(), faults }
+    }
+
+    /// Runs work with a netlink session in a namespace.
+    async fn inside<T, W>(&self, what: &'static str, netns: &Netns, work: W) -> Result<T, KernelError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Session) -> Result<T, KernelError> + Send + 'static,
+    {
+        let netns = netns.clone();
+        in_thread(what, move || work(&Session::enter(&Opened::open(&netns)?)?)).await
+    }
+}
+
+#[async_trait]
+impl Kernel for LinuxKernel {
+    fn netns_dir(&self) -> &Path {
+        &self.netns_dir
+    }
+
+    async fn create_netns(&self, name: &NetnsName) -> Result<Netns, KernelError> {
+        let (this, name) = (self.clone(), name.clone());
+        in_thread("creating a network namespace", move || netns::create(&this.netns_dir, &name, &this.faults)).await
+    }
+
+    async fn delete_netns(&self, netns: &Netns) -> Result<Vec<Occupant>, KernelError> {
+        let netns = netns.clone();
+        in_thread("deleting a network namespace", move || netns::delete(&netns)).await
+    }
+
+    async fn netns_exists(&self, netns: &Netns) -> Result<bool, KernelError> {
+        let netns = netns.clone();
+        in_thread("looking at a network namespace", move || netns::exists(&netns)).await
+    }
+
+    async fn list_netns(&self) -> Result<Vec<String>, KernelError> {
+        let dir = self.netns_dir.clone();
+        in_thread("listing network namespaces", move || netns::list(&dir)).await
+    }
+
+    async fn open_plumbing(&self, at: Option<&Path>) -> Result<Netns, KernelError> {
+        let (at, faults) = (at.map(Path::to_owned), Arc::clone(&self.faults));
+        in_thread("making the plumbing namespace", move || netns::open_plumbing(at.as_deref(), &faults)).await
+    }
+
+    async fn create_veth(&self, spec: &VethSpec) -> Result<Veth, KernelError> {
+        let (spec, faults) = (spec.clone(), Arc::clone(&self.faults));
+        in_thread("creating a veth", move || link::create_veth(&spec, &faults)).await
+    }
+
+    async fn move_tap(&self, tap: &TapMove) -> Result<LinkInfo, KernelError> {
+        let (tap, faults) = (tap.clone(), Arc::clone(&self.faults));
+        in_thread("moving a TAP", move || link::move_tap(&tap, &faults)).await
+    }
+
+    async fn set_link(&self, netns: &Netns, name: &IfName, change: &LinkChange) -> Result<LinkInfo, KernelError> {
+        let (name, change) = (name.clone(), change.clone());
+        self.inside("changing an interface", netns, move |session| link::set(session, &name, &change)).await
+    }
+
+    async fn delete_link(&self, netns: &Netns, name: &IfName) -> Result<(), KernelError> {
+        let name = name.clone();
+        self.inside("deleting an interface", netns, move |session| link::delete(session, &name)).await
+    }
+
+    async fn link(&self, netns: &Netns, name: &IfName) -> Result<LinkInfo, KernelError> {
+        let name = name.clone();
+        self.inside("looking at an interface", netns, move |session| link::get(session, &name)).await
+    }
+
+    async fn list_links(&self, netns: &Netns) -> Result<Vec<LinkInfo>, KernelError> {
+        self.inside("listing interfaces", netns, link::list).await
+    }
+
+    async fn foreign_offloads(&self, netns: &Netns, name: &IfName) -> Result<Vec<String>, KernelError> {
+        let (netns, name) = (netns.clone(), name.clone());
+        in_thread("reading an interface's offloads", move || {
+            Opened::open(&netns)?.enter()?;
+            Ok(ethtool::Features::of(&name, &netns)?.foreign())
+        })
+        .await
+    }
+
+    async fn create_address(&self, netns: &Netns, name: &IfName, address: IpNet) -> Result<(), KernelError> {
+        let name = name.clone();
+        self.inside("creating an address", netns, move |session| address::create(session, &name, address)).await
+    }
+
+    async fn delete_address(&self, netns: &Netns, name: &IfName, address: IpNet) -> Result<(), KernelError> {
+        let name = name.clone();
+        self.inside("deleting an address", netns, move |session| address::delete(session, &name, address)).await
+    }
+
+    async fn list_addresses(&self, netns: &Netns, name: &IfName) -> Result<Vec<IpNet>, KernelError> {
+        let name = name.clone();
+        self.inside("listing addresses", netns, move |session| address::list(session, &name)).await
+    }
+
+    async fn create_route(&self, netns: &Netns, route: &Route) -> Result<(), KernelError> {
+        let route = route.clone();
+        self.inside("creating a route", netns, move |session| address::create_route(session, &route)).await
+    }
+
+    async fn delete_route(&self, netns: &Netns, route: &Route) -> Result<(), KernelError> {
+        let route = route.clone();
+        self.inside("deleting a route", netns, move |session| address::delete_route(session, &route)).await
+    }
+
+    async fn list_routes(&self, netns: &Netns) -> Result<Vec<Route>, KernelError> {
+        self.inside("listing routes", netns, address::list_routes).await
+    }
+}

@@ -1,0 +1,179 @@
+//! The kernel that drivers and the controller act on: namespaces, interfaces, addresses, routes.
+//!
+//! One trait, [`Kernel`], and three twins that pass one suite: [`LinuxKernel`] (rtnetlink), [`FakeKernel`] (in memory, without
+//! rights) and [`Failing`] (a seeded wrapper that makes any call fail). It is *not* where frames pass, and it opens no port:
+//! `lanloom-switch-io` opens what is made here.
+//!
+//! Three promises of every twin:
+//! - an operation that failed has left nothing behind, or says in [`KernelError::also`] what it could not undo;
+//! - an operation that was begun is ended, even when nobody waits for it any more;
+//! - no descriptor stays open in a namespace after the operation, so that a deleted namespace is really gone. (A netlink socket
+//!   pins the namespace that it was opened in; opening one for each operation costs far less than making an interface does.)
+//!
+//! | module | one idea |
+//! |---|---|
+//! | [`name`], [`netns`], [`link`] | what is named, where, and what is asked for |
+//! | [`error`] | what went wrong, and what to do next |
+//! | [`capability`] | what this kernel lets us do |
+//! | `linux`, `fake`, `failing` | the twins |
+
+pub mod capability;
+pub mod error;
+mod failing;
+mod fake;
+pub mod link;
+mod linux;
+pub mod name;
+pub mod netns;
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use ipnet::IpNet;
+
+pub use capability::{Capability, CapabilityKind, Missing};
+pub use error::{KernelError, Needs, Why};
+pub use failing::{Failing, Faults};
+pub use fake::FakeKernel;
+pub use link::{LinkChange, LinkInfo, LinkKind, Route, TapMove, Veth, VethSpec};
+pub use linux::LinuxKernel;
+pub use name::{IfName, NetnsName};
+pub use netns::Netns;
+
+/// The kernel, as far as the control plane acts on it.
+#[async_trait]
+pub trait Kernel: Send + Sync {
+    /// Where the files of named namespaces are, as `/run/netns`.
+    fn netns_dir(&self) -> &Path;
+
+    /// Reads what users write: a name, or an absolute path. It need not exist.
+    ///
+    /// # Errors
+    /// [`Why::InvalidName`].
+    fn netns(&self, text: &str) -> Result<Netns, KernelError> {
+        Netns::parse(text, self.netns_dir())
+    }
+
+    /// Makes a named namespace with `lo` up, so that `ip netns` knows it. A file of that name that is no namespace and is
+    /// empty, as a crash leaves it, is taken over.
+    ///
+    /// # Errors
+    /// [`Why::Exists`], [`Why::NotPermitted`].
+    async fn create_netns(&self, name: &NetnsName) -> Result<Netns, KernelError>;
+
+    /// Unmounts and unlinks a namespace's file. The namespace itself goes as soon as nobody is in it: the answer is who still
+    /// is.
+    ///
+    /// # Errors
+    /// [`Why::NoSuchNetns`] if there is no such file, [`Why::InvalidValue`] for a namespace without a path.
+    async fn delete_netns(&self, netns: &Netns) -> Result<Vec<Occupant>, KernelError>;
+
+    /// Whether there is such a namespace.
+    ///
+    /// # Errors
+    /// If the path cannot be looked at.
+    async fn netns_exists(&self, netns: &Netns) -> Result<bool, KernelError>;
+
+    /// The names in [`Kernel::netns_dir`], sorted.
+    ///
+    /// # Errors
+    /// If the directory cannot be read; one that is not there is empty.
+    async fn list_netns(&self) -> Result<Vec<String>, KernelError>;
+
+    /// The namespace where the host ends of our veths live, so that the host takes nothing from them: IPv6 off for each
+    /// interface made there, no forwarding, no address, `lo` down. With a path it is mounted there and outlives a crash (one that
+    /// is there already is adopted, and set right); without, it lives as long as the answer does.
+    ///
+    /// # Errors
+    /// [`Why::NotPermitted`]; [`Why::ReadOnly`] if `/proc/sys` cannot be written.
+    async fn open_plumbing(&self, at: Option<&Path>) -> Result<Netns, KernelError>;
+
+    /// Makes a veth pair.
+    ///
+    /// # Errors
+    /// [`Why::Exists`], [`Why::NoSuchNetns`], [`Why::InvalidValue`], [`Why::NotPermitted`].
+    async fn create_veth(&self, spec: &VethSpec) -> Result<Veth, KernelError>;
+
+    /// Moves a TAP of the daemon's namespace to its place, names it, and sets it up. On failure it is back, down, under its
+    /// first name.
+    ///
+    /// # Errors
+    /// [`Why::NoSuchLink`], [`Why::Exists`], [`Why::NoSuchNetns`], [`Why::InvalidValue`], [`Why::NotPermitted`].
+    async fn move_tap(&self, tap: &TapMove) -> Result<LinkInfo, KernelError>;
+
+    /// Changes an interface, and says how it is then.
+    ///
+    /// # Errors
+    /// [`Why::NoSuchLink`], [`Why::Exists`] (the new name), [`Why::InvalidValue`], [`Why::NotPermitted`].
+    async fn set_link(&self, netns: &Netns, name: &IfName, change: &LinkChange) -> Result<LinkInfo, KernelError>;
+
+    /// Deletes an interface; with one end of a veth goes the other.
+    ///
+    /// # Errors
+    /// [`Why::NoSuchLink`], [`Why::NoSuchNetns`], [`Why::NotPermitted`].
+    async fn delete_link(&self, netns: &Netns, name: &IfName) -> Result<(), KernelError>;
+
+    /// One interface.
+    ///
+    /// # Errors
+    /// [`Why::NoSuchLink`], [`Why::NoSuchNetns`].
+    async fn link(&self, netns: &Netns, name: &IfName) -> Result<LinkInfo, KernelError>;
+
+    /// All interfaces of a namespace, by number.
+    ///
+    /// # Errors
+    /// [`Why::NoSuchNetns`].
+    async fn list_links(&self, netns: &Netns) -> Result<Vec<LinkInfo>, KernelError>;
+
+    /// The offloads that an interface has on and a virtio-net header cannot describe (tunnels, SCTP), by ethtool's names: none
+    /// on the guest end of our veths.
+    ///
+    /// # Errors
+    /// [`Why::NoSuchLink`], [`Why::NoSuchNetns`].
+    async fn foreign_offloads(&self, netns: &Netns, name: &IfName) -> Result<Vec<String>, KernelError>;
+
+    /// Gives an interface an address, with the route to its subnet; an IPv6 one is usable at once (no duplicate detection).
+    ///
+    /// # Errors
+    /// [`Why::Exists`], [`Why::NoSuchLink`], [`Why::NoSuchNetns`].
+    async fn create_address(&self, netns: &Netns, name: &IfName, address: IpNet) -> Result<(), KernelError>;
+
+    /// Takes an address from an interface.
+    ///
+    /// # Errors
+    /// [`Why::NoSuchAddress`], [`Why::NoSuchLink`], [`Why::NoSuchNetns`].
+    async fn delete_address(&self, netns: &Netns, name: &IfName, address: IpNet) -> Result<(), KernelError>;
+
+    /// An interface's addresses, link-local ones of IPv6 left out, sorted.
+    ///
+    /// # Errors
+    /// [`Why::NoSuchLink`], [`Why::NoSuchNetns`].
+    async fn list_addresses(&self, netns: &Netns, name: &IfName) -> Result<Vec<IpNet>, KernelError>;
+
+    /// Adds a route to the main table.
+    ///
+    /// # Errors
+    /// [`Why::Exists`], [`Why::NoSuchLink`], [`Why::NoSuchNetns`], [`Why::Os`] if the gateway cannot be reached.
+    async fn create_route(&self, netns: &Netns, route: &Route) -> Result<(), KernelError>;
+
+    /// Takes a route from the main table.
+    ///
+    /// # Errors
+    /// [`Why::NoSuchRoute`], [`Why::NoSuchLink`], [`Why::NoSuchNetns`].
+    async fn delete_route(&self, netns: &Netns, route: &Route) -> Result<(), KernelError>;
+
+    /// The routes of the main table, of both families, by destination; without those that the kernel gives each IPv6 interface.
+    ///
+    /// # Errors
+    /// [`Why::NoSuchNetns`].
+    async fn list_routes(&self, netns: &Netns) -> Result<Vec<Route>, KernelError>;
+}
+
+/// A process that is in a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Occupant {
+    /// Its number.
+    pub pid: u32,
+    /// Its command, as `/proc/PID/comm` has it.
+    pub command: String,
+}

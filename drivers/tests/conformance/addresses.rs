@@ -1,0 +1,91 @@
+//! Addresses and routes.
+
+use ipnet::IpNet;
+use lanloom_drivers::kernel::{LinkChange, Netns, Route, Why};
+
+use super::bench::{Bench, if_name, veth};
+
+fn net(text: &str) -> IpNet {
+    text.parse().expect("an address and prefix")
+}
+
+/// A namespace with `e0` up, both ends of the veth in it.
+async fn a_place(bench: &Bench) -> Netns {
+    let netns = bench.netns("a").await;
+    bench.kernel.create_veth(&veth(&netns, &netns)).await.expect("a veth");
+    netns
+}
+
+pub(crate) async fn addresses_come_and_go_one_by_one(bench: &Bench) {
+    let (netns, e0) = (a_place(bench).await, if_name("e0"));
+    let all = [net("10.1.0.1/24"), net("10.2.0.1/32"), net("fd00::1/64"), net("fd01::1/128")];
+    for address in all {
+        bench.kernel.create_address(&netns, &e0, address).await.expect("an address");
+        let error = bench.kernel.create_address(&netns, &e0, address).await.expect_err("it has it");
+        assert_eq!(error.why(), &Why::Exists, "{error}");
+    }
+    assert_eq!(bench.kernel.list_addresses(&netns, &e0).await, Ok(all.to_vec()));
+    for address in all {
+        bench.kernel.delete_address(&netns, &e0, address).await.expect("deleted");
+        let error = bench.kernel.delete_address(&netns, &e0, address).await.expect_err("it has it no more");
+        assert_eq!(error.why(), &Why::NoSuchAddress, "{error}");
+    }
+    assert_eq!(bench.kernel.list_addresses(&netns, &e0).await, Ok(Vec::new()));
+    assert_eq!(bench.kernel.list_routes(&netns).await, Ok(Vec::new()), "their routes go with them");
+}
+
+pub(crate) async fn an_address_brings_the_route_to_its_subnet(bench: &Bench) {
+    let (netns, e0) = (a_place(bench).await, if_name("e0"));
+    bench.kernel.create_address(&netns, &e0, net("10.1.0.1/24")).await.expect("an address");
+    let subnet = Route { to: net("10.1.0.0/24"), via: None, dev: e0.clone() };
+    assert_eq!(bench.kernel.list_routes(&netns).await, Ok(vec![subnet.clone()]));
+    let down = LinkChange { up: Some(false), ..LinkChange::default() };
+    bench.kernel.set_link(&netns, &e0, &down).await.expect("down");
+    assert_eq!(bench.kernel.list_routes(&netns).await, Ok(Vec::new()));
+    let up = LinkChange { up: Some(true), ..LinkChange::default() };
+    bench.kernel.set_link(&netns, &e0, &up).await.expect("up");
+    assert_eq!(bench.kernel.list_routes(&netns).await, Ok(vec![subnet]));
+}
+
+pub(crate) async fn routes_come_and_go_one_by_one(bench: &Bench) {
+    let (netns, e0) = (a_place(bench).await, if_name("e0"));
+    for address in ["10.1.0.1/24", "fd00::1/64"] {
+        bench.kernel.create_address(&netns, &e0, net(address)).await.expect("an address");
+    }
+    let via = |text: &str| Some(text.parse().expect("an address"));
+    let routes = [
+        Route { to: net("0.0.0.0/0"), via: via("10.1.0.254"), dev: e0.clone() },
+        Route { to: net("10.9.0.0/16"), via: None, dev: e0.clone() },
+        Route { to: net("::/0"), via: via("fd00::fe"), dev: e0.clone() },
+        Route { to: net("fd09::/64"), via: None, dev: e0.clone() },
+    ];
+    for route in &routes {
+        bench.kernel.create_route(&netns, route).await.expect("a route");
+        let error = bench.kernel.create_route(&netns, route).await.expect_err("it is there");
+        assert_eq!(error.why(), &Why::Exists, "{error}");
+    }
+    let there = bench.kernel.list_routes(&netns).await.expect("routes");
+    assert!(routes.iter().all(|route| there.contains(route)), "{there:?}");
+    assert_eq!(there.len(), 6, "with the two of the addresses: {there:?}");
+    for route in &routes {
+        bench.kernel.delete_route(&netns, route).await.expect("deleted");
+        let error = bench.kernel.delete_route(&netns, route).await.expect_err("it is gone");
+        assert_eq!(error.why(), &Why::NoSuchRoute, "{error}");
+    }
+    assert_eq!(bench.kernel.list_routes(&netns).await.expect("routes").len(), 2);
+}
+
+pub(crate) async fn a_route_that_cannot_be_is_refused(bench: &Bench) {
+    let (netns, e0) = (a_place(bench).await, if_name("e0"));
+    let via = |text: &str| Some(text.parse().expect("an address"));
+    let unreachable = Route { to: net("0.0.0.0/0"), via: via("192.0.2.1"), dev: e0.clone() };
+    let error = bench.kernel.create_route(&netns, &unreachable).await.expect_err("no way to its gateway");
+    assert!(matches!(error.why(), Why::Os(_)), "{error}");
+    let mixed = Route { to: net("::/0"), via: via("10.1.0.1"), dev: e0 };
+    let error = bench.kernel.create_route(&netns, &mixed).await.expect_err("two families");
+    assert!(matches!(error.why(), Why::InvalidValue(_)), "{error}");
+    let nowhere = Route { to: net("10.0.0.0/8"), via: None, dev: if_name("absent0") };
+    let error = bench.kernel.create_route(&netns, &nowhere).await.expect_err("no such interface");
+    assert_eq!(error.why(), &Why::NoSuchLink, "{error}");
+    assert_eq!(bench.kernel.list_routes(&netns).await, Ok(Vec::new()));
+}

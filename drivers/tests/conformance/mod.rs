@@ -1,0 +1,8 @@
+//! The suite that every twin of the kernel passes: each case is a promise of the trait.
+
+pub(crate) mod addresses;
+pub(crate) mod bench;
+mod faults;
+pub(crate) mod links;
+pub(crate) mod namespaces;
+mod tap;

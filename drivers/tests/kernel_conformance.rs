@@ -1,0 +1,50 @@
+//! One suite, three twins: what drivers may rely on, whichever kernel they are given.
+
+mod conformance;
+
+use conformance::bench::{Bench, Twin};
+use conformance::{addresses, links, namespaces};
+
+/// Each case as a test of each twin.
+macro_rules! suite {
+    ($($room:ident::$case:ident),* $(,)?) => {
+        suite!(@twin fake Fake $($room::$case),*);
+        suite!(@twin failing Failing $($room::$case),*);
+        suite!(@twin linux Linux $($room::$case),*);
+    };
+    (@twin $twin:ident $kind:ident $($room:ident::$case:ident),*) => {
+        mod $twin {
+            use super::*;
+
+            $(#[tokio::test]
+            async fn $case() {
+                if let Some(bench) = Bench::new(Twin::$kind) {
+                    $room::$case(&bench).await;
+                }
+            })*
+        }
+    };
+}
+
+suite! {
+    namespaces::a_namespace_has_lo_up_and_is_listed,
+    namespaces::a_namespace_that_exists_is_not_made_again,
+    namespaces::a_deleted_namespace_is_gone_with_what_was_in_it,
+    namespaces::what_is_no_namespace_cannot_be_deleted,
+    namespaces::plumbing_without_a_path_lives_as_long_as_its_holder,
+    namespaces::plumbing_at_a_path_is_adopted_as_it_is,
+    links::a_veth_has_each_end_in_its_place_and_up,
+    links::a_veth_without_an_address_gets_a_local_one_of_its_own,
+    links::a_guest_end_makes_nothing_that_a_header_cannot_describe,
+    links::a_veth_that_cannot_be_leaves_nothing,
+    links::with_one_end_of_a_veth_goes_the_other,
+    links::a_tap_moves_to_its_place_under_its_name,
+    links::a_tap_can_stay_at_home_and_only_change_its_name,
+    links::a_tap_that_cannot_move_stays_where_it_is,
+    links::an_interface_is_changed_as_asked_and_no_further,
+    links::what_is_not_there_is_named_in_the_error,
+    addresses::addresses_come_and_go_one_by_one,
+    addresses::an_address_brings_the_route_to_its_subnet,
+    addresses::routes_come_and_go_one_by_one,
+    addresses::a_route_that_cannot_be_is_refused,
+}
