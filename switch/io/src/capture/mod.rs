@@ -15,9 +15,11 @@
 //! | [`text`] | a line per frame |
 //! | [`pcapng`] | the blocks of a capture file |
 //! | [`writer`] | records and verdicts as such a file |
+//! | [`read`] | frames back out of one |
 
 pub mod comment;
 pub mod pcapng;
+pub mod read;
 pub mod record;
 pub mod ring;
 pub mod text;
