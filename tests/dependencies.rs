@@ -55,12 +55,17 @@ struct Role {
     does: &'static str,
 }
 
-const ROLES: &[Role] = &[Role {
-    name: "etherparse",
-    package: "lanloom-switch-core",
-    folder: "switch/core",
-    does: "reads headers for trace and capture text",
-}];
+const ROLES: &[Role] = &[
+    role("etherparse", "lanloom-switch-core", "switch/core", "reads headers for trace and capture text"),
+    role("nix", "lanloom-switch-io", "switch/io", "makes the system calls of the links"),
+    role("bytes", "lanloom-switch-io", "switch/io", "holds frames that cross threads"),
+    role("tun-tap", "lanloom-switch-io", "switch/io", "opens a TAP without offloads"),
+    role("tokio", "lanloom", ".", "runs the control plane"),
+];
+
+const fn role(name: &'static str, package: &'static str, folder: &'static str, does: &'static str) -> Role {
+    Role { name, package, folder, does }
+}
 
 /// A crate of the workspace and what must not end up in it, directly or through others.
 struct CrateRule {

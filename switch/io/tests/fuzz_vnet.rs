@@ -60,7 +60,7 @@ impl Kind {
 }
 
 #[test]
-fn no_virtio_net_header_and_frame_break_what_check_promises() {
+fn fuzz_virtio_net_header() {
     let seconds = std::env::var("LANLOOM_FUZZ_SECS").ok().map_or(2, |text| text.parse().expect("a number of seconds"));
     let [executions, plain, cut, refused] = [const { AtomicU64::new(0) }; 4];
     check!().with_type::<Input>().with_test_time(Duration::from_secs(seconds)).for_each(|input: &Input| {
