@@ -51,6 +51,7 @@ const IMPURE: &[&str] = &[
 const ROOMS: &[Room] = &[
     Room { path: "names", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "url", rooms: Rooms::Only(&[]), never: IMPURE },
+    Room { path: "config", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "ipam", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "dns::zone", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "dns::resolve", rooms: Rooms::Only(&[]), never: IMPURE },
@@ -67,7 +68,7 @@ const ROOMS: &[Room] = &[
 ];
 
 /// Small rooms of plain words and their checks, which every other may use.
-const WORDS: &[&str] = &["names", "url"];
+const WORDS: &[&str] = &["names", "url", "config"];
 
 /// The files that only tie rooms together.
 const WIRING: &[&str] = &["lib", "main"];

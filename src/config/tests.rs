@@ -1,0 +1,312 @@
+//! Faults, round trips, and that changes lead where they should.
+
+use super::*;
+use crate::names::{IfName, Name};
+use crate::url::PortUrl;
+use lanloom_switch_core::{MacAddr, PortConfig, StormLimit};
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+
+fn faults(text: &str) -> Vec<(usize, String)> {
+    let faults = Config::parse(text).err().map(|faults| faults.0).unwrap_or_default();
+    faults.into_iter().map(|fault| (fault.line, fault.what)).collect()
+}
+
+#[test]
+fn a_port_written_with_only_what_it_must_have_is_a_port_of_the_core_as_new() {
+    let text = "[[switch]]\nname = \"s\"\n[[switch.port]]\nname = \"p1\"\nurl = \"tap://t0?mtu=9000\"\n";
+    let config = Config::parse(text).expect("a good configuration");
+    let switch = &config.switches[0];
+    assert_eq!((switch.settings.ageing, switch.settings.fdb_limit), (300, 65_536));
+    assert_eq!(switch.ports[0].settings.config(None), PortConfig::default());
+    assert_eq!(switch.ports[0].settings.config(Some(9000)).mtu, 9000);
+}
+
+#[test]
+fn everything_that_can_be_set_is_read() {
+    let config = Config::parse(
+        r#"
+        [daemon]
+        engines = 3
+        spin_micros = 50
+        metrics = "[::1]:9469"
+        [[switch]]
+        name = "lab"
+        ageing = 10
+        fdb_limit = 1000
+        [[switch.port]]
+        name = "p1"
+        url = "veth://eth0?netns=a"
+        up = false
+        learning = false
+        flood = false
+        mcast_flood = false
+        bcast_flood = false
+        isolated = true
+        mtu = 1400
+        forward = ["lacp", "lldp"]
+        storm = "100:5"
+        fdb_limit = 7
+        fdb_limit_drops = true
+        [[switch.port]]
+        name = "p2"
+        url = "iface://enp1s0"
+        storm = "off"
+        [[switch.fdb]]
+        mac = "02:00:00:00:00:0a"
+        port = "p2"
+        sticky = true
+        "#,
+    )
+    .expect("a good configuration");
+    let daemon = DaemonSpec { engines: Some(3), spin_micros: Some(50), metrics: "[::1]:9469".parse().ok() };
+    assert_eq!(config.daemon, daemon);
+    let switch = &config.switches[0];
+    assert_eq!(switch.settings, SwitchSettings { ageing: 10, fdb_limit: 1000 });
+    let expected = PortConfig {
+        up: false,
+        learning: false,
+        flood: false,
+        mcast_flood: false,
+        bcast_flood: false,
+        isolated: true,
+        mtu: 1400,
+        reserved_open: 0x4004,
+        storm: Some(StormLimit { rate: 100, burst: 5 }),
+        fdb_limit: Some(7),
+        fdb_limit_drops: true,
+    };
+    assert_eq!(switch.ports[0].settings.config(Some(9000)), expected);
+    assert_eq!(switch.ports[1].settings.config(None).storm, None);
+    assert!(switch.fdb[0].sticky && switch.fdb[0].port.as_str() == "p2");
+}
+
+#[test]
+fn each_fault_is_told_with_its_line_and_what_would_be_right() {
+    let text = r#"[daemon]
+engines = 0
+[[switch]]
+name = "a/b"
+[[switch]]
+name = "s"
+ageing = 5
+[[switch.port]]
+name = "p1"
+url = "tpa://t0"
+[[switch.port]]
+name = "p2"
+url = "tap://t0"
+forward = ["stp"]
+[[switch.port]]
+name = "p3"
+url = "tap://t1"
+colour = "red"
+[[switch.port]]
+url = "tap://t2"
+[[switch.fdb]]
+mac = "02:00:00:00:00:0a"
+port = "p9"
+[[switch]]
+name = "s2"
+[[switch]]
+name = "s2"
+[bridge]
+"#;
+    let found = faults(text);
+    let expected = [
+        (2, "0 is not possible; write 1 to 64"),
+        (4, "\"a/b\" is no name"),
+        (7, "5 is not possible; write 10 to 1000000"),
+        (10, "there are tap://, veth://, iface://"),
+        (14, "write some of pause, lacp"),
+        (18, "unknown field `colour`, expected one of `up`"),
+        (19, "it has no name"),
+        (21, "port p9 is not on this switch"),
+        (27, "is on line 25 already"),
+        (28, "there are daemon and switch"),
+    ];
+    for (at, (line, what)) in expected.iter().enumerate() {
+        assert!(found.get(at).is_some_and(|(l, w)| l == line && w.contains(what)), "{at}: {line} {what}\n{found:#?}");
+    }
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+}
+
+#[test]
+fn a_fault_shows_the_line_and_marks_what_is_wrong_with_it() {
+    let faults = Config::parse("[[switch]]\nname = \"größe\"\n").expect_err("an umlaut");
+    let text = faults.to_string();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("line 2, column 8: \"größe\" is no name"), "{text}");
+    assert_eq!(lines[1..], ["  2 | name = \"größe\"", "    |        ^^^^^^^"], "{text}");
+}
+
+#[test]
+fn what_is_no_toml_or_of_the_wrong_kind_is_a_fault() {
+    for text in
+        ["[[switch", "switch = 1", "[switch]\nname = \"s\"", "switch = [1]", "daemon = 3", "a = ", "\u{0}", "[[switch]]"]
+    {
+        assert!(!faults(text).is_empty(), "{text:?}");
+    }
+    assert_eq!(Config::parse(""), Ok(Config::default()));
+}
+
+#[test]
+fn two_ports_cannot_have_one_interface() {
+    let port = |name: &str, url: &str| format!("[[switch.port]]\nname = \"{name}\"\nurl = \"{url}\"\n");
+    let two = |a, b| faults(&format!("[[switch]]\nname = \"s\"\n{}{}", port("p1", a), port("p2", b)));
+    assert!(two("tap://t0", "tap://t0?mtu=1400")[0].1.contains("also that of port p1"));
+    assert_eq!(two("tap://t0", "tap://t0?netns=blue"), []);
+    assert_eq!(two("veth://eth0?netns=a", "veth://eth0?netns=b"), []);
+}
+
+fn name() -> impl Strategy<Value = Name> {
+    "[a-d][0-9]?".prop_filter_map("a name", |text| text.parse().ok())
+}
+
+fn settings() -> impl Strategy<Value = PortSettings> {
+    let flags = (any::<[bool; 7]>(), option::of(68..=65_535u32), any::<u16>());
+    let limits = (option::of((1..100u32, 1..100u32)), option::of(1..1000u32), any::<bool>());
+    (flags, limits).prop_map(|((flags, mtu, bits), (storm, fdb_limit, usual_storm))| {
+        let [up, learning, flood, mcast_flood, bcast_flood, isolated, fdb_limit_drops] = flags;
+        let storm = storm.map_or(Storm::OFF, |(rate, burst)| Storm::new(StormLimit { rate, burst }));
+        let storm = if usual_storm { Storm::default() } else { storm };
+        let forward = Openings::from_bits(bits);
+        PortSettings {
+            up,
+            learning,
+            flood,
+            mcast_flood,
+            bcast_flood,
+            isolated,
+            mtu,
+            forward,
+            storm,
+            fdb_limit,
+            fdb_limit_drops,
+        }
+    })
+}
+
+fn switch() -> impl Strategy<Value = (SwitchSettings, Vec<PortSpec>, Vec<FdbSpec>)> {
+    let settings_of_switch = (10..100u32, prop_oneof![Just(65_536), 1..3u32]);
+    let ports = btree_map(name(), (0..3u8, settings()), 0..4);
+    let entries = btree_map(1..4u64, (any::<prop::sample::Index>(), any::<bool>()), 0..3);
+    (settings_of_switch, ports, entries).prop_map(|((ageing, fdb_limit), ports, entries)| {
+        let port = |(name, (kind, settings)): (Name, (u8, PortSettings))| {
+            let url = PortUrl::tap(format!("t{kind}{name}").parse::<IfName>().expect("an interface name"));
+            PortSpec { name, url, settings }
+        };
+        let ports: Vec<PortSpec> = ports.into_iter().map(port).collect();
+        let entry = |(mac, (at, sticky)): (u64, (prop::sample::Index, bool))| FdbSpec {
+            mac: MacAddr::from_bits(mac),
+            port: ports[at.index(ports.len())].name.clone(),
+            vid: 0,
+            sticky,
+        };
+        let fdb = if ports.is_empty() { vec![] } else { entries.into_iter().map(entry).collect() };
+        (SwitchSettings { ageing, fdb_limit }, ports, fdb)
+    })
+}
+
+fn config() -> impl Strategy<Value = Config> {
+    btree_map(name(), switch(), 0..3).prop_map(|switches| {
+        let spec = |(name, (settings, mut ports, fdb)): (Name, (SwitchSettings, Vec<PortSpec>, Vec<FdbSpec>))| {
+            for port in &mut ports {
+                port.url = PortUrl::tap(format!("{}-{name}", port.url.target()).parse().expect("an interface name"));
+            }
+            SwitchSpec { name, settings, ports, fdb }
+        };
+        Config { daemon: DaemonSpec::default(), switches: switches.into_iter().map(spec).collect() }
+    })
+}
+
+/// Does what a change says, and fails where a controller would refuse.
+fn apply(config: &mut Config, change: Change) {
+    let at = |config: &Config, name: &Name| {
+        config.switches.iter().position(|switch| switch.name == *name).unwrap_or_else(|| panic!("no switch {name}"))
+    };
+    match change {
+        Change::DeleteSwitch(name) => {
+            let at = at(config, &name);
+            config.switches.remove(at);
+        }
+        Change::CreateSwitch { switch: name, settings } => {
+            assert!(config.switches.iter().all(|switch| switch.name != name), "{name} is there");
+            config.switches.push(SwitchSpec { name, settings, ports: vec![], fdb: vec![] });
+        }
+        Change::SetSwitch { switch, settings } => {
+            let at = at(config, &switch);
+            config.switches[at].settings = settings;
+        }
+        Change::DeletePort { switch, port } => {
+            let switch = at(config, &switch);
+            let switch = &mut config.switches[switch];
+            let index = switch.ports.iter().position(|other| other.name == port).expect("the port");
+            switch.ports.remove(index);
+            switch.fdb.retain(|entry| entry.port != port);
+        }
+        Change::AddPort { switch, port } => {
+            let switch = at(config, &switch);
+            assert!(config.switches[switch].ports.iter().all(|other| other.name != port.name), "{} is there", port.name);
+            config.switches[switch].ports.push(port);
+        }
+        Change::SetPort { switch, port, settings } => {
+            let switch = at(config, &switch);
+            let found = config.switches[switch].ports.iter_mut().find(|other| other.name == port).expect("the port");
+            assert_ne!(found.settings, settings, "touched without need");
+            found.settings = settings;
+        }
+        Change::DeleteFdb { switch, mac, vid } => {
+            let switch = at(config, &switch);
+            let index = config.switches[switch].fdb.iter().position(|entry| (entry.mac, entry.vid) == (mac, vid));
+            config.switches[switch].fdb.remove(index.expect("the entry"));
+        }
+        Change::AddFdb { switch, entry } => {
+            let switch = at(config, &switch);
+            let switch = &mut config.switches[switch];
+            assert!(switch.ports.iter().any(|port| port.name == entry.port), "no port for {entry:?}");
+            assert!(switch.fdb.iter().all(|other| other.mac != entry.mac), "{entry:?} is there");
+            switch.fdb.push(entry);
+        }
+    }
+}
+
+fn sorted(mut config: Config) -> Config {
+    config.switches.sort_by(|a, b| a.name.cmp(&b.name));
+    for switch in &mut config.switches {
+        switch.ports.sort_by(|a, b| a.name.cmp(&b.name));
+        switch.fdb.sort_by_key(|entry| entry.mac);
+    }
+    config
+}
+
+proptest! {
+    #[test]
+    fn what_is_shown_reads_back_the_same(config in config()) {
+        let text = config.to_toml();
+        prop_assert_eq!(Config::parse(&text).map_err(|faults| format!("{faults}\n{text}")), Ok(config));
+    }
+
+    #[test]
+    fn changes_lead_from_old_to_new_and_nowhere_if_nothing_changed(old in config(), new in config()) {
+        prop_assert_eq!(diff(&old, &old), vec![]);
+        let mut state = old.clone();
+        diff(&old, &new).into_iter().for_each(|change| apply(&mut state, change));
+        prop_assert_eq!(sorted(state), sorted(new));
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused_with_lines_that_exist(
+        lines in vec("(\\[\\[?)?(daemon|switch|switch.port|name|url|storm)(\\]\\]?)?( = )?[\"\\[{a-z0-9:/é]{0,8}", 0..8)
+    ) {
+        let text = lines.join("\n");
+        if let Err(faults) = Config::parse(&text) {
+            prop_assert!(!faults.0.is_empty());
+            for fault in &faults.0 {
+                prop_assert_eq!(text.split('\n').nth(fault.line - 1), Some(fault.shown.as_str()));
+                prop_assert_eq!(fault.to_string().lines().count(), 3);
+            }
+        }
+    }
+}
