@@ -7,7 +7,7 @@ use crate::measure::{Samples, Step, queues};
 use crate::peers::{self, Peer};
 use crate::progress::Progress;
 use crate::results::{PeerResults, Results, Settings};
-use crate::{netns, report, stop};
+use crate::{leftovers, report, stop};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &CompareArgs) -> Result<()> {
     if args.lanloom.is_none() && peers.iter().any(|peer| peer.captures()) {
         build_lanloom()?;
     }
-    netns::delete_leftovers();
+    leftovers::remove();
     let results = compare(&peers, args.settings())?;
     for file in report::write(&results, &args.out)? {
         println!("{}", file.display());

@@ -1,6 +1,7 @@
 //! Two hosts and what joins them: namespaces, a place for files, and the programs of the switch between. All gone when dropped.
 
 use crate::fault::{Result, Tried};
+use crate::leftovers::name;
 use crate::netns::Netns;
 use crate::process::{Process, output};
 use crate::stop;
@@ -117,7 +118,7 @@ impl ScratchDir {
     pub(crate) fn new(suffix: &str) -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("lanloom-bench-{}-{number}-{suffix}", std::process::id()));
+        let path = std::env::temp_dir().join(name(&format!("{number}-{suffix}")));
         std::fs::create_dir(&path).tried(|| format!("making {}", path.display()))?;
         Ok(Self(path))
     }
@@ -132,5 +133,37 @@ impl Drop for ScratchDir {
         if let Err(why) = std::fs::remove_dir_all(&self.0) {
             eprintln!("could not remove {}: {why}", self.0.display());
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::peers::Peer;
+    use std::path::PathBuf;
+
+    /// Two hosts on the kernel's bridge, or `None` without root's rights.
+    pub(crate) fn bridged() -> Option<Lan> {
+        if !nix::unistd::geteuid().is_root() {
+            assert!(std::env::var_os("CI").is_none(), "this needs root, and with CI set nothing is skipped");
+            println!("skipped: this needs root");
+            return None;
+        }
+        let mut lan = Lan::new().unwrap();
+        crate::peers::linux_bridge::LinuxBridge.join(&mut lan).unwrap();
+        lan.configure_hosts().unwrap();
+        Some(lan)
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_lan_that_is_dropped() {
+        let Some(mut lan) = bridged() else { return };
+        let mut sleep = lan.switch.command("sleep");
+        let pid = lan.start("sleep", sleep.arg("1000")).unwrap().pid();
+        let netns = [&lan.a.netns, &lan.b.netns, &lan.switch].map(|netns| PathBuf::from("/run/netns").join(netns.name()));
+        let traces = [&netns[..], &[PathBuf::from(format!("/proc/{pid}")), lan.dir.path().to_owned()]].concat();
+        assert!(traces.iter().all(|trace| trace.exists()), "{traces:?}");
+        drop(lan);
+        assert!(!traces.iter().any(|trace| trace.exists()), "{traces:?}");
     }
 }

@@ -6,6 +6,7 @@ mod compare;
 mod fault;
 mod figure;
 mod lan;
+mod leftovers;
 mod machine;
 mod measure;
 mod netns;

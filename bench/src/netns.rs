@@ -1,6 +1,7 @@
 //! Network namespaces of our own: made under a name that says whose they are, gone when dropped.
 
-use crate::fault::{Fault, Result, Tried};
+use crate::fault::{Result, Tried};
+use crate::leftovers;
 use crate::process::run;
 use nix::sched::{CloneFlags, setns};
 use std::fs::File;
@@ -9,9 +10,6 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-/// Every namespace of a benchmark is called so, then the process id of its benchmark.
-const PREFIX: &str = "lanloom-bench-";
-const DIR: &str = "/run/netns";
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// A named network namespace, deleted when dropped.
@@ -25,7 +23,7 @@ impl Netns {
     /// # Errors
     /// If `ip netns` refuses.
     pub(crate) fn create(suffix: &str) -> Result<Self> {
-        let name = format!("{PREFIX}{}-{suffix}", std::process::id());
+        let name = leftovers::name(suffix);
         run(Command::new("ip").args(["netns", "add", &name]), LIMIT)?;
         let netns = Self { name };
         netns.ip(&["link", "set", "lo", "up"])?;
@@ -69,49 +67,12 @@ impl Netns {
     }
 
     fn path(&self) -> PathBuf {
-        Path::new(DIR).join(&self.name)
+        Path::new(leftovers::NETNS_DIR).join(&self.name)
     }
 }
 
 impl Drop for Netns {
     fn drop(&mut self) {
-        delete(&self.name);
-    }
-}
-
-/// Deletes namespaces of benchmarks that were killed before they could.
-pub(crate) fn delete_leftovers() {
-    let Ok(entries) = std::fs::read_dir(DIR) else { return };
-    for name in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
-        if owner(&name).is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
-            eprintln!("deleting {name}, left by a benchmark that was killed");
-            delete(&name);
-        }
-    }
-}
-
-/// The process id in a namespace's name, if it is a benchmark's.
-fn owner(name: &str) -> Option<u32> {
-    name.strip_prefix(PREFIX)?.split('-').next()?.parse().ok()
-}
-
-/// Also when the run was asked to end: so it does not use [`run`], which would refuse.
-fn delete(name: &str) {
-    match Command::new("ip").args(["netns", "del", name]).output() {
-        Ok(output) if output.status.success() => {}
-        Ok(output) => eprintln!("could not delete the namespace {name}: {}", String::from_utf8_lossy(&output.stderr).trim()),
-        Err(why) => eprintln!("could not delete the namespace {name}: {}", Fault::on("ip netns del", why)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_that_a_benchmark_gives_have_an_owner() {
-        assert_eq!(owner("lanloom-bench-4711-3-a"), Some(4711));
-        assert_eq!(owner("lanloom-bench-x-a"), None);
-        assert_eq!(owner("lanloom-4711-a"), None);
+        leftovers::delete_netns(&self.name);
     }
 }

@@ -3,12 +3,11 @@
 use super::tcp;
 use crate::fault::{Fault, Result, Tried};
 use crate::lan::Lan;
+use crate::leftovers::{TMPFS, name};
 use crate::peers::Peer;
 use nix::sys::statvfs::statvfs;
 use std::path::PathBuf;
 
-/// A file system in memory, so that no disk is measured.
-const TMPFS: &str = "/dev/shm";
 /// What a second of throughput may need: 16 Gbit/s.
 const BYTES_PER_SEC: u64 = 2 << 30;
 
@@ -19,12 +18,12 @@ pub(crate) struct Capturing {
     pub(crate) file_bytes_per_tcp_byte: f64,
 }
 
-/// TCP, one stream, while the peer captures. The capture is at work before and after.
+/// TCP, one stream, while the peer captures into memory, so that no disk is measured. The capture is at work before and after.
 ///
 /// # Errors
 /// If the peer cannot capture, there is no room for the file, or the capture ended by itself.
 pub(crate) fn throughput(peer: &dyn Peer, lan: &Lan, secs: u64) -> Result<Capturing> {
-    let file = TemporaryFile(PathBuf::from(TMPFS).join(format!("lanloom-bench-{}.pcapng", std::process::id())));
+    let file = TemporaryFile(PathBuf::from(TMPFS).join(name("capture.pcapng")));
     let secs = secs.min(seconds_that_fit()?);
     let mut capture = peer.capture(lan, &file.0)?;
     capture.wait_until("the file", std::time::Duration::from_secs(10), |_| file.0.exists())?;

@@ -200,4 +200,29 @@ mod tests {
             assert_eq!(bytes[TAG_AT as usize..][..4], 7u32.to_be_bytes());
         }
     }
+
+    #[test]
+    fn only_the_frames_of_one_trial_are_counted_whatever_else_arrives() {
+        let Some(lan) = crate::lan::tests::bridged() else { return };
+        let (tag, other) = (next_tag(), next_tag());
+        let counter = counter(&lan.b, STATION_B, tag).unwrap();
+        let send = |tag| {
+            let frame = frame(STATION_A, STATION_B, WireSize(64), tag);
+            let generate = || generate(lan.a.interface, &frame, Load::Rate(2000.0), Duration::from_millis(50));
+            lan.a.netns.enter(generate).unwrap().0
+        };
+        assert!(send(other) > 0);
+        let offered = send(tag);
+        crate::process::run(lan.a.netns.command("ping").args(["-c", "3", "-i", "0.01", lan.b.address]), QUIET_LIMIT * 10)
+            .unwrap();
+        assert!(offered > 0);
+        assert_eq!(count_until_quiet(&counter).unwrap(), offered);
+    }
+
+    #[test]
+    fn a_trial_over_a_bridge_delivers_what_it_offers() {
+        let Some(lan) = crate::lan::tests::bridged() else { return };
+        let outcome = trial(&lan, WireSize(1518), Load::Rate(1000.0), Duration::from_millis(100)).unwrap();
+        assert!(outcome.offered > 0 && outcome.without_loss(), "{outcome:?}");
+    }
 }

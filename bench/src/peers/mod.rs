@@ -2,7 +2,7 @@
 //! best in what is compared; where a peer needs that, its `setup` says what was changed.
 
 mod lanloom;
-mod linux_bridge;
+pub(crate) mod linux_bridge;
 mod ovs;
 mod vde;
 
