@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use ipnet::IpNet;
 
 use super::error::{KernelError, Why};
-use super::{IfName, Kernel, LinkChange, LinkInfo, Netns, NetnsName, Occupant, Route, TapMove, Veth, VethSpec};
+use super::{Capability, IfName, Kernel, LinkChange, LinkInfo, Netns, NetnsName, Occupant, Route, TapMove, Veth, VethSpec};
 
 /// Decides which calls fail: the same seed, the same decisions in the same order. [`fmt::Display`] says how to have them again.
 #[derive(Debug, Default)]
@@ -183,6 +183,10 @@ impl Kernel for Failing {
     async fn list_routes(&self, netns: &Netns) -> Result<Vec<Route>, KernelError> {
         self.faults.pass("listing routes", netns)?;
         self.inner.list_routes(netns).await
+    }
+
+    async fn capabilities(&self) -> Vec<Capability> {
+        self.inner.capabilities().await
     }
 }
 

@@ -15,6 +15,7 @@
 //! | [`name`], [`netns`], [`link`] | what is named, where, and what is asked for |
 //! | [`error`] | what went wrong, and what to do next |
 //! | [`capability`] | what this kernel lets us do |
+//! | [`private`] | namespaces of one's own, for who is not root |
 //! | `linux`, `fake`, `failing` | the twins |
 
 pub mod capability;
@@ -25,6 +26,7 @@ pub mod link;
 mod linux;
 pub mod name;
 pub mod netns;
+pub mod private;
 
 use std::path::Path;
 
@@ -39,6 +41,7 @@ pub use link::{LinkChange, LinkInfo, LinkKind, Route, TapMove, Veth, VethSpec};
 pub use linux::LinuxKernel;
 pub use name::{IfName, NetnsName};
 pub use netns::Netns;
+pub use private::{PrivateError, private_namespaces};
 
 /// The kernel, as far as the control plane acts on it.
 #[async_trait]
@@ -167,6 +170,9 @@ pub trait Kernel: Send + Sync {
     /// # Errors
     /// [`Why::NoSuchNetns`].
     async fn list_routes(&self, netns: &Netns) -> Result<Vec<Route>, KernelError>;
+
+    /// What this kernel lets this process do, each thing tried and undone.
+    async fn capabilities(&self) -> Vec<Capability>;
 }
 
 /// A process that is in a namespace.

@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use self::world::{Place, World};
 use super::error::{KernelError, Why};
 use super::netns::{HeldNetns, Keeper};
-use super::{IfName, Kernel, LinkChange, LinkInfo, Netns, NetnsName, Occupant, Route, TapMove, Veth, VethSpec};
+use super::{Capability, IfName, Kernel, LinkChange, LinkInfo, Netns, NetnsName, Occupant, Route, TapMove, Veth, VethSpec};
 
 /// A kernel in memory. Clones are the same kernel.
 #[derive(Clone)]
@@ -182,5 +182,9 @@ impl Kernel for FakeKernel {
 
     async fn list_routes(&self, netns: &Netns) -> Result<Vec<Route>, KernelError> {
         self.world().routes(&self.at(netns))
+    }
+
+    async fn capabilities(&self) -> Vec<Capability> {
+        Capability::all(|_| Ok(()))
     }
 }

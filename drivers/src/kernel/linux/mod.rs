@@ -7,6 +7,8 @@ mod ethtool;
 mod inside;
 mod link;
 mod netns;
+mod probe;
+mod probe_sys;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +18,8 @@ use ipnet::IpNet;
 
 use self::inside::{Opened, Session, in_thread};
 use super::{
-    Faults, IfName, Kernel, KernelError, LinkChange, LinkInfo, Netns, NetnsName, Occupant, Route, TapMove, Veth, VethSpec,
+    Capability, Faults, IfName, Kernel, KernelError, LinkChange, LinkInfo, Netns, NetnsName, Occupant, Route, TapMove, Veth,
+    VethSpec,
 };
 
 /// The Linux kernel that this process runs on. [`Netns::Daemon`] is the namespace of this process's main thread.
@@ -145,4 +148,15 @@ impl Kernel for LinuxKernel {
     async fn list_routes(&self, netns: &Netns) -> Result<Vec<Route>, KernelError> {
         self.inside("listing routes", netns, address::list_routes).await
     }
+
+    async fn capabilities(&self) -> Vec<Capability> {
+        // Only a thread that cannot be made has no answer.
+        in_thread("looking at what the kernel offers", || Ok(probe::capabilities())).await.unwrap_or_default()
+    }
+}
+
+/// Sets `lo` up in the calling thread's namespace.
+pub(super) fn set_lo_up() -> Result<(), KernelError> {
+    let up = LinkChange { up: Some(true), ..LinkChange::default() };
+    link::set(&Session::connect(Netns::Daemon)?, &IfName::new("lo")?, &up).map(drop)
 }

@@ -14,11 +14,9 @@ use nix::sys::statfs::{NSFS_MAGIC, statfs};
 use super::super::Occupant;
 use super::super::error::{KernelError, Needs, Why};
 use super::super::failing::Faults;
-use super::super::link::LinkChange;
-use super::super::name::{IfName, NetnsName};
+use super::super::name::NetnsName;
 use super::super::netns::{HeldNetns, Keeper, Netns};
-use super::inside::{Opened, Session, errno_of};
-use super::link;
+use super::inside::{Opened, errno_of};
 
 /// Nothing of a mount's.
 const NONE: Option<&str> = None;
@@ -32,7 +30,7 @@ pub(super) fn create(dir: &Path, name: &NetnsName, faults: &Faults) -> Result<Ne
     make_file(&path)?;
     let made = unshare_net(what, &path)
         .and_then(|()| faults.pass("setting lo up", name))
-        .and_then(|()| set_lo_up(&path))
+        .and_then(|()| super::set_lo_up())
         .and_then(|()| faults.pass("mounting a network namespace", name))
         .and_then(|()| mount_here(&path));
     drop(locked);
@@ -180,11 +178,6 @@ fn mounted(path: &Path) -> bool {
 fn unshare_net(what: &'static str, path: &Path) -> Result<(), KernelError> {
     unshare(CloneFlags::CLONE_NEWNET)
         .map_err(|errno| KernelError::errno(what, path.display().to_string(), errno, Needs::SysAdmin))
-}
-
-fn set_lo_up(path: &Path) -> Result<(), KernelError> {
-    let up = LinkChange { up: Some(true), ..LinkChange::default() };
-    link::set(&Session::connect(Netns::At(path.to_owned()))?, &IfName::new("lo")?, &up).map(drop)
 }
 
 fn mount_here(path: &Path) -> Result<(), KernelError> {
