@@ -141,3 +141,21 @@ fn a_capture_tells_each_frame_once_with_the_links_answers() {
     let full = EgressFate::Dropped(DropReason::QueueFull);
     assert_eq!(seen, [(0, vec![(slow.0, EgressFate::Sent)]), (1, vec![(slow.0, full)]), (2, vec![(slow.0, full)]),]);
 }
+
+#[test]
+fn two_cables_between_two_switches_do_not_take_the_machine() {
+    let engines = Engines::start(EngineConfig { threads: 1, ..EngineConfig::default() }).expect("threads to start");
+    let switches = ["one", "two"].map(|name| engines.create_switch(name, SwitchConfig::default()).expect("a switch"));
+    for cable in ["cable1", "cable2"] {
+        let ends = pair(Bound::default(), Offloads::ALL).expect("descriptors");
+        for (switch, end) in switches.iter().zip([ends.0, ends.1]) {
+            switch.add_port(cable, cable, Plug::Memory(end), PortConfig::default()).expect("a port");
+        }
+    }
+    let (_, host) = plug(&switches[0], "host", Bound::default());
+    send(&host, &frame(MacAddr::BROADCAST, mac(1), 1));
+    until("the loop limited", || {
+        let counters = switches.each_ref().map(|switch| switch.counters().expect("a thread that still answers"));
+        counters.iter().flatten().any(|(_, _, counters)| counters.dropped(DropReason::Storm) > 0)
+    });
+}

@@ -208,8 +208,8 @@ impl Engine {
 
     fn tell(&mut self, key: u32, kind: EventKind) {
         let Some(switch) = self.switch(key).map(|runtime| runtime.name.clone()) else { return };
-        let heard = self.events.as_ref().is_some_and(|events| events.try_send(EngineEvent { switch, kind }).is_ok());
-        if !heard {
+        let lost = self.events.as_ref().is_some_and(|events| events.try_send(EngineEvent { switch, kind }).is_err());
+        if lost {
             count(&self.tally.events_lost, 1);
         }
     }

@@ -1,0 +1,204 @@
+//! An engine on real interfaces: what it carries between namespaces, and how its ports outlive their interfaces' troubles.
+//!
+//! Needs root, `ip` (iproute2) and `ping`.
+
+mod common;
+
+use common::{Netns, run, until};
+use lanloom_switch_core::{DropReason, EgressFate, PortConfig, PortId, SwitchConfig};
+use lanloom_switch_io::buffer::Batch;
+use lanloom_switch_io::engine::{EngineConfig, Engines, PortState, PortStatus, SwitchHandle};
+use lanloom_switch_io::link::Link;
+use lanloom_switch_io::link::packet::Packet;
+use lanloom_switch_io::plug::{Plug, Source, SourceKind};
+use lanloom_switch_io::vnet::VnetHeader;
+use std::time::Duration;
+
+const TAP: SourceKind = SourceKind::Tap { offload: true, persist: false };
+const PERSISTENT: SourceKind = SourceKind::Tap { offload: true, persist: true };
+const PLAIN: SourceKind = SourceKind::Tap { offload: false, persist: false };
+
+struct Lab {
+    engines: Engines,
+    switch: SwitchHandle,
+}
+
+impl Lab {
+    fn new() -> Self {
+        let engines = Engines::start(EngineConfig { threads: 1, ..EngineConfig::default() }).expect("threads");
+        let switch = engines.create_switch("s", SwitchConfig::default()).expect("a switch");
+        Self { engines, switch }
+    }
+
+    fn plug(&self, name: &str, source: Source) -> PortId {
+        let plug = Plug::Interface(source, None);
+        self.switch.add_port(name, name, plug, PortConfig::default()).expect("an interface that can be opened")
+    }
+
+    /// A port on one end of a veth pair whose other end is `t0` in the namespace.
+    fn plug_veth(&self, netns: &Netns, plumbing: &Netns, name: &str) -> PortId {
+        netns.run(&format!("ip link add t0 type veth peer name {name} netns {}", plumbing.name));
+        plumbing.run(&format!("ip link set {name} up"));
+        self.plug(name, source(plumbing, name, SourceKind::Packet))
+    }
+
+    fn port(&self, id: PortId) -> PortStatus {
+        let ports = self.switch.ports().expect("a switch that is there");
+        ports.into_iter().find(|port| port.id == id).expect("a port that is there")
+    }
+
+    fn until_up(&self, id: PortId) {
+        until("the port up", || self.port(id).state == PortState::Up);
+    }
+
+    fn until_down(&self, id: PortId, why: &str) {
+        let mut last = String::new();
+        until(&format!("the port down because of `{why}`"), || match self.port(id).state {
+            PortState::Up => false,
+            PortState::Down { reason } => {
+                last.clone_from(&reason);
+                reason.contains(why)
+            }
+        });
+        println!("{last}");
+    }
+}
+
+fn source(netns: &Netns, ifname: &str, kind: SourceKind) -> Source {
+    Source { ifname: ifname.to_owned(), netns: Some(netns.path()), kind }
+}
+
+fn address(netns: &Netns, host: u8) {
+    netns.run(&format!("ip addr add 10.9.0.{host}/24 dev t0"));
+    netns.run("ip link set t0 up");
+}
+
+#[test]
+fn hosts_on_every_kind_of_port_reach_each_other() {
+    let (Some(a), Some(b), Some(c), Some(plumbing)) = (Netns::new(), Netns::new(), Netns::new(), Netns::new()) else { return };
+    let lab = Lab::new();
+    lab.plug("p1", source(&a, "t0", TAP));
+    lab.plug("p2", source(&b, "t0", PLAIN));
+    lab.plug_veth(&c, &plumbing, "p3");
+    for (host, netns) in [(1, &a), (2, &b), (3, &c)] {
+        address(netns, host);
+    }
+    for (netns, others) in [(&a, [2, 3]), (&b, [1, 3]), (&c, [1, 2])] {
+        for other in others {
+            netns.run(&format!("ping -q -c 2 -i 0.01 -W 5 -s 1400 10.9.0.{other}"));
+        }
+    }
+    assert_eq!(lab.switch.fdb().expect("there").len(), 3);
+    for (_, name, counters) in lab.switch.counters().expect("there") {
+        assert_eq!(counters.rx.frames, counters.forwarded + counters.rx_dropped(), "{name}: {counters:?}");
+    }
+}
+
+#[test]
+fn a_port_says_why_its_tap_is_down_and_comes_back_with_it() {
+    let Some(netns) = Netns::new() else { return };
+    let lab = Lab::new();
+    let id = lab.plug("p1", source(&netns, "t0", PERSISTENT));
+    lab.until_down(id, "interface t0 is down");
+    netns.run("ip link set t0 up");
+    lab.until_up(id);
+    netns.run("ip link set t0 mtu 1280");
+    until("the MTU", || lab.port(id).mtu == 1280);
+    netns.run("ip link set t0 down");
+    netns.run("ip link set t0 name other");
+    lab.until_down(id, "interface t0 is called other now");
+    netns.run("ip link set other name t0");
+    netns.run("ip link set t0 up");
+    lab.until_up(id);
+    netns.run("ip link del t0");
+    lab.until_down(id, "there is no interface t0");
+    netns.run("ip tuntap add t0 mode tap vnet_hdr multi_queue");
+    netns.run("ip link set t0 up");
+    lab.until_up(id);
+}
+
+#[test]
+fn a_port_says_why_its_veth_is_down_and_comes_back_with_it() {
+    let (Some(netns), Some(plumbing)) = (Netns::new(), Netns::new()) else { return };
+    let lab = Lab::new();
+    let id = lab.plug_veth(&netns, &plumbing, "p1");
+    netns.run("ip link set t0 up");
+    lab.until_up(id);
+    netns.run("ip link del t0");
+    lab.until_down(id, "there is no interface p1");
+    netns.run(&format!("ip link add t0 type veth peer name p1 netns {}", plumbing.name));
+    plumbing.run("ip link set p1 up");
+    netns.run("ip link set t0 up");
+    lab.until_up(id);
+    let mut far: Box<dyn Link> = Box::new(netns.inside(|| Packet::open("t0")).expect("the far end"));
+    until("a frame through", || {
+        give(&mut *far, 1);
+        lab.switch.counters().expect("there")[0].2.rx.frames > 0
+    });
+}
+
+#[test]
+fn no_descriptor_keeps_a_removed_namespace_alive_and_the_port_returns_with_a_new_one() {
+    let (Some(netns), Some(plumbing)) = (Netns::new(), Netns::new()) else { return };
+    let lab = Lab::new();
+    // Opened inside, which would keep the namespace alive: the worst case.
+    let id = lab.plug("p1", source(&netns, "t0", TAP));
+    netns.run("ip link set t0 up");
+    lab.until_up(id);
+    netns.run(&format!("ip link add w0 type veth peer name witness netns {}", plumbing.name));
+    run(&format!("ip netns del {}", netns.name));
+    lab.until_down(id, "there is no namespace");
+    until("the namespace gone, and with it the veth's other end", || !plumbing.run("ip link").contains("witness"));
+    run(&format!("ip netns add {}", netns.name));
+    netns.run("ip tuntap add t0 mode tap vnet_hdr multi_queue");
+    netns.run("ip link set t0 up");
+    lab.until_up(id);
+}
+
+#[test]
+fn an_idle_engine_wakes_for_its_timers_alone() {
+    let (Some(netns), Some(plumbing)) = (Netns::new(), Netns::new()) else { return };
+    let lab = Lab::new();
+    for number in 0..10 {
+        lab.plug(&format!("tap{number}"), source(&netns, &format!("tap{number}"), TAP));
+    }
+    let id = lab.plug_veth(&netns, &plumbing, "p1");
+    netns.run("ip link set t0 up");
+    lab.until_up(id);
+    // What was still under way comes to rest.
+    std::thread::sleep(Duration::from_secs(2));
+    let before = lab.engines.stats();
+    std::thread::sleep(Duration::from_secs(10));
+    let after = lab.engines.stats();
+    println!("in 10 s: {} wake-ups, {} spins", after[0].wakeups - before[0].wakeups, after[0].spins - before[0].spins);
+    assert_eq!(before, after);
+}
+
+#[test]
+fn what_the_kernel_lost_on_the_way_to_us_is_read_back() {
+    let Some(netns) = Netns::new() else { return };
+    let lab = Lab::new();
+    let tap = lab.plug("p1", source(&netns, "t0", TAP));
+    netns.run("ip link set t0 txqueuelen 2");
+    netns.run("ip link set t0 up");
+    lab.until_up(tap);
+    let mut far = netns.inside(|| Packet::open("t0")).expect("the far end");
+    let sent = (0..200).map(|_| give(&mut far, 64)).sum::<u64>();
+    until("every frame counted", || {
+        let counters = lab.switch.counters().expect("there").remove(0).2;
+        println!("{sent} sent, {} received, {} lost before us", counters.rx.frames, counters.dropped(DropReason::RxOverrun));
+        counters.rx.frames + counters.dropped(DropReason::RxOverrun) == sent
+    });
+}
+
+/// Sends a burst of broadcasts and answers how many the socket took.
+fn give(link: &mut dyn Link, count: u16) -> u64 {
+    let mut bytes = vec![0xff; 6];
+    bytes.extend([0x0a, 0, 0, 0, 0, 1, 0x88, 0xb5]);
+    bytes.resize(60, 0);
+    let mut batch = Batch::new(usize::from(count));
+    (0..count).for_each(|_| assert!(batch.push_copy(&bytes, VnetHeader::default())));
+    let mut fates = Vec::new();
+    link.send(&mut batch, &(0..count).collect::<Vec<_>>(), &mut fates);
+    fates.iter().filter(|fate| **fate == EgressFate::Sent).count() as u64
+}
