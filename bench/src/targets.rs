@@ -47,9 +47,9 @@ pub(crate) const TARGETS: [Target; 18] = [
     Target { ours: VETH, figure: Figure::TcpCapturing, limit: Limit::TimesOwn(0.8, Figure::Tcp1) },
     Target { ours: TAP, figure: Figure::IdleCpu, limit: Limit::AtMost(0.0) },
     Target { ours: VETH, figure: Figure::IdleCpu, limit: Limit::AtMost(0.0) },
-    // A run with the offloads off by accident would still give figures.
-    Target { ours: TAP, figure: Figure::LargestFrame, limit: Limit::TimesPeer(1.0, "linux-bridge") },
-    Target { ours: VETH, figure: Figure::LargestFrame, limit: Limit::TimesPeer(1.0, "linux-bridge") },
+    // A run with the offloads off by accident would still give figures. TCP does not make every super-frame equally large.
+    times(TAP, Figure::LargestFrame, 0.9, "linux-bridge"),
+    times(VETH, Figure::LargestFrame, 0.9, "linux-bridge"),
 ];
 
 /// The names of our two peers.
