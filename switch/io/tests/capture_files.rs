@@ -75,11 +75,11 @@ fn a_small_file_is_what_the_format_says_to_the_byte() {
     // Interface: Ethernet, snaplen, name (2), description (3), resolution (9).
     words(&[1, 52, 1, 96, 2 | 2 << 16, text(b"p1\0\0"), 3 | 8 << 16, text(b"tap:"), text(b"//p1"), 9 | 1 << 16, 9, 0, 52]);
     // Packet: interface, time, lengths, bytes, comment (1), flags (2), drops (4), id (5).
-    words(&[6, 104, 0, (TIME + 7 >> 32) as u32, (TIME + 7) as u32, 12, 12, u32::MAX, 0x0002_ffff, 0x0a00_0000]);
+    words(&[6, 104, 0, ((TIME + 7) >> 32) as u32, (TIME + 7) as u32, 12, 12, u32::MAX, 0x0002_ffff, 0x0a00_0000]);
     words(&[1 | 20 << 16, text(b"p1 d"), text(b"ropp"), text(b"ed: "), text(b"isol"), text(b"ated")]);
     words(&[2 | 4 << 16, 3 << 2 | 1, 4 | 8 << 16, 3, 0, 5 | 8 << 16, 7, 0, 0, 104]);
     // Statistics: interface, time, start (2), end (3), received (4), dropped (5).
-    let (high, low) = ((TIME + 7 >> 32) as u32, (TIME + 7) as u32);
+    let (high, low) = (((TIME + 7) >> 32) as u32, (TIME + 7) as u32);
     words(&[5, 76, 0, high, low, 2 | 8 << 16, high, low, 3 | 8 << 16, high, low, 4 | 8 << 16, 4, 0, 5 | 8 << 16, 3, 0, 0, 76]);
     assert_eq!(writer.finish(&[]).as_ref(), expected);
 }
@@ -117,6 +117,31 @@ fn capinfos_and_tcpdump_read_a_file_whose_ports_came_during_the_capture() {
     let lines = output(Command::new("tcpdump").args(["-n", "-r"]).arg(&file.0));
     let pings = lines.lines().filter(|line| line.contains("10.0.0.1 > 10.0.0.2: ICMP echo request, id 1, seq 1, length 64"));
     assert_eq!(pings.count(), 3, "{lines}");
+}
+
+#[test]
+fn frames_that_end_alike_share_their_words_and_no_others_do() {
+    let bytes = build("eth src=02:00:00:00:00:0a dst=02:00:00:00:00:0b type=88b5").expect("a frame").bytes;
+    let mut writer = writer(Settings::default());
+    let known =
+        |id, port, copies| Record { learned: Learned::Refreshed, ..record(id, port, &bytes, VnetHeader::default(), copies) };
+    let (sent, full) = ([(P2, EgressFate::Sent)], [(P2, EgressFate::Dropped(DropReason::QueueFull))]);
+    let mut file = Vec::new();
+    writer.record(&record(0, P1, &bytes, VnetHeader::default(), &sent));
+    for (id, copies) in [&sent, &sent, &full, &sent].into_iter().enumerate() {
+        writer.record(&known(id as u64, P1, copies));
+    }
+    writer.record(&known(5, P2, &[]));
+    writer.write_to(&mut file).expect("a vector takes it");
+    writer.port(&label(P2, "web"));
+    writer.record(&known(6, P2, &[]));
+    file.extend(writer.finish(&[]));
+    let mut reader = lanloom_switch_io::capture::read::Reader::new(&file[..]).expect("a sound file");
+    let comments =
+        std::iter::from_fn(|| reader.next().expect("a sound file")).filter_map(|frame| frame.comment).collect::<Vec<_>>();
+    let learned = "p1 → p2 · learned 02:00:00:00:00:0a on p1";
+    let dropped = "p1 → p2 dropped: queue_full";
+    assert_eq!(comments, [learned, "p1 → p2", "p1 → p2", dropped, "p1 → p2", "p2 dropped: isolated", "web dropped: isolated"]);
 }
 
 /// Super-frames of every kind, and frames whose checksum is partial.

@@ -7,8 +7,9 @@ use super::ring::Records;
 use crate::offload::{self, Cutter};
 use crate::vnet::Checksum;
 use bytes::Bytes;
-use lanloom_switch_core::PortId;
+use lanloom_switch_core::{EgressFate, Fate, Learned, PortId};
 use std::collections::HashMap;
+use std::io::{self, Write};
 use std::ops::Range;
 
 /// The greatest snaplen that is stated: what other capture tools say for "everything".
@@ -45,6 +46,36 @@ pub struct Writer {
     /// Written, not yet taken.
     out: Vec<u8>,
     packets: u64,
+    said: Option<Said>,
+}
+
+/// The words for the frame before: most frames end alike.
+#[derive(Debug)]
+struct Said {
+    port: PortId,
+    fate: Fate,
+    copies: Vec<(PortId, EgressFate)>,
+    /// They are about that frame alone.
+    once: bool,
+    comment: String,
+}
+
+impl Said {
+    fn new(record: &Record<'_>, names: &PortNames) -> Self {
+        let Record { port, fate, copies, .. } = *record;
+        let comment = Comment::new(record, names).to_string();
+        Self { port, fate, copies: copies.to_vec(), once: is_special(record), comment }
+    }
+
+    fn fits(&self, record: &Record<'_>) -> bool {
+        let alike = (self.port, self.fate, &self.copies[..]) == (record.port, record.fate, record.copies);
+        alike && !self.once && !is_special(record)
+    }
+}
+
+/// Whether there is more to say of a frame than where it went.
+fn is_special(record: &Record<'_>) -> bool {
+    !matches!(record.learned, Learned::Nothing | Learned::Refreshed) || record.vnet.gso.is_some()
 }
 
 impl Writer {
@@ -52,12 +83,21 @@ impl Writer {
     pub fn new(settings: Settings) -> Self {
         let mut out = Vec::new();
         pcapng::section(&mut out, &settings.application, std::env::consts::OS);
-        Self { settings, names: PortNames::default(), interfaces: HashMap::new(), seen: Vec::new(), out, packets: 0 }
+        Self {
+            settings,
+            names: PortNames::default(),
+            interfaces: HashMap::new(),
+            seen: Vec::new(),
+            out,
+            packets: 0,
+            said: None,
+        }
     }
 
     /// Adds an interface for a port. At any time; a port named again gets another one.
     pub fn port(&mut self, label: &PortLabel) {
         self.names.set(label);
+        self.said = None;
         pcapng::interface(&mut self.out, &label.name, &label.description, self.settings.snaplen.min(SNAPLEN_MAX));
         self.interfaces.insert(label.port, self.seen.len() as u32);
         self.seen.push(Statistics::default());
@@ -78,9 +118,10 @@ impl Writer {
         if record.vnet.gso.is_some() && (self.settings.segments || !partial) && self.segments(interface, record) {
             return;
         }
-        let comment = Comment::new(record, &self.names).to_string();
+        let said = self.said.take().filter(|said| said.fits(record)).unwrap_or_else(|| Said::new(record, &self.names));
         let kept = &record.bytes[..record.bytes.len().min(self.settings.snaplen as usize)];
-        let written = self.packet(interface, record, kept, record.original_len, &comment);
+        let written = self.packet(interface, record, kept, record.original_len, &said.comment);
+        self.said = Some(said);
         if kept.len() == record.original_len as usize {
             offload::finish(&mut self.out[written], record.vnet.checksum);
         }
@@ -138,7 +179,18 @@ impl Writer {
 
     /// What has been written since the last time: to append to a file or send on, once a batch.
     pub fn take(&mut self) -> Bytes {
-        Bytes::from(std::mem::take(&mut self.out))
+        let room = self.out.len();
+        Bytes::from(std::mem::replace(&mut self.out, Vec::with_capacity(room)))
+    }
+
+    /// The same, written to `file` at once: needs no new memory for the next batch.
+    ///
+    /// # Errors
+    /// What writing says; the file is then cut off somewhere, and what was to be written is gone.
+    pub fn write_to(&mut self, file: &mut impl Write) -> io::Result<()> {
+        let written = file.write_all(&self.out);
+        self.out.clear();
+        written
     }
 
     /// Adds what each interface has seen, with what was `lost` after its last frame, and returns what was not yet taken.
