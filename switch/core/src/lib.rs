@@ -20,6 +20,7 @@
 //! | `trace` | a verdict in steps a person can read |
 //! | [`build`] | a frame from words |
 //! | [`describe`] | one line that says what a frame is |
+//! | [`filter`] | which frames a capture is about |
 
 #![forbid(unsafe_code)]
 #![warn(clippy::wildcard_enum_match_arm)]
@@ -28,6 +29,7 @@ pub mod build;
 pub mod counters;
 pub mod describe;
 pub mod fdb;
+pub mod filter;
 pub mod frame;
 pub mod mac;
 pub mod port;

@@ -228,6 +228,61 @@ fn a_snaplen_cuts_what_is_written_and_no_checksum_is_called_bad() {
     assert_eq!(lengths, ["96"]);
 }
 
+#[test]
+fn a_filter_takes_the_frames_that_tcpdump_takes() {
+    if !has("tcpdump") {
+        return;
+    }
+    let texts = [
+        "arp src=10.0.0.1 dst=10.0.0.2",
+        "icmp src=10.0.0.1 dst=10.1.0.2",
+        "icmp src=fe80::1 dst=fe80::2",
+        "tcp src=10.0.0.1 dst=10.0.0.2 sport=1000 dport=80 len=1000",
+        "tcp src=fe80::2 dst=fe80::1 sport=80 dport=1000 flags=S.",
+        "udp src=10.0.0.2 dst=10.0.0.53 sport=1000 dport=53",
+        "udp src=fe80::1 dst=ff02::fb sport=5353 dport=5353",
+        "udp src=10.0.0.9 dst=255.255.255.255 sport=68 dport=67 len=300",
+        "eth src=02:00:00:00:00:0a dst=02:00:00:00:00:0b type=0x88b5",
+    ];
+    let frames: Vec<_> = texts.iter().map(|text| build(text).expect("a frame").bytes).collect();
+    let mut writer = writer(Settings::default());
+    for (id, bytes) in frames.iter().enumerate() {
+        writer.record(&record(id as u64, P1, bytes, VnetHeader::default(), &[]));
+    }
+    let file = CaptureFile::write(&writer.finish(&[]));
+    let hosts =
+        ["host 10.0.0.1", "src 10.0.0.2", "dst host fe80::1", "net 10.1.0.0/16", "src net fe80::/64", "port 80", "dst port 53"];
+    let kinds = [
+        "arp",
+        "ip",
+        "ip6",
+        "icmp",
+        "icmp6",
+        "tcp",
+        "udp",
+        "broadcast",
+        "multicast",
+        "ether proto 0x88b5",
+        "ether dst 02:00:00:00:00:0b",
+    ];
+    let joined = [
+        "arp or icmp and host 10.1.0.2",
+        "not (tcp or udp) and ip",
+        "tcp port 80 or udp port 53",
+        "!ip&&!ip6",
+        "less 60",
+        "greater 500",
+    ];
+    for expression in hosts.into_iter().chain(kinds).chain(joined) {
+        let filter: lanloom_switch_core::filter::Filter = expression.parse().expect(expression);
+        let ours = (0..frames.len()).filter(|at| filter.matches(&frames[*at], frames[*at].len()));
+        let lines = output(Command::new("tcpdump").args(["-n", "-tt", "--nano", "-r"]).arg(&file.0).arg(expression));
+        let nanos = lines.lines().filter_map(|line| line.split_once(' ')?.0.strip_prefix("1700000000.")?.parse::<u64>().ok());
+        let theirs: Vec<_> = nanos.map(|nanos| (nanos - TIME % 1_000_000_000) as usize).collect();
+        assert_eq!(ours.collect::<Vec<_>>(), theirs, "{expression}");
+    }
+}
+
 /// Whether a tool is there. In CI it must be; elsewhere its tests are skipped, aloud.
 fn has(tool: &str) -> bool {
     match Command::new(tool).arg("--version").output() {

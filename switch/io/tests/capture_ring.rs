@@ -112,7 +112,7 @@ fn each_end_notices_that_the_other_is_gone() {
 }
 
 #[test]
-fn a_scope_keeps_a_ports_frames_both_ways_or_only_what_was_dropped() {
+fn a_scope_keeps_a_ports_frames_both_ways_or_what_was_dropped_or_what_a_filter_takes() {
     let sent = [(P1, EgressFate::Sent)];
     let full = [(P1, EgressFate::Sent), (P2, EgressFate::Dropped(DropReason::QueueFull))];
     let kept = |scope: Scope| {
@@ -127,6 +127,9 @@ fn a_scope_keeps_a_ports_frames_both_ways_or_only_what_was_dropped() {
     assert_eq!(kept(Scope { port: Some(P2), ..Scope::default() }), [1, 2]);
     assert_eq!(kept(Scope { port: Some(P1), ..Scope::default() }), [0, 1]);
     assert_eq!(kept(Scope { drops: true, ..Scope::default() }), [1, 2]);
+    let filter = |text: &str| Some(text.parse().expect("a filter"));
+    assert_eq!(kept(Scope { filter: filter("less 60"), ..Scope::default() }), [0, 1, 2]);
+    assert_eq!(kept(Scope { filter: filter("arp"), ..Scope::default() }), []);
 }
 
 #[test]

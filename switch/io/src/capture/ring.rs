@@ -6,6 +6,7 @@
 use super::record::{PortLabel, Record};
 use crate::vnet::VnetHeader;
 use bytes::{Bytes, BytesMut};
+use lanloom_switch_core::filter::Filter;
 use lanloom_switch_core::{EgressFate, Fate, Learned, PortId};
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ pub const DEFAULT_ROOM: usize = 32 << 20;
 const CHUNK: usize = 256 << 10;
 
 /// What a capture is about. [`Default`] is everything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
     /// Bytes kept of each frame.
     pub snaplen: u32,
@@ -28,20 +29,24 @@ pub struct Scope {
     pub port: Option<PortId>,
     /// Only frames that were dropped, or of which a copy was.
     pub drops: bool,
+    /// Only frames that this takes.
+    pub filter: Option<Filter>,
     /// Bytes that may wait for the reader.
     pub room: usize,
 }
 
 impl Default for Scope {
     fn default() -> Self {
-        Self { snaplen: u32::MAX, port: None, drops: false, room: DEFAULT_ROOM }
+        Self { snaplen: u32::MAX, port: None, drops: false, filter: None, room: DEFAULT_ROOM }
     }
 }
 
 impl Scope {
     /// Whether `record` is to be kept.
     pub fn takes(&self, record: &Record<'_>) -> bool {
-        self.port.is_none_or(|port| record.touches(port)) && (!self.drops || record.drop_reason().is_some())
+        self.port.is_none_or(|port| record.touches(port))
+            && (!self.drops || record.drop_reason().is_some())
+            && self.filter.as_ref().is_none_or(|filter| filter.matches(record.bytes, record.original_len as usize))
     }
 }
 
