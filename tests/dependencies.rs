@@ -60,6 +60,7 @@ const ROLES: &[Role] = &[
     role("nix", "lanloom-switch-io", "switch/io", "makes the system calls of the links"),
     role("bytes", "lanloom-switch-io", "switch/io", "holds frames that cross threads"),
     role("tun-tap", "lanloom-switch-io", "switch/io", "opens a TAP without offloads"),
+    role("smoltcp", "lanloom-lab", "switch/lab", "is the TCP/IP of hosts in process"),
     role("rtnetlink", "lanloom-drivers", "drivers", "makes interfaces, addresses and routes"),
     role("tokio", "lanloom", ".", "runs the control plane"),
 ];
