@@ -19,6 +19,9 @@ type Outcome = Result<(), Box<dyn Error>>;
 /// The user and group that files belong to whose owner is unknown: nobody.
 const NOBODY: u32 = 65_534;
 
+/// The namespace that is made, which nobody outside must see.
+const NETNS: &str = "lanloom-private";
+
 /// A name, and what is done under it.
 type Case = (&'static str, fn() -> Outcome);
 
@@ -60,12 +63,9 @@ fn run(name: &str) -> bool {
     if nix::unistd::geteuid().is_root() {
         command.uid(NOBODY).gid(NOBODY);
     }
-    let netns_before = fs::read_dir("/run/netns").map_or(0, Iterator::count);
-    let mounts_before = fs::read_to_string("/proc/self/mounts").expect("mounts");
     let ok = command.status().expect("a process").success();
-    let clean = netns_before == fs::read_dir("/run/netns").map_or(0, Iterator::count)
-        && fs::read_to_string("/proc/self/mounts").expect("mounts").matches(" /run/netns").count()
-            == mounts_before.matches(" /run/netns").count();
+    let mounts = fs::read_to_string("/proc/self/mounts").expect("mounts");
+    let clean = !mounts.contains(NETNS) && !Path::new("/run/netns").join(NETNS).exists();
     println!("test {name} ... {}", if ok && clean { "ok" } else { "FAILED" });
     ok && clean
 }
@@ -109,8 +109,8 @@ fn a_user_makes_namespaces_and_veths_of_their_own() -> Outcome {
     wait(async {
         let lo = kernel.link(&Netns::Daemon, &IfName::new("lo")?).await?;
         ensure(lo.up, "lo is up")?;
-        let plumbing = kernel.open_plumbing(Some(Path::new("/run/lanloom/plumbing"))).await?;
-        let netns = kernel.create_netns(&NetnsName::new("a")?).await?;
+        let plumbing = kernel.open_plumbing(Some(Path::new("/run/lanloom/lanloom-private-plumbing"))).await?;
+        let netns = kernel.create_netns(&NetnsName::new(NETNS)?).await?;
         let (name, peer_name) = (IfName::new("eth0")?, IfName::new("p0")?);
         let spec = VethSpec {
             netns: netns.clone(),
@@ -125,10 +125,23 @@ fn a_user_makes_namespaces_and_veths_of_their_own() -> Outcome {
         ensure(made.guest.up && made.guest.carrier, "the veth is up")?;
         ensure(kernel.foreign_offloads(&netns, &name).await?.is_empty(), "its offloads are off")?;
         kernel.create_address(&netns, &name, "fd00::1/64".parse()?).await?;
-        ensure(kernel.list_netns().await? == ["a"], "the namespace is listed")?;
+        ensure(kernel.list_netns().await? == [NETNS], "the namespace is listed")?;
+        ensure(ip_knows(NETNS)?, "`ip netns exec` finds it")?;
         ensure(kernel.delete_netns(&netns).await?.is_empty(), "nobody is in it")?;
         ensure(kernel.list_netns().await?.is_empty(), "the namespace is gone")
     })?
+}
+
+/// Whether iproute2 runs a command in the namespace and that command sees the interface there.
+fn ip_knows(name: &str) -> Result<bool, Box<dyn Error>> {
+    let output = match Command::new("ip").args(["netns", "exec", name, "cat", "/proc/self/net/dev"]).output() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && std::env::var_os("CI").is_none() => {
+            eprintln!("skipped: ip netns exec needs the package iproute2");
+            return Ok(true);
+        }
+        output => output?,
+    };
+    Ok(output.status.success() && String::from_utf8(output.stdout)?.contains("eth0:"))
 }
 
 fn what_a_user_lacks_is_named_with_what_brings_it() -> Outcome {
@@ -137,7 +150,10 @@ fn what_a_user_lacks_is_named_with_what_brings_it() -> Outcome {
     ensure(!find(&before, CapabilityKind::NetworkNamespaces)?.is_available(), "an ordinary user makes none outside")?;
     ensure(find(&before, CapabilityKind::UserNamespaces)?.is_available(), format!("{before:?}"))?;
     private_namespaces()?;
+    let links = || wait(outside.list_links(&Netns::Daemon));
+    let links_before = links()??;
     let within = wait(outside.capabilities())?;
+    ensure(links()?? == links_before, "trying leaves nothing behind")?;
     for kind in
         [CapabilityKind::NetworkNamespaces, CapabilityKind::Veth, CapabilityKind::Bridge, CapabilityKind::PacketVnetHeader]
     {

@@ -4,5 +4,6 @@ pub(crate) mod addresses;
 pub(crate) mod bench;
 mod faults;
 pub(crate) mod links;
+mod linux;
 pub(crate) mod namespaces;
 mod tap;

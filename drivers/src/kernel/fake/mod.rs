@@ -2,6 +2,7 @@
 //!
 //! It carries no frame. What it holds ([`world`]) is behind one lock, so that each operation happens wholly or not at all.
 
+mod address;
 mod world;
 
 use std::path::{Path, PathBuf};

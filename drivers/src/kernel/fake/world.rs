@@ -1,4 +1,4 @@
-//! Namespaces, interfaces, addresses and routes as plain values.
+//! Namespaces and interfaces as plain values.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use super::super::error::{KernelError, Why};
 use super::super::link::{LinkChange, LinkInfo, LinkKind, Route, TAP_MTU_MAX, TapMove, VethSpec};
 use super::super::name::IfName;
+use super::address::subnet_route;
 
 /// The kernel's `DEFAULT_TX_QUEUE_LEN`.
 const QUEUE: u32 = 1000;
@@ -32,21 +33,21 @@ pub(super) struct World {
 
 /// One namespace.
 #[derive(Default)]
-struct Space {
+pub(super) struct Space {
     links: BTreeMap<u32, Link>,
-    routes: Vec<Route>,
+    pub(super) routes: Vec<Route>,
 }
 
 /// One interface.
-struct Link {
+pub(super) struct Link {
     name: IfName,
     mtu: u32,
     mac: MacAddr,
-    up: bool,
+    pub(super) up: bool,
     kind: LinkKind,
     tx_queue_len: u32,
     foreign_offloads: bool,
-    addresses: Vec<IpNet>,
+    pub(super) addresses: Vec<IpNet>,
     /// The same number is in both ends of a veth.
     pair: Option<u64>,
 }
@@ -256,76 +257,6 @@ impl World {
         Ok(link.foreign_offloads.then(|| FOREIGN.to_owned()).into_iter().collect())
     }
 
-    pub(super) fn create_address(&mut self, place: &Place, name: &IfName, address: IpNet) -> Result<(), KernelError> {
-        let what = "creating an address";
-        let link = self.link(what, place, name)?;
-        if link.addresses.contains(&address) {
-            return Err(KernelError::new(what, format!("{address} on {name} in {place}"), Why::Exists));
-        }
-        let up = link.up;
-        link.addresses.push(address);
-        link.addresses.sort();
-        let route = subnet_route(address, name).filter(|_| up);
-        self.space(what, place)?.routes.extend(route);
-        Ok(())
-    }
-
-    pub(super) fn delete_address(&mut self, place: &Place, name: &IfName, address: IpNet) -> Result<(), KernelError> {
-        let what = "deleting an address";
-        let addresses = &mut self.link(what, place, name)?.addresses;
-        let Some(at) = addresses.iter().position(|one| *one == address) else {
-            return Err(KernelError::new(what, format!("{address} on {name} in {place}"), Why::NoSuchAddress));
-        };
-        addresses.remove(at);
-        self.space(what, place)?.routes.retain(|route| route.dev != *name || route.to != address.trunc());
-        Ok(())
-    }
-
-    pub(super) fn addresses(&mut self, place: &Place, name: &IfName) -> Result<Vec<IpNet>, KernelError> {
-        Ok(self.link("listing addresses", place, name)?.addresses.clone())
-    }
-
-    pub(super) fn create_route(&mut self, place: &Place, route: &Route) -> Result<(), KernelError> {
-        let what = "creating a route";
-        let failed = |why| KernelError::new(what, format!("{} dev {} in {place}", route.to, route.dev), why);
-        if !self.link(what, place, &route.dev)?.up {
-            return Err(failed(Why::Os(Errno::ENETDOWN)));
-        }
-        if route.via.is_some_and(|via| via.is_ipv4() != route.to.addr().is_ipv4()) {
-            return Err(failed(Why::InvalidValue("the gateway is of another family than the destination".to_owned())));
-        }
-        let routes = &mut self.space(what, place)?.routes;
-        let reaches = |via| routes.iter().any(|known| known.dev == route.dev && known.via.is_none() && known.to.contains(&via));
-        if route.via.is_some_and(|via| !reaches(via)) {
-            let errno = if route.to.addr().is_ipv4() { Errno::ENETUNREACH } else { Errno::EHOSTUNREACH };
-            return Err(failed(Why::Os(errno)));
-        }
-        let route = Route { to: route.to.trunc(), ..route.clone() };
-        if routes.iter().any(|known| known.to == route.to) {
-            return Err(failed(Why::Exists));
-        }
-        routes.push(route);
-        Ok(())
-    }
-
-    pub(super) fn delete_route(&mut self, place: &Place, route: &Route) -> Result<(), KernelError> {
-        let what = "deleting a route";
-        self.link(what, place, &route.dev)?;
-        let routes = &mut self.space(what, place)?.routes;
-        let same = |known: &Route| known.to == route.to.trunc() && known.dev == route.dev && known.via == route.via;
-        let Some(at) = routes.iter().position(same) else {
-            return Err(KernelError::new(what, format!("{} dev {} in {place}", route.to, route.dev), Why::NoSuchRoute));
-        };
-        routes.remove(at);
-        Ok(())
-    }
-
-    pub(super) fn routes(&mut self, place: &Place) -> Result<Vec<Route>, KernelError> {
-        let mut routes = self.space("listing routes", place)?.routes.clone();
-        routes.sort_by_key(|route| route.to);
-        Ok(routes)
-    }
-
     fn refuse_taken(&mut self, what: &'static str, place: &Place, name: &IfName) -> Result<(), KernelError> {
         match self.space(what, place)?.number(name) {
             Some(_) => Err(KernelError::new(what, format!("{name} in {place}"), Why::Exists)),
@@ -333,24 +264,18 @@ impl World {
         }
     }
 
-    fn link(&mut self, what: &'static str, place: &Place, name: &IfName) -> Result<&mut Link, KernelError> {
+    pub(super) fn link(&mut self, what: &'static str, place: &Place, name: &IfName) -> Result<&mut Link, KernelError> {
         let links = &mut self.space(what, place)?.links;
         links.values_mut().find(|link| link.name == *name).ok_or_else(|| no_link(what, place, name))
     }
 
-    fn space(&mut self, what: &'static str, place: &Place) -> Result<&mut Space, KernelError> {
+    pub(super) fn space(&mut self, what: &'static str, place: &Place) -> Result<&mut Space, KernelError> {
         let path = || match place {
             Place::At(path) => path.clone(),
             Place::Daemon | Place::Held(_) => PathBuf::from(place.to_string()),
         };
         self.places.get_mut(place).ok_or_else(|| KernelError::new(what, place.to_string(), Why::NoSuchNetns(path())))
     }
-}
-
-/// The route that an address brings; an IPv4 one of a single host brings none.
-fn subnet_route(address: IpNet, name: &IfName) -> Option<Route> {
-    let to = address.trunc();
-    (to.addr().is_ipv6() || to.prefix_len() < to.max_prefix_len()).then(|| Route { to, via: None, dev: name.clone() })
 }
 
 fn no_link(what: &'static str, place: &Place, name: &IfName) -> KernelError {

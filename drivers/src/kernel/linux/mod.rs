@@ -7,6 +7,7 @@ mod ethtool;
 mod inside;
 mod link;
 mod netns;
+mod plumbing;
 mod probe;
 mod probe_sys;
 
@@ -79,7 +80,7 @@ impl Kernel for LinuxKernel {
 
     async fn open_plumbing(&self, at: Option<&Path>) -> Result<Netns, KernelError> {
         let (at, faults) = (at.map(Path::to_owned), Arc::clone(&self.faults));
-        in_thread("making the plumbing namespace", move || netns::open_plumbing(at.as_deref(), &faults)).await
+        in_thread("making the plumbing namespace", move || plumbing::open(at.as_deref(), &faults)).await
     }
 
     async fn create_veth(&self, spec: &VethSpec) -> Result<Veth, KernelError> {

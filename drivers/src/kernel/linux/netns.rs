@@ -1,10 +1,9 @@
-//! Named namespaces as `ip netns` has them, and the plumbing namespace.
+//! Named namespaces as `ip netns` has them: a file each, which the namespace is mounted on.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -15,7 +14,7 @@ use super::super::Occupant;
 use super::super::error::{KernelError, Needs, Why};
 use super::super::failing::Faults;
 use super::super::name::NetnsName;
-use super::super::netns::{HeldNetns, Keeper, Netns};
+use super::super::netns::Netns;
 use super::inside::{Opened, errno_of};
 
 /// Nothing of a mount's.
@@ -81,65 +80,6 @@ pub(super) fn list(dir: &Path) -> Result<Vec<String>, KernelError> {
     Ok(names)
 }
 
-/// Makes the plumbing namespace, or adopts the one at the path; the thread ends up in it.
-pub(super) fn open_plumbing(at: Option<&Path>, faults: &Faults) -> Result<Netns, KernelError> {
-    let what = "making the plumbing namespace";
-    faults.pass(what, at.unwrap_or(Path::new("held")).display())?;
-    let Some(path) = at else {
-        unshare_net(what, Path::new("held"))?;
-        still()?;
-        let Opened { fd, inode, .. } = Opened::here()?;
-        return Ok(Netns::Held(HeldNetns::new(Descriptor { fd, inode })));
-    };
-    let netns = Netns::At(path.to_owned());
-    if exists(&netns)? {
-        Opened::open(&netns)?.enter()?;
-        return still().map(|()| netns);
-    }
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(|error| file_error(what, parent, &error))?;
-    }
-    make_file(path)?;
-    let made = unshare_net(what, path).and_then(|()| still()).and_then(|()| mount_here(path));
-    made.map_err(|error| error.and(unlink(path).err())).map(|()| netns)
-}
-
-/// A namespace without a path lives by this.
-struct Descriptor {
-    fd: OwnedFd,
-    inode: u64,
-}
-
-impl Keeper for Descriptor {
-    fn path(&self) -> PathBuf {
-        use std::os::fd::AsRawFd;
-        PathBuf::from(format!("/proc/self/fd/{}", self.fd.as_raw_fd()))
-    }
-
-    fn id(&self) -> u64 {
-        self.inode
-    }
-}
-
-/// Has the thread's namespace take nothing: no IPv6, no forwarding. `/proc/sys/net` shows each thread its own.
-fn still() -> Result<(), KernelError> {
-    let settings = [
-        ("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1"),
-        ("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1"),
-        ("/proc/sys/net/ipv4/ip_forward", "0"),
-    ];
-    for (file, value) in settings {
-        match fs::write(file, value) {
-            Ok(()) => {}
-            // A kernel without IPv6.
-            Err(error) if error.kind() == ErrorKind::NotFound && file.contains("ipv6") => {}
-            Err(_) if fs::read_to_string(file).is_ok_and(|now| now.trim() == value) => {}
-            Err(error) => return Err(file_error("silencing the plumbing namespace", Path::new(file), &error)),
-        }
-    }
-    Ok(())
-}
-
 /// The directory as iproute2 makes it: there, shared (so that other mount namespaces see what is unmounted and let go of it),
 /// and locked while a namespace is being mounted.
 fn prepare(dir: &Path) -> Result<File, KernelError> {
@@ -157,7 +97,7 @@ fn prepare(dir: &Path) -> Result<File, KernelError> {
 }
 
 /// The file to mount on: new, or one that a crash left.
-fn make_file(path: &Path) -> Result<(), KernelError> {
+pub(super) fn make_file(path: &Path) -> Result<(), KernelError> {
     let what = "creating a network namespace";
     match File::options().write(true).create_new(true).mode(0o444).open(path) {
         Ok(_) => Ok(()),
@@ -175,12 +115,12 @@ fn mounted(path: &Path) -> bool {
     statfs(path).is_ok_and(|system| system.filesystem_type() == NSFS_MAGIC)
 }
 
-fn unshare_net(what: &'static str, path: &Path) -> Result<(), KernelError> {
+pub(super) fn unshare_net(what: &'static str, path: &Path) -> Result<(), KernelError> {
     unshare(CloneFlags::CLONE_NEWNET)
         .map_err(|errno| KernelError::errno(what, path.display().to_string(), errno, Needs::SysAdmin))
 }
 
-fn mount_here(path: &Path) -> Result<(), KernelError> {
+pub(super) fn mount_here(path: &Path) -> Result<(), KernelError> {
     mount(Some("/proc/thread-self/ns/net"), path, NONE, MsFlags::MS_BIND, NONE)
         .map_err(|errno| KernelError::errno("mounting a network namespace", path.display().to_string(), errno, Needs::SysAdmin))
 }
@@ -200,7 +140,7 @@ fn unmount(path: &Path) -> Result<(), KernelError> {
     }
 }
 
-fn unlink(path: &Path) -> Result<(), KernelError> {
+pub(super) fn unlink(path: &Path) -> Result<(), KernelError> {
     fs::remove_file(path).map_err(|error| file_error("unlinking a network namespace", path, &error))
 }
 
@@ -213,6 +153,6 @@ fn occupants(inode: u64) -> Vec<Occupant> {
     numbers.filter(inside).map(|pid| Occupant { pid, command: command(pid) }).collect()
 }
 
-fn file_error(what: &'static str, path: &Path, error: &std::io::Error) -> KernelError {
+pub(super) fn file_error(what: &'static str, path: &Path, error: &std::io::Error) -> KernelError {
     KernelError::errno(what, path.display().to_string(), errno_of(error), Needs::File)
 }

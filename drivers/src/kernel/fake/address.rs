@@ -1,0 +1,87 @@
+//! Addresses and routes as plain values.
+
+use ipnet::IpNet;
+use nix::errno::Errno;
+
+use super::super::error::{KernelError, Why};
+use super::super::link::Route;
+use super::super::name::IfName;
+use super::world::{Place, World};
+
+impl World {
+    pub(super) fn create_address(&mut self, place: &Place, name: &IfName, address: IpNet) -> Result<(), KernelError> {
+        let what = "creating an address";
+        let link = self.link(what, place, name)?;
+        if link.addresses.contains(&address) {
+            return Err(KernelError::new(what, format!("{address} on {name} in {place}"), Why::Exists));
+        }
+        let up = link.up;
+        link.addresses.push(address);
+        link.addresses.sort();
+        let route = subnet_route(address, name).filter(|_| up);
+        self.space(what, place)?.routes.extend(route);
+        Ok(())
+    }
+
+    pub(super) fn delete_address(&mut self, place: &Place, name: &IfName, address: IpNet) -> Result<(), KernelError> {
+        let what = "deleting an address";
+        let addresses = &mut self.link(what, place, name)?.addresses;
+        let Some(at) = addresses.iter().position(|one| *one == address) else {
+            return Err(KernelError::new(what, format!("{address} on {name} in {place}"), Why::NoSuchAddress));
+        };
+        addresses.remove(at);
+        self.space(what, place)?.routes.retain(|route| route.dev != *name || route.to != address.trunc());
+        Ok(())
+    }
+
+    pub(super) fn addresses(&mut self, place: &Place, name: &IfName) -> Result<Vec<IpNet>, KernelError> {
+        Ok(self.link("listing addresses", place, name)?.addresses.clone())
+    }
+
+    pub(super) fn create_route(&mut self, place: &Place, route: &Route) -> Result<(), KernelError> {
+        let what = "creating a route";
+        let failed = |why| KernelError::new(what, format!("{} dev {} in {place}", route.to, route.dev), why);
+        if !self.link(what, place, &route.dev)?.up {
+            return Err(failed(Why::Os(Errno::ENETDOWN)));
+        }
+        if route.via.is_some_and(|via| via.is_ipv4() != route.to.addr().is_ipv4()) {
+            return Err(failed(Why::InvalidValue("the gateway is of another family than the destination".to_owned())));
+        }
+        let routes = &mut self.space(what, place)?.routes;
+        let reaches = |via| routes.iter().any(|known| known.dev == route.dev && known.via.is_none() && known.to.contains(&via));
+        if route.via.is_some_and(|via| !reaches(via)) {
+            let errno = if route.to.addr().is_ipv4() { Errno::ENETUNREACH } else { Errno::EHOSTUNREACH };
+            return Err(failed(Why::Os(errno)));
+        }
+        let route = Route { to: route.to.trunc(), ..route.clone() };
+        if routes.iter().any(|known| known.to == route.to) {
+            return Err(failed(Why::Exists));
+        }
+        routes.push(route);
+        Ok(())
+    }
+
+    pub(super) fn delete_route(&mut self, place: &Place, route: &Route) -> Result<(), KernelError> {
+        let what = "deleting a route";
+        self.link(what, place, &route.dev)?;
+        let routes = &mut self.space(what, place)?.routes;
+        let same = |known: &Route| known.to == route.to.trunc() && known.dev == route.dev && known.via == route.via;
+        let Some(at) = routes.iter().position(same) else {
+            return Err(KernelError::new(what, format!("{} dev {} in {place}", route.to, route.dev), Why::NoSuchRoute));
+        };
+        routes.remove(at);
+        Ok(())
+    }
+
+    pub(super) fn routes(&mut self, place: &Place) -> Result<Vec<Route>, KernelError> {
+        let mut routes = self.space("listing routes", place)?.routes.clone();
+        routes.sort_by_key(|route| route.to);
+        Ok(routes)
+    }
+}
+
+/// The route that an address brings; an IPv4 one of a single host brings none.
+pub(super) fn subnet_route(address: IpNet, name: &IfName) -> Option<Route> {
+    let to = address.trunc();
+    (to.addr().is_ipv6() || to.prefix_len() < to.max_prefix_len()).then(|| Route { to, via: None, dev: name.clone() })
+}

@@ -1,0 +1,151 @@
+//! What only a real kernel can show: whether the host takes nothing, and whether nothing of ours keeps a namespace.
+
+use std::fs;
+use std::thread;
+
+use lanloom_drivers::kernel::{Kernel, LinuxKernel, Netns, VethSpec};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, setns, unshare};
+
+use super::bench::{Bench, Twin, eventually, if_name, names, netns_name, veth};
+
+/// What a thread inside the namespace reads from a file.
+fn read_inside(netns: &Netns, file: &str) -> String {
+    let (path, file) = (netns.path(), file.to_owned());
+    let inside = move || {
+        setns(fs::File::open(path).expect("the namespace"), CloneFlags::CLONE_NEWNET).expect("entered");
+        fs::read_to_string(file).expect("a file of the namespace")
+    };
+    thread::spawn(inside).join().expect("a thread")
+}
+
+/// The interfaces that have an IPv6 address, as the namespace's kernel lists them.
+fn ipv6_interfaces(netns: &Netns) -> Vec<String> {
+    let lines = read_inside(netns, "/proc/thread-self/net/if_inet6");
+    lines.lines().filter_map(|line| line.split_whitespace().last().map(str::to_owned)).collect()
+}
+
+/// No address, no IPv6, no forwarding: there is nothing in it that could answer.
+fn assert_still(plumbing: &Netns) {
+    assert_eq!(ipv6_interfaces(plumbing), Vec::<String>::new());
+    assert_eq!(read_inside(plumbing, "/proc/sys/net/ipv4/ip_forward").trim(), "0");
+    assert_eq!(read_inside(plumbing, "/proc/sys/net/ipv6/conf/default/disable_ipv6").trim(), "1");
+    let addresses = read_inside(plumbing, "/proc/thread-self/net/fib_trie");
+    assert!(!addresses.contains("LOCAL"), "{addresses}");
+}
+
+#[tokio::test]
+async fn the_host_takes_nothing_from_the_plumbing_s_ends() {
+    let Some(bench) = Bench::new(Twin::Linux) else { return };
+    for at in [None, Some(bench.dir.join("plumbing"))] {
+        let netns = bench.netns(if at.is_some() { "a" } else { "b" }).await;
+        let plumbing = bench.kernel.open_plumbing(at.as_deref()).await.expect("plumbing");
+        bench.kernel.create_veth(&veth(&netns, &plumbing)).await.expect("a veth");
+        // The guest end has its link-local address, as the kernel gives it; that the other has none is no matter of time then.
+        eventually("the guest end has an IPv6 address", async || ipv6_interfaces(&netns).contains(&"e0".to_owned())).await;
+        assert_still(&plumbing);
+    }
+}
+
+#[tokio::test]
+async fn adopted_plumbing_is_set_right() {
+    let Some(bench) = Bench::new(Twin::Linux) else { return };
+    // A namespace that somebody made otherwise: IPv6 is on, and `lo` up.
+    let netns = bench.netns("plumbing").await;
+    assert!(!ipv6_interfaces(&netns).is_empty());
+    bench.kernel.open_plumbing(Some(&netns.path())).await.expect("adopted");
+    assert_eq!(ipv6_interfaces(&netns), Vec::<String>::new());
+    assert_eq!(read_inside(&netns, "/proc/sys/net/ipv6/conf/default/disable_ipv6").trim(), "1");
+}
+
+#[tokio::test]
+async fn plumbing_is_still_where_proc_sys_is_read_only_too() {
+    let Some(bench) = Bench::new(Twin::Linux) else { return };
+    let dir = bench.dir.clone();
+    // A thread whose /proc/sys is as a container's; the kernel's threads begin where the one that asks is.
+    let contained = move || {
+        let none = None::<&str>;
+        unshare(CloneFlags::CLONE_NEWNS).expect("mounts of its own");
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).expect("private mounts");
+        mount(Some("/proc/sys"), "/proc/sys", none, MsFlags::MS_BIND, none).expect("a bind mount");
+        let read_only = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+        mount(none, "/proc/sys", none, read_only, none).expect("read-only");
+        fs::write("/proc/sys/net/ipv4/ip_forward", "0").expect_err("it is read-only");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(LinuxKernel::new(dir).open_plumbing(None)).expect("plumbing")
+    };
+    let plumbing = thread::spawn(contained).join().expect("a thread");
+    let netns = bench.netns("a").await;
+    bench.kernel.create_veth(&veth(&netns, &plumbing)).await.expect("a veth");
+    eventually("the guest end has an IPv6 address", async || ipv6_interfaces(&netns).contains(&"e0".to_owned())).await;
+    assert_still(&plumbing);
+}
+
+#[tokio::test]
+async fn a_crash_s_empty_file_is_taken_over_and_anything_else_is_not() {
+    let Some(bench) = Bench::new(Twin::Linux) else { return };
+    bench.netns("a").await;
+    let file = |name: &str| bench.dir.join(name);
+    fs::write(file("stale"), "").expect("an empty file");
+    fs::write(file("mine"), "something").expect("a file");
+    assert_eq!(bench.kernel.list_netns().await.expect("names"), ["a"], "what is not mounted is no namespace");
+    bench.netns("stale").await;
+    assert_eq!(bench.kernel.list_netns().await.expect("names"), ["a", "stale"]);
+    bench.kernel.create_netns(&netns_name("mine")).await.expect_err("somebody's file");
+    bench.kernel.delete_netns(&Netns::At(file("mine"))).await.expect_err("no namespace");
+    assert_eq!(fs::read_to_string(file("mine")).expect("untouched"), "something");
+}
+
+#[tokio::test]
+async fn who_is_still_inside_a_deleted_namespace_is_told() {
+    let Some(bench) = Bench::new(Twin::Linux) else { return };
+    let netns = bench.netns("a").await;
+    let path = netns.path();
+    let begin = move || {
+        setns(fs::File::open(path).expect("the namespace"), CloneFlags::CLONE_NEWNET).expect("entered");
+        std::process::Command::new("sleep").arg("600").spawn().expect("a process")
+    };
+    let mut inside = thread::spawn(begin).join().expect("a thread");
+    let occupants = bench.kernel.delete_netns(&netns).await.expect("deleted");
+    inside.kill().expect("ended");
+    inside.wait().expect("ended");
+    let told: Vec<_> = occupants.iter().map(|one| (one.pid, one.command.as_str())).collect();
+    assert_eq!(told, [(inside.id(), "sleep")]);
+}
+
+#[tokio::test]
+async fn operations_of_many_tasks_at_once_do_not_meet() {
+    let Some(bench) = Bench::new(Twin::Linux) else { return };
+    let plumbing = bench.kernel.open_plumbing(None).await.expect("plumbing");
+    let make = |number: usize| {
+        let (kernel, plumbing) = (bench.kernel.clone(), plumbing.clone());
+        async move {
+            let netns = kernel.create_netns(&netns_name(&format!("n{number}"))).await?;
+            let spec = VethSpec { peer_name: if_name(&format!("p{number}")), ..veth(&netns, &plumbing) };
+            kernel.create_veth(&spec).await?;
+            kernel.delete_netns(&netns).await
+        }
+    };
+    let tasks: Vec<_> = (0..16).map(|number| tokio::spawn(make(number))).collect();
+    for task in tasks {
+        assert_eq!(task.await.expect("no panic").expect("made and deleted"), []);
+    }
+    assert_eq!(bench.kernel.list_netns().await.expect("names"), Vec::<String>::new());
+    eventually("all ends are gone", async || names(&*bench.kernel, &plumbing).await == ["lo"]).await;
+}
+
+#[tokio::test]
+async fn an_ipv6_address_is_usable_at_once() {
+    let Some(bench) = Bench::new(Twin::Linux) else { return };
+    let netns = bench.netns("a").await;
+    bench.kernel.create_veth(&veth(&netns, &netns)).await.expect("a veth");
+    let address = "fd00::1/64".parse().expect("an address");
+    bench.kernel.create_address(&netns, &if_name("e0"), address).await.expect("an address");
+    let path = netns.path();
+    // An address still being looked for twins of cannot be bound (RFC 4862, 5.4).
+    let bind = move || {
+        setns(fs::File::open(path).expect("the namespace"), CloneFlags::CLONE_NEWNET).expect("entered");
+        std::net::UdpSocket::bind("[fd00::1]:0").map(drop)
+    };
+    thread::spawn(bind).join().expect("a thread").expect("bound");
+}
