@@ -52,6 +52,7 @@ const ROOMS: &[Room] = &[
     Room { path: "names", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "url", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "config", rooms: Rooms::Only(&[]), never: IMPURE },
+    Room { path: "config", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "ipam", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "dns::zone", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "dns::resolve", rooms: Rooms::Only(&[]), never: IMPURE },
