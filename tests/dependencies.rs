@@ -44,8 +44,9 @@ const BANNED: &[&str] = &[
     "vcpkg",
 ];
 
-/// Values of a manifest's `links` key that need no library of the system.
-const LINKS: &[&str] = &["rayon-core"];
+/// Values of a manifest's `links` key that need no library of the system: `defmt` only keeps a linker script unique, and is in the
+/// lock file for a feature of smoltcp that nobody turns on.
+const LINKS: &[&str] = &["defmt", "rayon-core"];
 
 /// A crate that was chosen for a role: the package that has the role, its folder, and what the role is.
 struct Role {
