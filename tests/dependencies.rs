@@ -62,7 +62,6 @@ const ROLES: &[Role] = &[
     role("bytes", "lanloom-switch-io", "switch/io", "holds frames that cross threads"),
     role("tun-tap", "lanloom-switch-io", "switch/io", "opens a TAP without offloads"),
     role("smoltcp", "lanloom-lab", "switch/lab", "is the TCP/IP of hosts in process"),
-    role("smoltcp", "lanloom-lab", "switch/lab", "is the TCP/IP of hosts in process"),
     role("rtnetlink", "lanloom-drivers", "drivers", "makes interfaces, addresses and routes"),
     role("tokio", "lanloom", ".", "runs the control plane"),
 ];
