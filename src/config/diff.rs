@@ -145,3 +145,23 @@ impl fmt::Display for Change {
         }
     }
 }
+
+impl Change {
+    /// The switch that it makes.
+    pub fn creates(&self) -> Option<&Name> {
+        if let Self::CreateSwitch { switch, .. } = self { Some(switch) } else { None }
+    }
+
+    /// The switch that must be there for it.
+    pub fn switch_created_before(&self) -> Option<&Name> {
+        match self {
+            Self::DeleteSwitch(_) | Self::CreateSwitch { .. } => None,
+            Self::DeletePort { switch, .. }
+            | Self::DeleteFdb { switch, .. }
+            | Self::SetSwitch { switch, .. }
+            | Self::AddPort { switch, .. }
+            | Self::SetPort { switch, .. }
+            | Self::AddFdb { switch, .. } => Some(switch),
+        }
+    }
+}

@@ -3,7 +3,7 @@
 //! Slower by a factor of three, and what a person wants who looks at frames. It has one queue and no virtio-net header, so it
 //! and a [`super::tap::Tap`] never take over each other's device.
 
-use super::tap::read_error;
+use super::tap::{Keeper, read_error};
 use super::{Link, LinkError, Offloads, Waiting};
 use crate::buffer::{Batch, FRAME_MAX};
 use crate::sys::{options, tun};
@@ -31,6 +31,14 @@ impl PlainTap {
         tun::offer_nothing(tap.fd())?;
         tun::set_persist(tap.fd(), persist)?;
         Ok(tap)
+    }
+
+    /// As [`super::tap::Tap::keeper`].
+    ///
+    /// # Errors
+    /// If the process has no descriptor left.
+    pub fn keeper(&self) -> io::Result<Keeper> {
+        Ok(Keeper { fd: self.fd().try_clone_to_owned()? })
     }
 }
 

@@ -32,12 +32,37 @@ impl Tap {
         Ok(Self { fd, offloads })
     }
 
+    /// What makes it outlive this descriptor once it is plugged in somewhere.
+    ///
+    /// # Errors
+    /// If the process has no descriptor left.
+    pub fn keeper(&self) -> io::Result<Keeper> {
+        Ok(Keeper { fd: self.fd.try_clone()? })
+    }
+
     /// What the device is called now, in whatever namespace it is.
     ///
     /// # Errors
     /// `EBADFD` if it is gone.
     pub fn name(&self) -> io::Result<String> {
         tun::name(self.fd.as_fd())
+    }
+}
+
+/// Makes a TAP outlive its descriptors, later than when it is made: until then, whatever fails, closing it is all there is to
+/// undo.
+#[derive(Debug)]
+pub struct Keeper {
+    pub(super) fd: OwnedFd,
+}
+
+impl Keeper {
+    /// Does so.
+    ///
+    /// # Errors
+    /// `EBADFD` if the device is gone.
+    pub fn keep(&self) -> io::Result<()> {
+        tun::set_persist(self.fd.as_fd(), true)
     }
 }
 

@@ -1,0 +1,284 @@
+//! Making, setting and deleting ports, and what can be asked of them.
+
+use super::records::{self, fdb_key, port_key};
+use super::refusal::Attempt;
+use super::registry::{Origin, PortEntry, PortView, SwitchEntry};
+use super::switches::{not_yours, unsaid};
+use super::wiring::{Wire, place};
+use super::{EventKind, Inner, Refusal};
+use crate::config::{PortSettings, PortSpec};
+use crate::names::Name;
+use crate::store::{Compare, OPERATIONS_MAX, Operation, Txn};
+use crate::url::{MTU_MIN, PortUrl};
+use lanloom_switch_core::{EgressFate, PortId, Trace};
+use lanloom_switch_io::capture::{Receiver, Scope};
+use lanloom_switch_io::engine::PortError;
+use lanloom_switch_io::link::memory::MemoryEnd;
+use lanloom_switch_io::plug::Plug;
+
+/// A port to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPort {
+    /// Its name; `p` and the lowest free number if not given.
+    pub name: Option<Name>,
+    /// What to plug in.
+    pub url: PortUrl,
+    /// What is set of it.
+    pub settings: PortSettings,
+}
+
+/// A capture that has begun.
+#[derive(Debug)]
+pub struct Capturing {
+    /// Where its frames come out.
+    pub receiver: Receiver,
+    /// The port that it is of, if of one.
+    pub port: Option<PortId>,
+}
+
+pub(super) fn no_port(attempt: &Attempt, switch: &Name) -> Refusal {
+    attempt.not_found("there is no such port", format!("see `lanloom port ls {switch}`"))
+}
+
+fn check(attempt: &Attempt, wire: Wire<'_>, settings: &PortSettings) -> Result<(), Refusal> {
+    let most = wire.most_mtu();
+    if let Some(mtu) = settings.mtu.filter(|mtu| !(MTU_MIN..=most).contains(mtu)) {
+        return Err(attempt.invalid(format!("an MTU of {mtu} bytes is not possible"), format!("write {MTU_MIN} to {most}")));
+    }
+    if settings.fdb_limit == Some(0) {
+        return Err(attempt.invalid("a limit of no addresses is not possible", "write at least 1, or turn learning off"));
+    }
+    Ok(())
+}
+
+impl Inner {
+    pub(super) async fn add_port(&self, switch: &Name, new: NewPort, origin: Origin) -> Result<Name, Refusal> {
+        let attempt = Attempt::new("add port to", switch);
+        let entry = self.entry(&attempt, switch)?;
+        let name = self.free_name(&attempt, &entry, new.name)?;
+        let attempt = Attempt::new("add port", format!("{switch}/{name} ({})", new.url));
+        let wire = Wire { switch, port: &name, url: &new.url, mtu: new.settings.mtu };
+        check(&attempt, wire, &new.settings)?;
+        self.free_interface(&attempt, &new.url)?;
+        let wired = self.wire(&attempt, wire).await?;
+        let spec = PortSpec { name: name.clone(), url: new.url.clone(), settings: new.settings };
+        let plugged = plug(&entry, &spec, wired.plug);
+        let id = match plugged {
+            Ok(id) => id,
+            Err(error) => return Err(attempt.port(error).and(self.take_back(&attempt, wire, wired.made).await)),
+        };
+        let port = PortEntry { id, origin, spec, made: wired.made };
+        if let Err(refusal) = self.record_port(&attempt, &entry, &port, wired.keep.as_deref()).await {
+            let unplugged = entry.handle.delete_port(id).map(drop).map_err(|error| attempt.port(error));
+            let left = self.take_back(&attempt, wire, wired.made).await;
+            return Err(refusal.and(unplugged).and(left));
+        }
+        self.register(&entry, port);
+        Ok(name)
+    }
+
+    /// Undoes what was made, after it was unplugged. A TAP that was not made to outlive us is gone with its link.
+    async fn take_back(&self, attempt: &Attempt, wire: Wire<'_>, made: bool) -> Result<(), Refusal> {
+        if made && matches!(wire.url, PortUrl::Veth(_)) { self.unwire(attempt, wire).await } else { Ok(()) }
+    }
+
+    /// Writes the port down, and makes it outlive us.
+    async fn record_port(
+        &self,
+        attempt: &Attempt,
+        switch: &SwitchEntry,
+        port: &PortEntry,
+        keep: Option<&dyn super::Keep>,
+    ) -> Result<(), Refusal> {
+        let key = port_key(&switch.name, &port.spec.name);
+        if port.origin == Origin::Command {
+            let put = records::put_port(switch, port).map_err(unsaid(attempt))?;
+            self.commit(attempt, Txn::of([put]).only_if(Compare::Absent(key.clone()))).await?;
+        }
+        let kept = keep.map_or(Ok(()), super::Keep::keep);
+        if let Err(error) = kept {
+            let refusal = attempt.failed(format!("making the TAP persistent: {error}"), "retry, or give &persist=no");
+            return Err(refusal.and(self.commit(attempt, Txn::of([Operation::Delete { key }])).await));
+        }
+        Ok(())
+    }
+
+    pub(super) fn add_memory_port(&self, switch: &Name, name: &Name, end: MemoryEnd) -> Result<(), Refusal> {
+        let attempt = Attempt::new("add port", format!("{switch}/{name}"));
+        let entry = self.entry(&attempt, switch)?;
+        let name = self.free_name(&attempt, &entry, Some(name.clone()))?;
+        let spec = PortSpec { name: name.clone(), url: PortUrl::Memory(name), settings: PortSettings::default() };
+        let id = plug(&entry, &spec, Plug::Memory(end)).map_err(|error| attempt.port(error))?;
+        self.register(&entry, PortEntry { id, origin: Origin::Command, spec, made: false });
+        Ok(())
+    }
+
+    fn free_name(&self, attempt: &Attempt, entry: &SwitchEntry, wanted: Option<Name>) -> Result<Name, Refusal> {
+        match wanted {
+            Some(name) if entry.ports.contains_key(&name) => {
+                Err(attempt.conflict(format!("there is a port {name} already"), "choose another name, or delete that one"))
+            }
+            Some(name) => Ok(name),
+            None => entry.free_port_name().ok_or_else(|| attempt.port(PortError::Full)),
+        }
+    }
+
+    pub(super) fn free_interface(&self, attempt: &Attempt, url: &PortUrl) -> Result<(), Refusal> {
+        for entry in self.entries() {
+            for port in entry.ports_in_order() {
+                if place(url).is_some_and(|wanted| place(&port.spec.url) == Some(wanted)) {
+                    let why = format!("port {}/{} has that interface", entry.name, port.spec.name);
+                    return Err(attempt.conflict(why, "choose another interface name, or delete that port"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// From now on it is there.
+    pub(super) fn register(&self, entry: &SwitchEntry, port: PortEntry) {
+        let (switch, name, url) = (entry.name.to_string(), port.spec.name.clone(), port.spec.url.to_string());
+        entry.ports.insert(name.clone(), port);
+        self.tell(EventKind::PortAdded { switch, port: name.to_string(), url });
+    }
+
+    pub(super) async fn set_port(
+        &self,
+        switch: &Name,
+        name: &Name,
+        change: impl FnOnce(&mut PortSettings),
+    ) -> Result<(), Refusal> {
+        let attempt = Attempt::new("set port", format!("{switch}/{name}"));
+        let entry = self.entry(&attempt, switch)?;
+        let old = entry.port(name).ok_or_else(|| no_port(&attempt, switch))?;
+        let mut new = old.clone();
+        change(&mut new.spec.settings);
+        if new.spec.settings == old.spec.settings {
+            return Ok(());
+        }
+        let before = Wire { switch, port: name, url: &old.spec.url, mtu: old.spec.settings.mtu };
+        let after = Wire { mtu: new.spec.settings.mtu, ..before };
+        check(&attempt, after, &new.spec.settings)?;
+        let (mtu_before, mtu_after) = (before.interface_mtu(), after.interface_mtu());
+        if mtu_after != mtu_before
+            && let Err(error) = self.set_interface_mtu(after, mtu_after).await
+        {
+            let undone = self.set_interface_mtu(before, mtu_before).await.map_err(|error| attempt.kernel(error));
+            return Err(attempt.kernel(error).and(undone));
+        }
+        if let Err(refusal) = self.write_settings(&attempt, &entry, &new).await {
+            let undone = match mtu_after == mtu_before {
+                true => Ok(()),
+                false => self.set_interface_mtu(before, mtu_before).await.map_err(|error| attempt.kernel(error)),
+            };
+            return Err(refusal.and(undone));
+        }
+        entry.ports.insert(name.clone(), new);
+        self.tell(EventKind::PortSet { switch: switch.to_string(), port: name.to_string() });
+        Ok(())
+    }
+
+    async fn write_settings(&self, attempt: &Attempt, entry: &SwitchEntry, new: &PortEntry) -> Result<(), Refusal> {
+        if new.origin == Origin::Command && !matches!(new.spec.url, PortUrl::Memory(_)) {
+            let put = records::put_port(entry, new).map_err(unsaid(attempt))?;
+            self.commit(attempt, Txn::of([put])).await?;
+        }
+        entry.handle.set_port(new.id, new.spec.settings.config(None)).map_err(|error| attempt.port(error))
+    }
+
+    pub(super) async fn delete_port(&self, switch: &Name, name: &Name, by: Origin) -> Result<(), Refusal> {
+        let attempt = Attempt::new("delete port", format!("{switch}/{name}"));
+        let entry = self.entry(&attempt, switch)?;
+        let port = entry.port(name).ok_or_else(|| no_port(&attempt, switch))?;
+        if by == Origin::Command && port.origin == Origin::Config {
+            return Err(not_yours(&attempt));
+        }
+        let wire = Wire { switch, port: name, url: &port.spec.url, mtu: None };
+        self.forget_port(&attempt, &entry, &port).await?;
+        if port.made
+            && let Err(refusal) = self.unwire(&attempt, wire).await
+        {
+            return Err(refusal.and(self.remember_port(&attempt, &entry, &port).await));
+        }
+        // Its thread may have ended; then it is gone all the same.
+        let _ = entry.handle.delete_port(port.id);
+        entry.fdb.retain(|_, (set, _)| set.port != *name);
+        entry.ports.remove(name);
+        self.tell(EventKind::PortDeleted { switch: switch.to_string(), port: name.to_string() });
+        Ok(())
+    }
+
+    /// Takes a port and the entries on it out of the store, the port last, so that what a crash leaves is a whole port.
+    async fn forget_port(&self, attempt: &Attempt, entry: &SwitchEntry, port: &PortEntry) -> Result<(), Refusal> {
+        let ours = |key| Operation::Delete { key };
+        let mut keys: Vec<Operation> = entries_on(entry, port).map(|mac| ours(fdb_key(&entry.name, mac))).collect();
+        if port.origin == Origin::Command {
+            keys.push(ours(port_key(&entry.name, &port.spec.name)));
+        }
+        for keys in keys.chunks(OPERATIONS_MAX) {
+            self.commit(attempt, Txn::of(keys.iter().cloned())).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts back what [`Inner::forget_port`] took.
+    async fn remember_port(&self, attempt: &Attempt, entry: &SwitchEntry, port: &PortEntry) -> Result<(), Refusal> {
+        let mut puts = Vec::new();
+        if port.origin == Origin::Command && !matches!(port.spec.url, PortUrl::Memory(_)) {
+            puts.push(records::put_port(entry, port).map_err(unsaid(attempt))?);
+        }
+        for mac in entries_on(entry, port) {
+            if let Some(set) = entry.fdb.get(&mac) {
+                puts.push(records::put_fdb(&entry.name, &set.0).map_err(unsaid(attempt))?);
+            }
+        }
+        for puts in puts.chunks(OPERATIONS_MAX) {
+            self.commit(attempt, Txn::of(puts.iter().cloned())).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn ports(&self, attempt: &Attempt, switch: &Name) -> Result<Vec<PortView>, Refusal> {
+        let entry = self.entry(attempt, switch)?;
+        let shown = entry.handle.ports().map_err(|gone| attempt.engine(gone))?;
+        let known = entry.ports_in_order();
+        let view = |port: PortEntry| Some(port.clone().view(shown.iter().find(|status| status.id == port.id)?.clone()));
+        Ok(known.into_iter().filter_map(view).collect())
+    }
+
+    pub(super) fn trace(&self, switch: &Name, port: &Name, frame: &[u8]) -> Result<(Trace, Vec<String>), Refusal> {
+        let attempt = Attempt::new("trace on", format!("{switch}/{port}"));
+        let entry = self.entry(&attempt, switch)?;
+        let from = entry.port(port).ok_or_else(|| no_port(&attempt, switch))?;
+        let trace = entry.handle.trace(from.id, frame).map_err(|error| attempt.port(error))?;
+        let hint = "give at least the 14 bytes of an Ethernet header";
+        let trace = trace.ok_or_else(|| attempt.invalid(format!("{} bytes are no frame", frame.len()), hint))?;
+        let ports = entry.ports_in_order();
+        let sent = trace.verdict.copies.iter().filter(|(_, fate)| *fate == EgressFate::Sent);
+        let name = |id: PortId| ports.iter().find(|port| port.id == id).map(|port| port.spec.name.to_string());
+        let names = sent.filter_map(|(id, _)| name(*id)).collect();
+        Ok((trace, names))
+    }
+
+    pub(super) fn capture(&self, switch: &Name, port: Option<&Name>, scope: Scope) -> Result<Capturing, Refusal> {
+        let attempt = Attempt::new("capture", port.map_or(switch.to_string(), |port| format!("{switch}/{port}")));
+        let entry = self.entry(&attempt, switch)?;
+        let port = match port {
+            Some(name) => Some(entry.port(name).ok_or_else(|| no_port(&attempt, switch))?.id),
+            None => None,
+        };
+        let receiver = entry.handle.capture(Scope { port, ..scope }).map_err(|gone| attempt.engine(gone))?;
+        Ok(Capturing { receiver, port })
+    }
+}
+
+/// Plugs a link into a new port of the engine's.
+pub(super) fn plug(entry: &SwitchEntry, spec: &PortSpec, plug: Plug) -> Result<PortId, PortError> {
+    entry.handle.add_port(spec.name.as_str(), &spec.url.to_string(), plug, spec.settings.config(None))
+}
+
+fn entries_on<'a>(entry: &'a SwitchEntry, port: &'a PortEntry) -> impl Iterator<Item = lanloom_switch_core::MacAddr> + 'a {
+    let set = entry.fdb.iter().filter(|set| set.0.port == port.spec.name && set.1 == Origin::Command);
+    let macs: Vec<_> = set.map(|set| *set.key()).collect();
+    macs.into_iter()
+}

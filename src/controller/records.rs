@@ -1,0 +1,104 @@
+//! What of switches and ports is in the store, and under which keys.
+
+use super::registry::{PortEntry, SwitchEntry};
+use crate::config::{FdbSpec, PortSettings, SwitchSettings};
+use crate::names::Name;
+use crate::store::{self, Operation, RecordError};
+use crate::url::PortUrl;
+use lanloom_switch_core::MacAddr;
+use serde::{Deserialize, Serialize};
+
+/// Under which everything of ours stands.
+pub(super) const ROOT: &str = "/lanloom/";
+pub(super) const SWITCHES: &str = "/lanloom/switches/";
+pub(super) const PORTS: &str = "/lanloom/ports/";
+pub(super) const FDB: &str = "/lanloom/fdb/";
+
+/// The schema of all values.
+const SCHEMA: u32 = 1;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SwitchRecord {
+    pub(super) settings: SwitchSettings,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PortRecord {
+    pub(super) url: PortUrl,
+    pub(super) settings: PortSettings,
+    /// Whether we made the interface, and so delete it with the port.
+    pub(super) made: bool,
+}
+
+pub(super) fn switch_key(switch: &Name) -> String {
+    format!("{SWITCHES}{switch}")
+}
+
+pub(super) fn port_key(switch: &Name, port: &Name) -> String {
+    format!("{PORTS}{switch}/{port}")
+}
+
+pub(super) fn fdb_key(switch: &Name, mac: MacAddr) -> String {
+    format!("{FDB}{switch}/0/{mac}")
+}
+
+pub(super) fn put_switch(switch: &Name, settings: &SwitchSettings) -> Result<Operation, RecordError> {
+    put(switch_key(switch), &SwitchRecord { settings: settings.clone() })
+}
+
+pub(super) fn put_port(switch: &SwitchEntry, port: &PortEntry) -> Result<Operation, RecordError> {
+    let (url, settings) = (port.spec.url.clone(), port.spec.settings.clone());
+    put(port_key(&switch.name, &port.spec.name), &PortRecord { url, settings, made: port.made })
+}
+
+pub(super) fn put_fdb(switch: &Name, entry: &FdbSpec) -> Result<Operation, RecordError> {
+    put(fdb_key(switch, entry.mac), entry)
+}
+
+fn put(key: String, value: &impl Serialize) -> Result<Operation, RecordError> {
+    Ok(Operation::Put { key, value: store::encode(SCHEMA, value)? })
+}
+
+/// All that is in the store, and what of it could not be read.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    pub(super) switches: Vec<(Name, SwitchRecord)>,
+    pub(super) ports: Vec<(Name, Name, PortRecord)>,
+    pub(super) fdb: Vec<(Name, FdbSpec)>,
+    /// A line for each, with its key.
+    pub(super) unreadable: Vec<String>,
+}
+
+impl Records {
+    /// Ports come in the order of their names, `p2` before `p10`.
+    pub(super) fn read(pairs: &[store::Pair]) -> Self {
+        let mut records = Self::default();
+        for pair in pairs {
+            if let Err(why) = records.read_one(&pair.key, &pair.value) {
+                records.unreadable.push(format!("{}: {why}", pair.key));
+            }
+        }
+        records.ports.sort_by(|(_, a, _), (_, b, _)| (a.as_str().len(), a).cmp(&(b.as_str().len(), b)));
+        records
+    }
+
+    fn read_one(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
+        let text = |error: &dyn std::fmt::Display| error.to_string();
+        let name = |name: &str| name.parse::<Name>().map_err(|error| text(&error));
+        if let Some(switch) = key.strip_prefix(SWITCHES) {
+            let record = store::decode(SCHEMA, value).map_err(|error| text(&error))?;
+            self.switches.push((name(switch)?, record));
+        } else if let Some((switch, port)) = key.strip_prefix(PORTS).and_then(|rest| rest.split_once('/')) {
+            let record = store::decode(SCHEMA, value).map_err(|error| text(&error))?;
+            self.ports.push((name(switch)?, name(port)?, record));
+        } else if let Some((switch, _)) = key.strip_prefix(FDB).and_then(|rest| rest.split_once('/')) {
+            let entry = store::decode(SCHEMA, value).map_err(|error| text(&error))?;
+            self.fdb.push((name(switch)?, entry));
+        } else {
+            return Err("this version does not know what it is".to_owned());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! The switches and ports there are, read by many while the controller writes.
+
+use crate::config::{FdbSpec, PortSpec, SwitchSettings, SwitchSpec};
+use crate::names::Name;
+use crate::url::PortUrl;
+use dashmap::DashMap;
+use lanloom_switch_core::{MacAddr, PortId};
+use lanloom_switch_io::engine::{PortState, PortStatus, SwitchHandle, SwitchStatus};
+use std::sync::{Mutex, PoisonError};
+
+/// Who made a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A command: it is in the store.
+    Command,
+    /// The configuration file, which alone can delete it.
+    Config,
+}
+
+impl Origin {
+    /// Its name, which stays.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Config => "config",
+        }
+    }
+}
+
+/// A switch. Its parts are behind locks of their own, held only to copy.
+#[derive(Debug)]
+pub(super) struct SwitchEntry {
+    pub(super) name: Name,
+    pub(super) origin: Origin,
+    pub(super) handle: SwitchHandle,
+    settings: Mutex<SwitchSettings>,
+    pub(super) ports: DashMap<Name, PortEntry>,
+    pub(super) fdb: DashMap<MacAddr, (FdbSpec, Origin)>,
+}
+
+/// A port.
+#[derive(Clone, Debug)]
+pub(super) struct PortEntry {
+    pub(super) id: PortId,
+    pub(super) origin: Origin,
+    pub(super) spec: PortSpec,
+    /// Whether we made the interface, and so delete it with the port.
+    pub(super) made: bool,
+}
+
+/// A switch, as shown.
+#[derive(Clone, Debug)]
+pub struct SwitchView {
+    /// Its name.
+    pub name: Name,
+    /// Who made it.
+    pub origin: Origin,
+    /// What was set of it.
+    pub settings: SwitchSettings,
+    /// What it is and has done.
+    pub status: SwitchStatus,
+}
+
+/// A port, as shown.
+#[derive(Clone, Debug)]
+pub struct PortView {
+    /// Its name, what is plugged in, and what was set of it.
+    pub spec: PortSpec,
+    /// Who made it.
+    pub origin: Origin,
+    /// Whether it carries frames.
+    pub state: PortState,
+    /// Largest payload in bytes, by setting and by interface.
+    pub mtu: u32,
+    /// What its link takes uncut and unfinished, and what else is worth saying.
+    pub features: Vec<&'static str>,
+}
+
+/// An address that a switch knows, as shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FdbView {
+    /// The address.
+    pub mac: MacAddr,
+    /// Its VLAN, 0 on a switch that does not look at tags.
+    pub vid: u16,
+    /// The name of the port that leads to it.
+    pub port: String,
+    /// Whether it was set by hand, never ages and never moves.
+    pub is_static: bool,
+    /// Whether it ages, but never moves to another port.
+    pub sticky: bool,
+    /// Whole seconds since it was last heard.
+    pub age_secs: u32,
+}
+
+impl SwitchEntry {
+    pub(super) fn new(name: Name, origin: Origin, handle: SwitchHandle, settings: SwitchSettings) -> Self {
+        let settings = Mutex::new(settings);
+        Self { name, origin, handle, settings, ports: DashMap::new(), fdb: DashMap::new() }
+    }
+
+    pub(super) fn settings(&self) -> SwitchSettings {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn note_settings(&self, settings: SwitchSettings) {
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
+    }
+
+    /// A copy, so that no lock is held.
+    pub(super) fn port(&self, name: &Name) -> Option<PortEntry> {
+        self.ports.get(name).map(|port| port.value().clone())
+    }
+
+    /// Copies, in the order of their places.
+    pub(super) fn ports_in_order(&self) -> Vec<PortEntry> {
+        let mut ports: Vec<PortEntry> = self.ports.iter().map(|port| port.value().clone()).collect();
+        ports.sort_by_key(|port| port.id.index());
+        ports
+    }
+
+    pub(super) fn free_port_name(&self) -> Option<Name> {
+        (1..=65_536).filter_map(|number| format!("p{number}").parse().ok()).find(|name| !self.ports.contains_key(name))
+    }
+
+    /// The switch as a configuration would have it. Ports in memory belong to this process and are left out.
+    pub(super) fn spec(&self, of: impl Fn(Origin) -> bool) -> SwitchSpec {
+        let kept = |port: &PortEntry| of(port.origin) && !matches!(port.spec.url, PortUrl::Memory(_));
+        let ports: Vec<PortSpec> = self.ports_in_order().into_iter().filter(kept).map(|port| port.spec).collect();
+        let entries = self.fdb.iter().filter(|entry| of(entry.value().1)).map(|entry| entry.value().0.clone());
+        let mut fdb: Vec<FdbSpec> = entries.filter(|entry| ports.iter().any(|port| port.name == entry.port)).collect();
+        fdb.sort_by_key(|entry| entry.mac);
+        SwitchSpec { name: self.name.clone(), settings: self.settings(), ports, fdb }
+    }
+}
+
+impl PortEntry {
+    pub(super) fn view(self, status: PortStatus) -> PortView {
+        let mut features = status.features;
+        if matches!(self.spec.url, PortUrl::Iface(_)) {
+            features.push("host-shares");
+        }
+        PortView { spec: self.spec, origin: self.origin, state: status.state, mtu: status.mtu, features }
+    }
+}

@@ -1,0 +1,129 @@
+//! Making, setting and deleting switches.
+
+use super::records::{self, switch_key};
+use super::refusal::Attempt;
+use super::registry::{Origin, SwitchEntry, SwitchView};
+use super::{EventKind, Inner, Refusal};
+use crate::config::{AGEING_SECS, SwitchSettings};
+use crate::names::Name;
+use crate::store::{Compare, Operation, RecordError, Txn};
+use lanloom_switch_core::SwitchConfig;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+pub(super) fn view(entry: &SwitchEntry, what: &'static str) -> Result<SwitchView, Refusal> {
+    let status = entry.handle.status().map_err(|gone| Attempt::new(what, &entry.name).engine(gone))?;
+    Ok(SwitchView { name: entry.name.clone(), origin: entry.origin, settings: entry.settings(), status })
+}
+
+/// A record that JSON cannot say: a fault of ours.
+pub(super) fn unsaid(attempt: &Attempt) -> impl Fn(RecordError) -> Refusal + '_ {
+    |error| attempt.failed(error, "report it")
+}
+
+fn check(attempt: &Attempt, settings: &SwitchSettings) -> Result<(), Refusal> {
+    if !AGEING_SECS.contains(&settings.ageing) {
+        let hint = format!("write {} to {}", AGEING_SECS.start(), AGEING_SECS.end());
+        return Err(attempt.invalid(format!("an ageing time of {} seconds is not possible", settings.ageing), hint));
+    }
+    if settings.fdb_limit == 0 {
+        return Err(attempt.invalid("a filtering database of no entries is not possible", "write at least 1"));
+    }
+    Ok(())
+}
+
+/// What to tell who wants to delete by command what the file made.
+pub(super) fn not_yours(attempt: &Attempt) -> Refusal {
+    attempt.conflict("the configuration file made it", "take it out of the file, then `lanloom config reload`")
+}
+
+impl Inner {
+    pub(super) async fn create_switch(&self, name: &Name, settings: SwitchSettings, origin: Origin) -> Result<(), Refusal> {
+        let attempt = Attempt::new("create switch", name);
+        check(&attempt, &settings)?;
+        if let Some(other) = self.switches.get(name).map(|entry| entry.origin) {
+            let by = match other {
+                Origin::Command => "a command made a switch of that name",
+                Origin::Config => "the configuration file made a switch of that name",
+            };
+            return Err(attempt.conflict(by, "choose another name, or delete that one"));
+        }
+        let entry = self.start_switch(&attempt, name, &settings, origin)?;
+        if origin == Origin::Command {
+            let put = records::put_switch(name, &settings).map_err(unsaid(&attempt))?;
+            let txn = Txn::of([put]).only_if(Compare::Absent(switch_key(name)));
+            if let Err(refusal) = self.commit(&attempt, txn).await {
+                return Err(refusal.and(entry.handle.delete().map_err(|gone| attempt.engine(gone))));
+            }
+        }
+        self.switches.insert(name.clone(), entry);
+        self.tell(EventKind::SwitchCreated { switch: name.to_string() });
+        Ok(())
+    }
+
+    /// Makes it on an engine thread, and nowhere else yet.
+    pub(super) fn start_switch(
+        &self,
+        attempt: &Attempt,
+        name: &Name,
+        settings: &SwitchSettings,
+        origin: Origin,
+    ) -> Result<Arc<SwitchEntry>, Refusal> {
+        // Who sends frames chooses their addresses, so the hash starts where nobody knows.
+        let seed = RandomState::new().hash_one(name.as_str());
+        let config = SwitchConfig { fdb: settings.limits(), seed };
+        let handle = self.engines.create_switch(name.as_str(), config).map_err(|gone| attempt.engine(gone))?;
+        Ok(Arc::new(SwitchEntry::new(name.clone(), origin, handle, settings.clone())))
+    }
+
+    pub(super) async fn set_switch(&self, name: &Name, change: impl FnOnce(&mut SwitchSettings)) -> Result<(), Refusal> {
+        let attempt = Attempt::new("set switch", name);
+        let entry = self.entry(&attempt, name)?;
+        let old = entry.settings();
+        let mut new = old.clone();
+        change(&mut new);
+        if new == old {
+            return Ok(());
+        }
+        check(&attempt, &new)?;
+        if new.fdb_limit != old.fdb_limit {
+            let why = "the size of its filtering database is fixed when it is made";
+            return Err(attempt.invalid(why, "delete it and create it anew"));
+        }
+        if entry.origin == Origin::Command {
+            let put = records::put_switch(name, &new).map_err(unsaid(&attempt))?;
+            self.commit(&attempt, Txn::of([put])).await?;
+        }
+        entry.handle.set_ageing(new.ageing).map_err(|gone| attempt.engine(gone))?;
+        entry.note_settings(new);
+        self.tell(EventKind::SwitchSet { switch: name.to_string() });
+        Ok(())
+    }
+
+    pub(super) async fn delete_switch(&self, name: &Name, by: Origin) -> Result<(), Refusal> {
+        let attempt = Attempt::new("delete switch", name);
+        let entry = self.entry(&attempt, name)?;
+        if by == Origin::Command && entry.origin == Origin::Config {
+            return Err(not_yours(&attempt));
+        }
+        let mut left = Vec::new();
+        for port in entry.ports_in_order() {
+            // The switch takes its ports with it, whoever made them.
+            if let Err(refusal) = self.delete_port(name, &port.spec.name, port.origin).await {
+                left.push(format!("{}: {}", port.spec.name, refusal.why));
+            }
+        }
+        if !left.is_empty() {
+            let why = format!("ports of it could not be deleted: {}", left.join("; "));
+            return Err(attempt.failed(why, "see to these, and try again; the other ports are gone"));
+        }
+        if entry.origin == Origin::Command {
+            self.commit(&attempt, Txn::of([Operation::Delete { key: switch_key(name) }])).await?;
+        }
+        // Its thread may have ended; then it is gone all the same.
+        let _ = entry.handle.delete();
+        self.switches.remove(name);
+        self.tell(EventKind::SwitchDeleted { switch: name.to_string() });
+        Ok(())
+    }
+}

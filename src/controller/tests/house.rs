@@ -1,0 +1,239 @@
+//! A house to try the controller in: a kernel and links in memory, real engine threads, a store that can be made to fail.
+
+use crate::config::{Config, PortSettings, SwitchSettings};
+use crate::controller::{Controller, Keep, MadeTap, NewPort, Plugger, Refusal, Setup, Started};
+use crate::names::{IfName, Name};
+use crate::store::{Answer, Memory, Outcome, Range, Store, StoreError, Txn, Watch};
+use lanloom_drivers::kernel::{self, FakeKernel, Kernel, LinkInfo, LinkKind, Netns, NetnsName};
+use lanloom_switch_io::link::memory::{Bound, MemoryEnd, pair};
+use lanloom_switch_io::link::{LinkError, Offloads};
+use lanloom_switch_io::plug::{Plug, Source};
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+pub(super) const PLUMBING: &str = "/fake/plumbing";
+
+/// A store in memory that fails at the call that its countdown says.
+#[derive(Debug)]
+pub(super) struct FlakyStore {
+    inner: Memory,
+    pub(super) countdown: AtomicI64,
+}
+
+impl FlakyStore {
+    fn step(&self) -> Result<(), StoreError> {
+        if self.countdown.fetch_sub(1, Ordering::SeqCst) != 0 {
+            return Ok(());
+        }
+        let why = io::Error::other("injected");
+        Err(StoreError::Failed { what: "write", file: "store.redb".into(), why, unknown: false })
+    }
+}
+
+impl Store for FlakyStore {
+    fn range<'a>(&'a self, prefix: &'a str) -> Answer<'a, Range> {
+        self.inner.range(prefix)
+    }
+
+    fn txn(&self, txn: Txn) -> Answer<'_, Outcome> {
+        Box::pin(async move {
+            self.step()?;
+            self.inner.txn(txn).await
+        })
+    }
+
+    fn watch(&self, prefix: &str, from_revision: u64) -> Box<dyn Watch> {
+        self.inner.watch(prefix, from_revision)
+    }
+}
+
+/// Ends in memory for links; TAPs exist in the kernel in memory, and go as real ones do.
+pub(super) struct FakePlugger {
+    kernel: FakeKernel,
+    numbers: AtomicU32,
+    ends: Mutex<Vec<FakeEnd>>,
+    pub(super) fails: AtomicBool,
+}
+
+struct FakeEnd {
+    source: Arc<Mutex<Option<Source>>>,
+    name: IfName,
+    other: MemoryEnd,
+    kept: Arc<AtomicBool>,
+}
+
+struct FakeTap {
+    name: IfName,
+    end: MemoryEnd,
+    kept: Arc<AtomicBool>,
+    source: Arc<Mutex<Option<Source>>>,
+}
+
+struct FakeKeep(Arc<AtomicBool>);
+
+impl Keep for FakeKeep {
+    fn keep(&self) -> io::Result<()> {
+        self.0.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+impl MadeTap for FakeTap {
+    fn name(&self) -> &IfName {
+        &self.name
+    }
+
+    fn plug(self: Box<Self>, source: Source) -> (Plug, Box<dyn Keep>) {
+        *self.source.lock().expect("no panic") = Some(source);
+        (Plug::Memory(self.end), Box::new(FakeKeep(self.kept)))
+    }
+}
+
+impl Plugger for FakePlugger {
+    fn make_tap(&self, _: bool) -> io::Result<Box<dyn MadeTap>> {
+        if self.fails.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let name: IfName = format!("ll{}", self.numbers.fetch_add(1, Ordering::SeqCst)).parse().expect("a name");
+        self.kernel.create_tap(&kernel_name(name.as_str())).map_err(io::Error::other)?;
+        let (end, other) = pair(Bound::default(), Offloads::ALL)?;
+        let (kept, source) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(None)));
+        let ours = FakeEnd { source: Arc::clone(&source), name: name.clone(), other, kept: Arc::clone(&kept) };
+        self.ends.lock().expect("no panic").push(ours);
+        Ok(Box::new(FakeTap { name, end, kept, source }))
+    }
+
+    fn open(&self, source: Source) -> Result<Plug, LinkError> {
+        if self.fails.load(Ordering::SeqCst) {
+            return Err(LinkError::Gone);
+        }
+        let (end, other) = pair(Bound::default(), Offloads::ALL).map_err(LinkError::Io)?;
+        let name = source.ifname.parse().expect("a name");
+        let source = Arc::new(Mutex::new(Some(source)));
+        let ours = FakeEnd { source, name, other, kept: Arc::new(AtomicBool::new(true)) };
+        self.ends.lock().expect("no panic").push(ours);
+        Ok(Plug::Memory(end))
+    }
+}
+
+pub(super) fn kernel_name(name: &str) -> kernel::IfName {
+    kernel::IfName::new(name).expect("a name")
+}
+
+pub(super) fn name(text: &str) -> Name {
+    text.parse().expect("a name")
+}
+
+pub(super) fn port(name: Option<&str>, url: &str) -> NewPort {
+    let name = name.map(|name| name.parse().expect("a name"));
+    NewPort { name, url: url.parse().expect("a URL"), settings: PortSettings::default() }
+}
+
+/// All that outlives a controller.
+#[derive(Clone)]
+pub(super) struct House {
+    pub(super) kernel: FakeKernel,
+    pub(super) store: Arc<FlakyStore>,
+    pub(super) plugger: Arc<FakePlugger>,
+}
+
+impl House {
+    /// With namespaces `a` and `b`, and an interface `eth9` of somebody's.
+    pub(super) async fn new() -> Self {
+        let kernel = FakeKernel::new("/fake/netns");
+        for netns in ["a", "b"] {
+            kernel.create_netns(&NetnsName::new(netns).expect("a name")).await.expect("a new namespace");
+        }
+        kernel.create_tap(&kernel_name("eth9")).expect("a new interface");
+        let store = Arc::new(FlakyStore { inner: Memory::new(), countdown: AtomicI64::new(i64::MAX) });
+        let (numbers, ends, fails) = (AtomicU32::new(0), Mutex::default(), AtomicBool::new(false));
+        let plugger = Arc::new(FakePlugger { kernel: kernel.clone(), numbers, ends, fails });
+        Self { kernel, store, plugger }
+    }
+
+    pub(super) async fn start(&self) -> Controller {
+        let (controller, started) = self.start_with(Arc::new(self.kernel.clone()), "", false).await;
+        assert_eq!(started.notes, Vec::<String>::new());
+        controller
+    }
+
+    pub(super) async fn start_with(&self, kernel: Arc<dyn Kernel>, config: &str, ephemeral: bool) -> (Controller, Started) {
+        let config = Config::parse(&format!("[daemon]\nengines = 1\n{config}")).expect("a good configuration");
+        let (store, plugger) = (Arc::clone(&self.store) as Arc<dyn Store>, Arc::clone(&self.plugger) as Arc<dyn Plugger>);
+        let setup = Setup { kernel, store, plugger, ephemeral, plumbing: Some(PLUMBING.into()), config };
+        Controller::start(setup).await.expect("threads")
+    }
+
+    /// A controller with switch `s1` on it.
+    pub(super) async fn with_switch(&self) -> Controller {
+        let controller = self.start().await;
+        controller.create_switch(name("s1"), SwitchSettings::default()).await.expect("a new switch");
+        controller
+    }
+
+    /// What nobody holds open and was not made to stay is gone, as in a real kernel.
+    async fn settle(&self) {
+        let ends: Vec<FakeEnd> = self.plugger.ends.lock().expect("no panic").drain(..).collect();
+        for end in ends {
+            let gone = matches!(end.other.recv_frame(Duration::ZERO), Err(LinkError::Gone));
+            if gone && !end.kept.load(Ordering::SeqCst) {
+                self.delete_tap(&end).await;
+            }
+            if !gone {
+                self.plugger.ends.lock().expect("no panic").push(end);
+            }
+        }
+    }
+
+    async fn delete_tap(&self, end: &FakeEnd) {
+        let moved = end.source.lock().expect("no panic").as_ref().map(|source| source.ifname.clone());
+        let named = |link: &LinkInfo| link.name == end.name.as_str() || moved.as_ref() == Some(&link.name);
+        for netns in [Netns::Daemon, at("a"), at("b")] {
+            let links = self.kernel.list_links(&netns).await.expect("links");
+            for link in links.iter().filter(|link| named(link) && link.kind == LinkKind::Tun) {
+                self.kernel.delete_link(&netns, &kernel_name(&link.name)).await.expect("a link");
+            }
+        }
+    }
+
+    /// Every interface, by namespace, name, kind and MTU, and every record.
+    pub(super) async fn traces(&self) -> Vec<String> {
+        self.settle().await;
+        let mut traces = Vec::new();
+        for netns in [Netns::Daemon, at("a"), at("b"), Netns::At(PLUMBING.into())] {
+            let links = self.kernel.list_links(&netns).await.unwrap_or_default();
+            let told = |link: LinkInfo| format!("{netns} {} {:?} {}", link.name, link.kind, link.mtu);
+            traces.extend(links.into_iter().filter(|link| link.kind != LinkKind::Loopback).map(told));
+        }
+        let records = self.store.range("").await.expect("records").pairs;
+        traces.extend(records.into_iter().map(|pair| format!("{} {}", pair.key, String::from_utf8_lossy(&pair.value))));
+        traces.sort();
+        traces
+    }
+}
+
+pub(super) fn at(netns: &str) -> Netns {
+    Netns::At(PathBuf::from("/fake/netns").join(netns))
+}
+
+/// What the controller shows: configuration, and what its engine has.
+pub(super) fn shown(controller: &Controller) -> Vec<String> {
+    let mut shown = vec![controller.config().to_toml()];
+    for switch in controller.switches().expect("engines") {
+        shown.push(format!("{} {:?} {}", switch.name, switch.status.limits, switch.status.ports));
+        for port in controller.ports(&switch.name).expect("the switch") {
+            shown.push(format!("{} {:?} {}", port.spec.name, port.state, port.mtu));
+        }
+        for entry in controller.fdb(&switch.name).expect("the switch") {
+            shown.push(format!("{} {} {}", entry.mac, entry.port, entry.is_static));
+        }
+    }
+    shown
+}
+
+pub(super) fn why<T: std::fmt::Debug>(done: Result<T, Refusal>) -> String {
+    done.expect_err("a refusal").to_string()
+}

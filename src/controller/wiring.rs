@@ -1,0 +1,256 @@
+//! From a URL to something plugged in, and back.
+//!
+//! A TAP is made in the daemon's namespace, moved, and only made to outlive us when all else is done: until then closing it
+//! undoes everything. A veth is made whole by the kernel, its own end in the plumbing namespace under a name that follows from
+//! switch, port and URL, so that it is found again after a crash.
+
+use super::plugger::Keep;
+use super::reconcile::Found;
+use super::refusal::Attempt;
+use super::{Inner, Refusal};
+use crate::names::Name;
+use crate::url::{PortUrl, TAP_MTU_MAX, TapUrl, VETH_MTU_MAX, VethUrl};
+use lanloom_drivers::kernel::{self, KernelError, LinkChange, LinkKind, Netns, TapMove, VethSpec, Why};
+use lanloom_switch_io::link::LinkError;
+use lanloom_switch_io::plug::{Plug, Source, SourceKind};
+use std::path::PathBuf;
+
+/// MTU of an interface that nothing was said about, in bytes.
+const MTU_USUAL: u32 = 1500;
+
+/// Something to plug in, and what is left to do once it is.
+pub(super) struct Wired {
+    pub(super) plug: Plug,
+    /// Whether we made it.
+    pub(super) made: bool,
+    /// What makes it outlive us.
+    pub(super) keep: Option<Box<dyn Keep>>,
+}
+
+/// A port to wire.
+#[derive(Clone, Copy)]
+pub(super) struct Wire<'a> {
+    pub(super) switch: &'a Name,
+    pub(super) port: &'a Name,
+    pub(super) url: &'a PortUrl,
+    /// MTU that was set of the port.
+    pub(super) mtu: Option<u32>,
+}
+
+impl Wire<'_> {
+    /// The MTU that its interface is to have.
+    pub(super) fn interface_mtu(&self) -> u32 {
+        self.mtu.or(self.url.mtu()).unwrap_or(MTU_USUAL)
+    }
+
+    /// The largest MTU that its interface can have.
+    pub(super) fn most_mtu(&self) -> u32 {
+        if matches!(self.url, PortUrl::Tap(_)) { TAP_MTU_MAX } else { VETH_MTU_MAX }
+    }
+
+    /// The name of a veth's end in the plumbing namespace.
+    pub(super) fn peer(&self) -> String {
+        let netns = self.url.netns().map(ToString::to_string).unwrap_or_default();
+        let text = format!("{}/{}/{}/{netns}", self.switch, self.port, self.url.target());
+        // FNV-1a, because the name has to be the same after an upgrade.
+        let hash = text
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+        format!("h{:014x}", hash >> 8)
+    }
+}
+
+impl Inner {
+    /// The namespace that a URL means.
+    pub(super) fn netns(&self, url: &PortUrl) -> Netns {
+        url.netns().map_or(Netns::Daemon, |netns| Netns::At(netns.path(self.kernel.netns_dir())))
+    }
+
+    /// Where the host ends of veths are; made at the first need.
+    pub(super) async fn plumbing(&self) -> Result<Netns, KernelError> {
+        let open = || self.kernel.open_plumbing(self.plumbing_path.as_deref());
+        self.plumbing.get_or_try_init(open).await.cloned()
+    }
+
+    /// How a port's link is opened, and opened again.
+    pub(super) async fn source(&self, wire: Wire<'_>) -> Result<Source, KernelError> {
+        let netns = match self.netns(wire.url) {
+            Netns::Daemon => None,
+            other => Some(other.path()),
+        };
+        let ifname = wire.url.target().to_owned();
+        Ok(match wire.url {
+            PortUrl::Tap(tap) => {
+                let kind = SourceKind::Tap { offload: tap.offload, persist: tap.persist && !self.ephemeral };
+                Source { ifname, netns, kind }
+            }
+            PortUrl::Veth(_) => {
+                // A port can wait for a plumbing namespace that cannot be opened now, if it has a path.
+                let netns: PathBuf = match &self.plumbing_path {
+                    Some(path) => path.clone(),
+                    None => self.plumbing().await?.path(),
+                };
+                Source { ifname: wire.peer(), netns: Some(netns), kind: SourceKind::Packet }
+            }
+            PortUrl::Iface(_) | PortUrl::Memory(_) => Source { ifname, netns, kind: SourceKind::Packet },
+        })
+    }
+
+    /// What is under the name of a URL's interface.
+    pub(super) async fn look(&self, url: &PortUrl) -> Found {
+        let name = match kernel_name(url.target()) {
+            Ok(name) => name,
+            Err(error) => return Found::Unknown(error.to_string()),
+        };
+        match self.kernel.link(&self.netns(url), &name).await {
+            Ok(link) => match link.kind {
+                LinkKind::Tun => Found::Tap { attached: link.carrier },
+                LinkKind::Veth => Found::Veth,
+                LinkKind::Loopback | LinkKind::Bridge | LinkKind::Vxlan | LinkKind::Device | LinkKind::Other(_) => Found::Other,
+            },
+            Err(error) => match error.why() {
+                Why::NoSuchLink => Found::Nothing,
+                Why::NoSuchNetns(_) => Found::NoNamespace,
+                _ => Found::Unknown(error.to_string()),
+            },
+        }
+    }
+
+    /// Makes or opens what a new port is to be plugged into. What fails leaves nothing behind.
+    pub(super) async fn wire(&self, attempt: &Attempt, wire: Wire<'_>) -> Result<Wired, Refusal> {
+        let target = wire.url.target();
+        let found = self.look(wire.url).await;
+        match (&found, wire.url) {
+            (Found::Unknown(why), _) => return Err(attempt.failed(why, "see `lanloom info` for what this kernel lets us do")),
+            (Found::NoNamespace, _) => {
+                let netns = wire.url.netns().map(ToString::to_string).unwrap_or_default();
+                let hint = "make it with `ip netns add`, or name another";
+                return Err(attempt.not_found(format!("there is no network namespace {netns}"), hint));
+            }
+            (Found::Nothing, PortUrl::Iface(_)) => {
+                let hint = "see `ip link`, or let tap:// or veth:// make one";
+                return Err(attempt.not_found(format!("there is no interface {target}"), hint));
+            }
+            (Found::Tap { attached: true }, PortUrl::Tap(_)) => {
+                let why = format!("another process has the TAP {target} open");
+                return Err(attempt.conflict(why, "stop that process, or choose another interface name"));
+            }
+            (Found::Tap { .. } | Found::Veth | Found::Other, PortUrl::Veth(_))
+            | (Found::Veth | Found::Other, PortUrl::Tap(_)) => {
+                let why = format!("there is an interface {target} already");
+                return Err(attempt.conflict(why, "choose another interface name, or iface:// to use that one"));
+            }
+            (_, PortUrl::Tap(_) | PortUrl::Veth(_) | PortUrl::Iface(_) | PortUrl::Memory(_)) => {}
+        }
+        match (found, wire.url) {
+            (Found::Nothing, PortUrl::Tap(tap)) => self.make_tap(attempt, wire, tap).await,
+            (Found::Nothing, PortUrl::Veth(veth)) => self.make_veth(attempt, wire, veth).await,
+            _ => Ok(Wired { plug: self.open(attempt, wire).await?, made: false, keep: None }),
+        }
+    }
+
+    /// Opens what is there.
+    pub(super) async fn open(&self, attempt: &Attempt, wire: Wire<'_>) -> Result<Plug, Refusal> {
+        let source = self.source(wire).await.map_err(|error| attempt.kernel(error))?;
+        self.plugger.open(source).map_err(|error| open_failed(attempt, wire.url, &error))
+    }
+
+    async fn make_tap(&self, attempt: &Attempt, wire: Wire<'_>, url: &TapUrl) -> Result<Wired, Refusal> {
+        let source = self.source(wire).await.map_err(|error| attempt.kernel(error))?;
+        let tap = self.plugger.make_tap(url.offload).map_err(|error| tap_failed(attempt, &error))?;
+        let from = kernel_name(tap.name().as_str()).map_err(|error| attempt.kernel(error))?;
+        let name = kernel_name(url.ifname.as_str()).map_err(|error| attempt.kernel(error))?;
+        let (netns, mtu, mac) = (self.netns(wire.url), wire.interface_mtu(), url.mac);
+        let moved = self.kernel.move_tap(&TapMove { from, netns, name, mtu, mac, tx_queue_len: None }).await;
+        moved.map_err(|error| attempt.kernel(error))?;
+        let (plug, keep) = tap.plug(source);
+        let stays = url.persist && !self.ephemeral;
+        Ok(Wired { plug, made: true, keep: stays.then_some(keep) })
+    }
+
+    async fn make_veth(&self, attempt: &Attempt, wire: Wire<'_>, url: &VethUrl) -> Result<Wired, Refusal> {
+        let peer_netns = self.plumbing().await.map_err(|error| attempt.kernel(error))?;
+        let name = kernel_name(url.ifname.as_str()).map_err(|error| attempt.kernel(error))?;
+        let peer_name = kernel_name(&wire.peer()).map_err(|error| attempt.kernel(error))?;
+        let (netns, mtu, mac) = (self.netns(wire.url), wire.interface_mtu(), url.mac);
+        let spec = VethSpec { netns, name, peer_netns, peer_name, mtu, mac, tx_queue_len: None };
+        self.kernel.create_veth(&spec).await.map_err(|error| attempt.kernel(error))?;
+        match self.open(attempt, wire).await {
+            Ok(plug) => Ok(Wired { plug, made: true, keep: None }),
+            Err(refusal) => Err(refusal.and(self.unwire(attempt, wire).await)),
+        }
+    }
+
+    /// Deletes the interface that was made for a port. One that is gone already is as good as deleted.
+    pub(super) async fn unwire(&self, attempt: &Attempt, wire: Wire<'_>) -> Result<(), Refusal> {
+        let deleted = match wire.url {
+            PortUrl::Tap(_) => self.delete_link(&self.netns(wire.url), wire.url.target()).await,
+            PortUrl::Veth(_) => match self.plumbing().await {
+                Ok(plumbing) => self.delete_link(&plumbing, &wire.peer()).await,
+                Err(error) => Err(error),
+            },
+            PortUrl::Iface(_) | PortUrl::Memory(_) => Ok(()),
+        };
+        deleted.map_err(|error| attempt.kernel(error))
+    }
+
+    pub(super) async fn delete_link(&self, netns: &Netns, name: &str) -> Result<(), KernelError> {
+        match self.kernel.delete_link(netns, &kernel_name(name)?).await {
+            Err(error) if matches!(error.why(), Why::NoSuchLink | Why::NoSuchNetns(_)) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Gives the interface of a port an MTU; one that is not there gets it when it is made.
+    pub(super) async fn set_interface_mtu(&self, wire: Wire<'_>, mtu: u32) -> Result<(), KernelError> {
+        let guest = (self.netns(wire.url), wire.url.target().to_owned());
+        let ends = match wire.url {
+            PortUrl::Tap(_) => vec![guest],
+            PortUrl::Veth(_) => vec![guest, (self.plumbing().await?, wire.peer())],
+            PortUrl::Iface(_) | PortUrl::Memory(_) => Vec::new(),
+        };
+        let change = LinkChange { mtu: Some(mtu), ..LinkChange::default() };
+        for (netns, name) in ends {
+            match self.kernel.set_link(&netns, &kernel_name(&name)?, &change).await {
+                Err(error) if matches!(error.why(), Why::NoSuchLink | Why::NoSuchNetns(_)) => {}
+                done => drop(done?),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A name of ours as the kernel's layer wants it. Ours are checked more strictly.
+pub(super) fn kernel_name(name: &str) -> Result<kernel::IfName, KernelError> {
+    kernel::IfName::new(name)
+}
+
+/// The place of an interface, for finding two ports that want the same.
+pub(super) fn place(url: &PortUrl) -> Option<(String, Option<String>)> {
+    let netns = url.netns().map(ToString::to_string);
+    (!matches!(url, PortUrl::Memory(_))).then(|| (url.target().to_owned(), netns))
+}
+
+fn tap_failed(attempt: &Attempt, error: &std::io::Error) -> Refusal {
+    use std::io::ErrorKind::{NotFound, PermissionDenied};
+    let hint = match error.kind() {
+        PermissionDenied => "it needs CAP_NET_ADMIN, and /dev/net/tun readable and writable: run as root, or use veth://",
+        NotFound => "there is no /dev/net/tun: load the tun module, or give the container that device",
+        _ => "see `lanloom info` for what this kernel lets us do",
+    };
+    attempt.failed(format!("making a TAP: {error}"), hint)
+}
+
+fn open_failed(attempt: &Attempt, url: &PortUrl, error: &LinkError) -> Refusal {
+    let incompatible = matches!(error, LinkError::Io(error) if error.raw_os_error() == Some(nix::libc::EINVAL));
+    if let (PortUrl::Tap(tap), true) = (url, incompatible) {
+        let other = if tap.offload { "without" } else { "with" };
+        let why = format!("the TAP {} that is there was made {other} offloads", tap.ifname);
+        return attempt.conflict(why, "delete it, choose another name, or give the other offload=");
+    }
+    let busy = matches!(error, LinkError::Io(error) if error.raw_os_error() == Some(nix::libc::EBUSY));
+    if busy {
+        return attempt.conflict(format!("another process has {} open", url.target()), "stop that process");
+    }
+    attempt.failed(format!("opening {}: {error}", url.target()), "it needs CAP_NET_RAW and CAP_NET_ADMIN: run as root")
+}
