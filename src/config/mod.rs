@@ -26,10 +26,10 @@
 //!
 //! | module | one idea |
 //! |---|---|
-//! | [`spec`] | what a switch, a port, an entry is to be |
-//! | [`words`] | settings with a text form of their own |
+//! | `spec` | what a switch, a port, an entry is to be |
+//! | `words` | settings with a text form of their own |
 //! | [`diff`] | what a reload has to touch |
-//! | [`fault`] | what is wrong with a file, and where |
+//! | `fault` | what is wrong with a file, and where |
 
 mod diff;
 mod fault;
