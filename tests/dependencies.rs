@@ -63,6 +63,7 @@ const ROLES: &[Role] = &[
     role("tun-tap", "lanloom-switch-io", "switch/io", "opens a TAP without offloads"),
     role("smoltcp", "lanloom-lab", "switch/lab", "is the TCP/IP of hosts in process"),
     role("rtnetlink", "lanloom-drivers", "drivers", "makes interfaces, addresses and routes"),
+    role("dashmap", "lanloom", ".", "holds registries that many read while one writes"),
     role("tokio", "lanloom", ".", "runs the control plane"),
 ];
 
