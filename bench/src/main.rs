@@ -1,8 +1,9 @@
-//! Lanloom's benchmarks: `compare` puts it beside other switches, between two real hosts.
+//! Lanloom's benchmarks: `compare` puts it beside other switches, between two real hosts; `core` measures its core alone.
 //!
 //! What is here measures and reports; it asserts nothing. Whether a target is reached is in the report, in words.
 
 mod compare;
+mod core;
 mod fault;
 mod figure;
 mod lan;
@@ -34,11 +35,14 @@ struct Cli {
 enum Command {
     /// Compare what can join two hosts: the Linux bridge, Open vSwitch, VDE and Lanloom (needs root)
     Compare(compare::CompareArgs),
+    /// Measure the core alone: decisions a second on one thread
+    Core(core::CoreArgs),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Compare(args) => compare::run(&args),
+        Command::Core(args) => core::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

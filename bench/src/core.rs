@@ -1,0 +1,159 @@
+//! The core alone: decisions a second on one thread, without links.
+//!
+//! Every frame is learned from and looked up, between stations that are spread over the ports and answer each other at random.
+//! Time goes on as it would at ten million frames a second, so that refreshing once a second is part of the figure.
+
+use crate::fault::{Result, Tried};
+use crate::machine::Machine;
+use lanloom_switch_core::{FdbLimits, Frame, Instant, MacAddr, PortConfig, PortId, Switch, SwitchConfig};
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const PORTS: usize = 16;
+
+/// Frames that are made before the clock starts and sent in turn.
+const FRAMES: usize = 1 << 20;
+
+/// What a case is to reach, in million decisions a second; set before the switch was written.
+const CASES: [Case; 3] = [
+    Case { name: "unicast, 1,000 addresses", addresses: 1_000, broadcast: false, target: Some(20.0) },
+    Case { name: "unicast, 1,000,000 addresses", addresses: 1_000_000, broadcast: false, target: Some(8.0) },
+    Case { name: "broadcast to 15 ports, 1,000 addresses", addresses: 1_000, broadcast: true, target: None },
+];
+
+/// Options of `core`.
+#[derive(clap::Args)]
+pub(crate) struct CoreArgs {
+    /// Runs of each case; the median is reported
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Where core-DATE.md and core-DATE.json go
+    #[arg(long, default_value = "bench/results")]
+    out: PathBuf,
+}
+
+struct Case {
+    name: &'static str,
+    addresses: u32,
+    broadcast: bool,
+    target: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: &'static str,
+    /// Million decisions a second, one a round.
+    samples: Vec<f64>,
+    median: f64,
+    target: Option<f64>,
+}
+
+/// Measures every case, prints the table and writes it.
+///
+/// # Errors
+/// If the report cannot be written.
+pub(crate) fn run(args: &CoreArgs) -> Result<()> {
+    let mut rows: Vec<Row> =
+        CASES.iter().map(|case| Row { name: case.name, samples: Vec::new(), median: 0.0, target: case.target }).collect();
+    for round in 1..=args.rounds.max(1) {
+        for (case, row) in CASES.iter().zip(&mut rows) {
+            eprintln!("round {round} of {}: {}", args.rounds.max(1), case.name);
+            row.samples.push(measure(case));
+        }
+    }
+    for row in &mut rows {
+        let mut sorted = row.samples.clone();
+        sorted.sort_by(f64::total_cmp);
+        row.median = sorted[sorted.len() / 2];
+    }
+    let machine = Machine::read();
+    let text = markdown(&machine, &rows);
+    print!("{text}");
+    std::fs::create_dir_all(&args.out).tried(|| format!("making {}", args.out.display()))?;
+    let json = serde_json::json!({ "machine": machine, "cases": rows });
+    for (ending, text) in [("md", text), ("json", format!("{json:#}\n"))] {
+        let path = args.out.join(format!("core-{}.{ending}", machine.date));
+        std::fs::write(&path, text).tried(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Million decisions a second.
+fn measure(case: &Case) -> f64 {
+    let limits = FdbLimits { entries: case.addresses + 1, ..FdbLimits::default() };
+    let mut switch = Switch::new(SwitchConfig { fdb: limits, seed: 7 });
+    let ports: Vec<PortId> =
+        (0..PORTS).filter_map(|_| switch.add_port(PortConfig { storm: None, ..PortConfig::default() })).collect();
+    let mut now = Instant::from_secs(1);
+    for station in 0..case.addresses {
+        let bytes = frame(station, None);
+        decide(&mut switch, now, ports[station as usize % PORTS], &bytes);
+    }
+    let frames = frames(case);
+    let count = if case.broadcast { FRAMES * 4 } else { FRAMES * 16 };
+    let start = std::time::Instant::now();
+    for (number, (station, bytes)) in frames.iter().cycle().take(count).enumerate() {
+        if number % 64 == 0 {
+            now = now + Duration::from_nanos(6_400);
+        }
+        decide(&mut switch, now, ports[*station as usize % PORTS], bytes);
+    }
+    count as f64 / start.elapsed().as_secs_f64() / 1e6
+}
+
+fn decide(switch: &mut Switch, now: Instant, port: PortId, bytes: &[u8]) {
+    if let Some(frame) = Frame::new(bytes) {
+        // Only a port that is gone is an error, and none goes.
+        let _ = black_box(switch.handle_frame(now, port, black_box(&frame)));
+    }
+}
+
+/// Frames between stations of different ports, at random: the sender's number and the header.
+fn frames(case: &Case) -> Vec<(u32, [u8; 14])> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u32 % case.addresses
+    };
+    let mut pair = || {
+        let (from, to) = (random(), random());
+        let to = if from as usize % PORTS == to as usize % PORTS { (to + 1) % case.addresses } else { to };
+        (from, frame(from, (!case.broadcast).then_some(to)))
+    };
+    (0..FRAMES).map(|_| pair()).collect()
+}
+
+/// A header from a station to another, or to all.
+fn frame(from: u32, to: Option<u32>) -> [u8; 14] {
+    let mac = |station| MacAddr::from_bits(0x0200_0000_0000 | u64::from(station)).0;
+    let mut bytes = [0; 14];
+    bytes[..6].copy_from_slice(&to.map_or(MacAddr::BROADCAST.0, mac));
+    bytes[6..12].copy_from_slice(&mac(from));
+    bytes[12..].copy_from_slice(&[0x88, 0xb5]);
+    bytes
+}
+
+fn markdown(machine: &Machine, rows: &[Row]) -> String {
+    let mut text = format!("# The core alone, {}\n\n", machine.date);
+    let Machine { commit, cpu, cores, kernel, load, .. } = machine;
+    let _ = writeln!(text, "Commit {commit}; {cpu}, {cores} cores, Linux {kernel}; load before: {load}.");
+    let _ = writeln!(
+        text,
+        "One thread. Million decisions a second, each a lookup and a refresh; median of {}.\n",
+        rows[0].samples.len()
+    );
+    let _ = writeln!(text, "| case | median | lowest to highest | to reach | |\n|---|---|---|---|---|");
+    for row in rows {
+        let (low, high) = row.samples.iter().fold((f64::MAX, 0.0_f64), |(low, high), one| (low.min(*one), high.max(*one)));
+        let (target, word) = row.target.map_or((String::new(), ""), |target| {
+            (format!("≥ {target}"), if row.median >= target { "reached" } else { "missed" })
+        });
+        let _ = writeln!(text, "| {} | {:.1} | {low:.1} to {high:.1} | {target} | {word} |", row.name, row.median);
+    }
+    text
+}
