@@ -6,6 +6,7 @@
 use crate::fault::{Result, Tried};
 use crate::machine::Machine;
 use lanloom_switch_core::{FdbLimits, Frame, Instant, MacAddr, PortConfig, PortId, Switch, SwitchConfig};
+use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -13,6 +14,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const PORTS: usize = 16;
+
+/// Frames that an engine decides between two looks at the clock.
+const BATCH: usize = 64;
 
 /// Frames that are made before the clock starts and sent in turn.
 const FRAMES: usize = 1 << 20;
@@ -94,14 +98,20 @@ fn measure(case: &Case) -> f64 {
     }
     let frames = frames(case);
     let count = if case.broadcast { FRAMES * 4 } else { FRAMES * 16 };
-    let start = std::time::Instant::now();
-    for (number, (station, bytes)) in frames.iter().cycle().take(count).enumerate() {
-        if number % 64 == 0 {
-            now = now + Duration::from_nanos(6_400);
+    let start = cpu_time();
+    for batch in frames.chunks(BATCH).cycle().take(count / BATCH) {
+        now = now + Duration::from_nanos(100 * BATCH as u64);
+        switch.warm(batch.iter().filter_map(|(_, bytes)| Frame::new(bytes)));
+        for (station, bytes) in batch {
+            decide(&mut switch, now, ports[*station as usize % PORTS], bytes);
         }
-        decide(&mut switch, now, ports[*station as usize % PORTS], bytes);
     }
-    count as f64 / start.elapsed().as_secs_f64() / 1e6
+    count as f64 / (cpu_time() - start).as_secs_f64() / 1e6
+}
+
+/// What this thread has used of a core: whatever else the machine does is not in it, but for what it takes of the caches.
+fn cpu_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
 fn decide(switch: &mut Switch, now: Instant, port: PortId, bytes: &[u8]) {
@@ -144,7 +154,7 @@ fn markdown(machine: &Machine, rows: &[Row]) -> String {
     let _ = writeln!(text, "Commit {commit}; {cpu}, {cores} cores, Linux {kernel}; load before: {load}.");
     let _ = writeln!(
         text,
-        "One thread. Million decisions a second, each a lookup and a refresh; median of {}.\n",
+        "One thread. Million decisions a second of its core's time, each a lookup and a refresh; median of {}.\n",
         rows[0].samples.len()
     );
     let _ = writeln!(text, "| case | median | lowest to highest | to reach | |\n|---|---|---|---|---|");

@@ -46,6 +46,9 @@ pub const STORM_QUIET: Duration = Duration::from_secs(10);
 /// Events that wait to be polled; later ones are lost and counted.
 const EVENTS_MAX: usize = 256;
 
+/// Addresses from which on [`Switch::warm`] pays: some hundred KiB of table.
+const WARM_FROM: usize = 8192;
+
 /// There is no such port, or it is no longer there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoSuchPort;
@@ -132,6 +135,14 @@ impl Switch {
         (self.verdict.fate, self.verdict.learned) = (fate, learned);
         self.account(now, port, frame);
         Ok(&self.verdict)
+    }
+
+    /// Has the tables ready for a batch of frames that [`Switch::handle_frame`] is about to decide. Worth it only where they are
+    /// larger than the caches; it does nothing otherwise, and never changes anything.
+    pub fn warm<'a>(&self, frames: impl Iterator<Item = Frame<'a>>) {
+        if self.fdb.len() > WARM_FROM {
+            frames.for_each(|frame| self.fdb.warm(Vid::NONE, frame.source(), frame.destination()));
+        }
     }
 
     /// The pure half of [`Switch::handle_frame`]: fate, copies, and what would be learned.
@@ -320,7 +331,7 @@ impl Switch {
             self.places.push(Place::default());
             self.verdict.copies.reserve(self.places.len());
         }
-        self.fdb.ensure_port(index);
+        self.fdb.ensure_port(id);
         let (storm, counters) = (StormMeter::default(), Counters::default());
         self.places[index].port = Some(Port { id, config, link_up: true, storm, storm_told: None, counters });
         Some(id)

@@ -8,15 +8,17 @@
 //! It is *not* shared between threads: a table that its engine owns alone is read in nanoseconds.
 
 mod order;
+mod slot;
 
 use crate::mac::MacAddr;
 use crate::port::{PortId, Vid};
 use crate::time::Instant;
 use crate::verdict::Learned;
 use foldhash::SharedSeed;
-use foldhash::quality::FoldHasher;
+use foldhash::fast::FoldHasher;
 use hashbrown::HashTable;
-use order::{NodeId, Order};
+use order::Order;
+use slot::{Kind, STAMPS, Slot};
 use std::fmt;
 use std::hash::Hasher;
 
@@ -101,22 +103,6 @@ pub struct FdbStats {
     pub grows: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Learned,
-    Sticky,
-    Static,
-}
-
-#[derive(Clone, Debug)]
-struct Slot {
-    key: Key,
-    port: PortId,
-    seen: u32,
-    node: NodeId,
-    kind: Kind,
-}
-
 /// What learning an address would do: decided without changing anything, so that a trace can ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Plan {
@@ -146,7 +132,8 @@ pub(crate) struct Share {
 pub struct Fdb {
     table: HashTable<Slot>,
     order: Order,
-    static_per_port: Vec<u32>,
+    /// The port at each index, and how many static entries lead to it.
+    ports: Vec<(PortId, u32)>,
     limits: FdbLimits,
     stats: FdbStats,
     /// No learned address ages before this second.
@@ -164,7 +151,7 @@ impl Fdb {
         let mut fdb = Self {
             table: HashTable::new(),
             order: Order::new(),
-            static_per_port: Vec::new(),
+            ports: Vec::new(),
             limits,
             stats: FdbStats::default(),
             next_sweep: u32::MAX,
@@ -198,19 +185,26 @@ impl Fdb {
 
     /// The port that leads to an address.
     pub fn lookup(&self, vid: Vid, mac: MacAddr, now: Instant) -> Option<PortId> {
-        self.find(key(vid, mac)).filter(|slot| self.is_live(slot, secs(now))).map(|slot| slot.port)
+        self.find(key(vid, mac)).filter(|slot| self.is_live(slot, secs(now))).map(|slot| self.port(slot))
+    }
+
+    /// Loads what [`Fdb::plan`] and [`Fdb::lookup`] will read of two addresses. Called for all frames of a batch before the first
+    /// is decided, the cache misses of a table larger than the caches overlap instead of queueing.
+    pub(crate) fn warm(&self, vid: Vid, source: MacAddr, destination: MacAddr) {
+        let port = |mac| self.find(key(vid, mac)).map(|slot| slot.port);
+        std::hint::black_box((port(source), port(destination)));
     }
 
     /// The entry of an address.
     pub fn entry(&self, vid: Vid, mac: MacAddr, now: Instant) -> Option<FdbEntry> {
-        self.find(key(vid, mac)).filter(|slot| self.is_live(slot, secs(now))).map(|slot| shown(slot, secs(now)))
+        self.find(key(vid, mac)).filter(|slot| self.is_live(slot, secs(now))).map(|slot| self.shown(slot, secs(now)))
     }
 
     /// Every entry, by VLAN and address.
     pub fn entries(&self, now: Instant) -> Vec<FdbEntry> {
         let now = secs(now);
         let mut entries: Vec<_> =
-            self.table.iter().filter(|slot| self.is_live(slot, now)).map(|slot| shown(slot, now)).collect();
+            self.table.iter().filter(|slot| self.is_live(slot, now)).map(|slot| self.shown(slot, now)).collect();
         entries.sort_unstable();
         entries
     }
@@ -240,12 +234,14 @@ impl Fdb {
     /// If there is none.
     pub fn remove(&mut self, vid: Vid, mac: MacAddr, now: Instant) -> Result<FdbEntry, FdbError> {
         self.sweep(now);
-        self.take(key(vid, mac)).map(|slot| shown(&slot, secs(now))).ok_or(FdbError::NoSuchEntry)
+        let entry = self.entry(vid, mac, now).ok_or(FdbError::NoSuchEntry)?;
+        self.take(key(vid, mac));
+        Ok(entry)
     }
 
     /// Forgets what was learned, on one port or on all; `static_too` also what was set. Answers how many entries that were.
     pub fn flush(&mut self, port: Option<PortId>, static_too: bool) -> usize {
-        let goes = |slot: &Slot| port.is_none_or(|port| slot.port == port) && (static_too || slot.kind != Kind::Static);
+        let goes = |slot: &Slot| port.is_none_or(|port| self.port(slot) == port) && (static_too || !slot.is_static());
         let keys: Vec<Key> = self.table.iter().filter(|slot| goes(slot)).map(|slot| slot.key).collect();
         for key in &keys {
             self.take(*key);
@@ -283,12 +279,13 @@ impl Fdb {
         self.next_sweep = self.first_expiry();
     }
 
-    /// Makes room for the entries of the port at `index`.
-    pub(crate) fn ensure_port(&mut self, index: usize) {
-        self.order.ensure_port(index);
-        if self.static_per_port.len() <= index {
-            self.static_per_port.resize(index + 1, 0);
+    /// Makes room for the entries of a port, which has none yet.
+    pub(crate) fn ensure_port(&mut self, port: PortId) {
+        self.order.ensure_port(port.index());
+        if self.ports.len() <= port.index() {
+            self.ports.resize(port.index() + 1, (port, 0));
         }
+        self.ports[port.index()].0 = port;
     }
 
     /// What learning would do. Changes nothing.
@@ -298,15 +295,15 @@ impl Fdb {
         if let Some((bucket, slot)) = bucket.and_then(|bucket| Some((bucket, self.table.get_bucket(bucket)?)))
             && self.is_live(slot, now)
         {
-            if slot.port == port {
+            if usize::from(slot.port) == port.index() {
                 return Plan::Refresh(bucket);
             }
-            if slot.kind != Kind::Learned {
-                return Plan::Held(slot.port);
+            if slot.kind() != Kind::Learned {
+                return Plan::Held(self.port(slot));
             }
             return match self.victim_in_port(port.index(), share, now) {
                 Err(refused) => refused,
-                Ok(evict) => Plan::Move { bucket, from: slot.port, evict },
+                Ok(evict) => Plan::Move { bucket, from: self.port(slot), evict },
             };
         }
         match self.victim_in_port(port.index(), share, now) {
@@ -354,23 +351,24 @@ impl Fdb {
 
     fn touch(&mut self, bucket: usize, port: PortId, now: u32) {
         let Some(slot) = self.table.get_bucket_mut(bucket) else { return };
-        if slot.kind == Kind::Static || (slot.seen == now && slot.port == port) {
+        let is_here = usize::from(slot.port) == port.index();
+        // Where an address may live longer than a stamp takes to come again, the stamp alone does not tell.
+        let is_fresh = |slot: &Slot| self.limits.ageing_secs < STAMPS || self.order.seen(slot.node) == now;
+        if slot.is_static() || (is_here && slot.was_refreshed_at(now) && is_fresh(slot)) {
             return;
         }
-        self.order.renew(slot.node, slot.port.index(), port.index(), now);
-        slot.seen = now;
-        slot.port = port;
+        self.order.renew(slot.node, usize::from(slot.port), port.index(), now);
+        slot.refresh(port.index(), now);
     }
 
     fn put(&mut self, key: Key, port: PortId, kind: Kind, now: u32) {
-        self.ensure_port(port.index());
         let node = match kind {
             Kind::Learned | Kind::Sticky => {
                 self.next_sweep = self.next_sweep.min(now.saturating_add(self.limits.ageing_secs).saturating_add(1));
                 self.order.push(port.index(), key, now)
             }
             Kind::Static => {
-                self.static_per_port[port.index()] += 1;
+                self.ports[port.index()].1 += 1;
                 0
             }
         };
@@ -378,15 +376,18 @@ impl Fdb {
             self.grow(self.table.len() * 2);
         }
         let (hash, seed, shared) = (self.hash(key), self.seed, &self.shared_seed);
-        self.table.insert_unique(hash, Slot { key, port, seen: now, node, kind }, |slot| hash_of(slot.key, seed, shared));
+        let slot = Slot::new(key, port.index(), node, kind, now);
+        self.table.insert_unique(hash, slot, |slot| hash_of(slot.key, seed, shared));
     }
 
     fn take(&mut self, key: Key) -> Option<Slot> {
         let entry = self.table.find_entry(self.hash(key), |slot| slot.key == key).ok()?;
         let (slot, _) = entry.remove();
-        match slot.kind {
-            Kind::Learned | Kind::Sticky => self.order.remove(slot.port.index(), slot.node),
-            Kind::Static => self.static_per_port[slot.port.index()] -= 1,
+        let port = usize::from(slot.port);
+        if slot.is_static() {
+            self.ports[port].1 -= 1;
+        } else {
+            self.order.remove(port, slot.node);
         }
         Some(slot)
     }
@@ -413,7 +414,7 @@ impl Fdb {
     /// Whose oldest address goes when all places are taken: the port's own if it has its share, else that of the port that
     /// holds most, if that is over its share.
     fn victim_when_full(&self, port: usize, now: u32) -> Option<usize> {
-        let fixed: u32 = self.static_per_port.iter().sum();
+        let fixed: u32 = self.ports.iter().map(|(_, fixed)| fixed).sum();
         let holders = self.order.ports().filter(|other| *other == port || self.live_len_of(*other, now) > 0).count() as u32;
         let share = (self.limits.entries.saturating_sub(fixed) / holders.max(1)).max(1);
         if self.live_len_of(port, now) >= share {
@@ -437,12 +438,12 @@ impl Fdb {
         if now < self.next_sweep {
             return self.table.len() as u64;
         }
-        let fixed: u64 = self.static_per_port.iter().map(|len| u64::from(*len)).sum();
+        let fixed: u64 = self.ports.iter().map(|(_, fixed)| u64::from(*fixed)).sum();
         fixed + self.order.ports().map(|port| u64::from(self.live_len_of(port, now))).sum::<u64>()
     }
 
     fn is_live(&self, slot: &Slot, now: u32) -> bool {
-        slot.kind == Kind::Static || slot.seen >= self.live_since(now)
+        now < self.next_sweep || slot.is_static() || self.order.seen(slot.node) >= self.live_since(now)
     }
 
     /// The second since which a learned address must have been seen to be alive.
@@ -460,6 +461,21 @@ impl Fdb {
         self.table.reserve(capacity - self.table.len(), |slot| hash_of(slot.key, seed, shared));
         self.order.reserve(self.table.capacity());
         self.stats.grows += 1;
+    }
+
+    fn port(&self, slot: &Slot) -> PortId {
+        self.ports[usize::from(slot.port)].0
+    }
+
+    fn shown(&self, slot: &Slot, now: u32) -> FdbEntry {
+        FdbEntry {
+            vid: Vid((slot.key >> 48) as u16),
+            mac: MacAddr::from_bits(slot.key),
+            port: self.port(slot),
+            is_static: slot.is_static(),
+            sticky: slot.kind() == Kind::Sticky,
+            age_secs: if slot.is_static() { 0 } else { now.saturating_sub(self.order.seen(slot.node)) },
+        }
     }
 
     fn find(&self, key: Key) -> Option<&Slot> {
@@ -489,15 +505,4 @@ fn hash_of(key: Key, seed: u64, shared: &SharedSeed) -> u64 {
     let mut hasher = FoldHasher::with_seed(seed, shared);
     hasher.write_u64(key);
     hasher.finish()
-}
-
-fn shown(slot: &Slot, now: u32) -> FdbEntry {
-    FdbEntry {
-        vid: Vid((slot.key >> 48) as u16),
-        mac: MacAddr::from_bits(slot.key),
-        port: slot.port,
-        is_static: slot.kind == Kind::Static,
-        sticky: slot.kind == Kind::Sticky,
-        age_secs: if slot.kind == Kind::Static { 0 } else { now.saturating_sub(slot.seen) },
-    }
 }

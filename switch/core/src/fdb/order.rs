@@ -75,6 +75,11 @@ impl Order {
         (oldest != END).then(|| (self.nodes[oldest as usize].key, self.nodes[oldest as usize].seen))
     }
 
+    /// When a node's address was last seen, in seconds.
+    pub(super) fn seen(&self, id: NodeId) -> u32 {
+        self.nodes[id as usize].seen
+    }
+
     /// Ports that have a list, by index.
     pub(super) fn ports(&self) -> std::ops::Range<usize> {
         0..self.lists.len()
