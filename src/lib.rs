@@ -4,6 +4,7 @@ pub mod api;
 pub mod cli;
 pub mod config;
 pub mod controller;
+pub mod daemon;
 pub mod names;
 pub mod store;
 pub mod url;

@@ -1,7 +1,11 @@
 //! `lanloom`: one program, the daemon and what speaks to it.
 
 use clap::Parser;
-use lanloom::cli::{self, Cli, Failure};
+use lanloom::cli::{self, Cli, Command, Failure, Rooms};
+use lanloom::daemon::{self, Options};
+use lanloom_switch_io::capture::read;
+use std::fs::File;
+use std::io::BufReader;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -17,5 +21,13 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
-    cli::run(cli)
+    let socket = cli.socket();
+    match cli.command {
+        Command::Daemon(args) => Options::of(args, socket).and_then(|options| daemon::run(&options)).map_err(Failure::failed),
+        _ => cli::run(cli, &Rooms { frame_at }),
+    }
+}
+
+fn frame_at(file: File, number: u64) -> Result<Vec<u8>, String> {
+    read::frame_at(BufReader::new(file), number).map(|frame| frame.bytes.to_vec()).map_err(|error| error.to_string())
 }

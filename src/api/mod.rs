@@ -3,12 +3,19 @@
 //! | module | one idea |
 //! |---|---|
 //! | [`types`] | every request and answer, with the keys that users see |
-//! | [`socket`] | where the socket is |
-//! | [`client`] | what the command line speaks through |
+//! | [`client`] | what the command line speaks through, and where the socket is |
+//! | [`http`] | routes, limits, and what a refusal looks like |
+//! | [`service`] | from those requests to the controller, and back |
+//! | [`metrics`] | counters for Prometheus |
+//! | `capture` | records into pieces of a file, or lines |
 //!
 //! It decides nothing about switches: the controller does. It checks what comes in, and gives every refusal the same shape
 //! ([`types::ApiError`]).
 
+mod capture;
 pub mod client;
-pub mod socket;
+pub mod http;
+pub mod metrics;
+pub mod service;
+mod time;
 pub mod types;

@@ -20,8 +20,8 @@ pub struct CaptureArgs {
     /// The switch, or one of its ports
     #[arg(value_name = "SWITCH[/PORT]")]
     place: Place,
-    /// A filter expression: not yet understood, so refused
-    #[arg(value_name = "EXPR", hide = true, num_args = 0.., allow_hyphen_values = false)]
+    /// Only these frames, in the words of tcpdump
+    #[arg(value_name = "EXPR", num_args = 0..)]
     expression: Vec<String>,
     /// Write pcapng to this file, or to standard output if it is `-`
     #[arg(short = 'w', long = "write", value_name = "FILE|-")]
@@ -45,19 +45,12 @@ Without -w, a line per frame: time, ports, what it is, what became of it. Ends a
 
 Example:
   lanloom capture s1/p1 -c 10
+  lanloom capture s1 arp or icmp
   lanloom capture s1 -w - | wireshark -k -i -";
 
 impl CaptureArgs {
     pub(super) async fn run(self, client: &Client, out: &mut Output) -> Result<(), Failure> {
-        if !self.expression.is_empty() {
-            let given = self.expression.join(" ");
-            return Err(Failure::usage(format!(
-                "cannot capture {}: filter expressions are not understood, and one was given ({given:?}); leave it out, name a port as {}/PORT, \
-                 or filter afterwards: `lanloom capture {} -w - | tcpdump -r - {given}`",
-                self.place, self.place.switch, self.place
-            )));
-        }
-        let call = Call::get("capture", self.place.to_string(), &["v1", "capture"]).query(&self.query());
+        let call = Call::get("capture", self.place.to_string(), &["v1", "capture"]).query(&self.query(out.coloured()));
         // Asked first: a refused capture leaves no empty file.
         let stream = client.stream(call).await?;
         match self.write.as_deref() {
@@ -70,7 +63,7 @@ impl CaptureArgs {
         }
     }
 
-    fn query(&self) -> CaptureQuery {
+    fn query(&self, coloured: bool) -> CaptureQuery {
         CaptureQuery {
             switch: self.place.switch.to_string(),
             port: self.place.port.as_ref().map(ToString::to_string),
@@ -78,7 +71,9 @@ impl CaptureArgs {
             count: self.count,
             snaplen: self.snaplen,
             drops: self.drops,
+            filter: (!self.expression.is_empty()).then(|| self.expression.join(" ")),
             segments: self.segments,
+            colour: coloured && self.write.is_none(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `lanloom counters`.
 
 use crate::api::client::{Call, Client};
-use crate::api::types::Counters;
+use crate::api::types::{Counters, PortQuery};
 use crate::cli::Listing;
 use crate::cli::output::{Failure, Output};
 use crate::cli::place::Place;
@@ -22,7 +22,7 @@ pub struct CountersArgs {
 impl CountersArgs {
     pub(super) async fn run(self, client: &Client, out: &mut Output) -> Result<(), Failure> {
         let switch = self.place.switch.as_str();
-        let query = CountersPort { port: self.place.port.as_ref().map(|port| port.as_str()) };
+        let query = PortQuery { port: self.place.port.as_ref().map(ToString::to_string) };
         let path = ["v1", "switches", switch, "counters"];
         let counters: Counters =
             client.ask(Call::get("show the counters of", self.place.to_string(), &path).query(&query)).await?;
@@ -36,12 +36,6 @@ impl CountersArgs {
         }
         Ok(())
     }
-}
-
-#[derive(serde::Serialize)]
-struct CountersPort<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    port: Option<&'a str>,
 }
 
 fn frames(counters: &Counters) -> Table {

@@ -5,7 +5,6 @@ use crate::api::types::Event;
 use crate::cli::Listing;
 use crate::cli::output::{Failure, Output};
 use clap::Args;
-use serde_json::Value;
 
 /// `events`.
 #[derive(Debug, Args)]
@@ -41,10 +40,7 @@ impl EventsArgs {
 fn sentence(event: &Event) -> String {
     let mut line = format!("{}  {}", event.time, event.kind);
     for (key, value) in &event.fields {
-        let value = match value {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         if !value.is_empty() {
             line.push_str(&format!("  {key}={value}"));
         }

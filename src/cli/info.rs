@@ -39,7 +39,7 @@ impl InfoArgs {
 }
 
 fn kernel(info: &Info) -> Table {
-    let mut table = Table::new(&["KERNEL", "", "SEEN", "TO HAVE IT"]);
+    let mut table = Table::new(&["KERNEL", "HERE", "WHY NOT", "TO HAVE IT"]);
     for have in &info.kernel {
         let mark = if have.ok { "yes" } else { "no" };
         table.row([have.name.clone(), mark.into(), have.detail.clone(), have.hint.clone()]);

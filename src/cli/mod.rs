@@ -22,9 +22,10 @@ mod trace;
 pub use output::Failure;
 
 use crate::api::client::Client;
-use crate::api::socket;
+use crate::api::client::socket;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use output::Output;
+use std::fs::File;
 use std::path::PathBuf;
 
 /// A userspace Ethernet switch that shows what it does.
@@ -101,18 +102,25 @@ impl Cli {
     }
 }
 
+/// What the command line needs and may not know: rooms that only the program's wiring reaches.
+#[derive(Clone, Copy, Debug)]
+pub struct Rooms {
+    /// The bytes of frame N, from 1, of a capture file.
+    pub frame_at: fn(file: File, number: u64) -> Result<Vec<u8>, String>,
+}
+
 /// Does a command other than `daemon`, which its caller runs.
 ///
 /// # Errors
 /// What was refused or failed.
-pub fn run(cli: Cli) -> Result<(), Failure> {
+pub fn run(cli: Cli, rooms: &Rooms) -> Result<(), Failure> {
     let client = Client::new(cli.socket().unwrap_or_else(socket::client_default));
     let mut out = Output::stdout();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::runtime)?;
-    runtime.block_on(dispatch(cli.command, &client, &mut out))
+    runtime.block_on(dispatch(cli.command, &client, rooms, &mut out))
 }
 
-async fn dispatch(command: Command, client: &Client, out: &mut Output) -> Result<(), Failure> {
+async fn dispatch(command: Command, client: &Client, rooms: &Rooms, out: &mut Output) -> Result<(), Failure> {
     match command {
         Command::Daemon(_) => Err(Failure::usage("the daemon is run by the program itself")),
         Command::Info(args) => args.run(client, out).await,
@@ -122,7 +130,7 @@ async fn dispatch(command: Command, client: &Client, out: &mut Output) -> Result
         Command::Port(command) => command.run(client, out).await,
         Command::Fdb(command) => command.run(client, out).await,
         Command::Capture(args) => args.run(client, out).await,
-        Command::Trace(args) => args.run(client, out).await,
+        Command::Trace(args) => args.run(client, rooms, out).await,
         Command::Counters(args) => args.run(client, out).await,
         Command::Events(args) => args.run(client, out).await,
         Command::Completions(args) => args.run(out),

@@ -21,6 +21,11 @@ impl Output {
         Self { to: Box::new(stdout), colour }
     }
 
+    /// Whether colours are wanted.
+    pub(super) fn coloured(&self) -> bool {
+        self.colour
+    }
+
     /// Prints a line.
     pub(super) fn line(&mut self, line: impl fmt::Display) -> Result<(), Failure> {
         writeln!(self.to, "{line}").map_err(Failure::output)

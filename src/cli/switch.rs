@@ -36,6 +36,9 @@ pub struct Create {
     /// Seconds until an address that is not heard again is forgotten, 10 to 1000000 [default: 300]
     #[arg(long, value_name = "SECS")]
     ageing: Option<u32>,
+    /// How many addresses it may know [default: 65536]
+    #[arg(long, value_name = "N")]
+    fdb_limit: Option<u32>,
     #[command(flatten)]
     listing: Listing,
 }
@@ -58,10 +61,17 @@ pub struct Show {
 
 /// `switch set`.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = true, id = "change", args = ["ageing"])]
 pub struct Set {
     /// The switch
     name: Name,
+    #[command(flatten)]
+    change: Change,
+}
+
+/// What `switch set` can change.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(super) struct Change {
     /// Seconds until an address that is not heard again is forgotten, 10 to 1000000
     #[arg(long, value_name = "SECS")]
     ageing: Option<u32>,
@@ -88,7 +98,7 @@ impl SwitchCommand {
 
 impl Create {
     async fn run(self, client: &Client, out: &mut Output) -> Result<(), Failure> {
-        let body = SwitchCreate { name: self.name.to_string(), ageing_secs: self.ageing };
+        let body = SwitchCreate { name: self.name.to_string(), ageing_secs: self.ageing, fdb_limit: self.fdb_limit };
         let call = Call::post("create switch", self.name, &["v1", "switches"]).json(&body);
         let made: SwitchInfo = client.ask(call).await?;
         if self.listing.json { out.json(&made) } else { Ok(()) }
@@ -122,13 +132,14 @@ impl Show {
         out.line(format_args!("ageing     {} s", switch.ageing_secs))?;
         out.line(format_args!("ports      {}", switch.ports))?;
         out.line(format_args!("addresses  {} of {}", switch.fdb_entries, switch.fdb_limit))?;
+        out.line(format_args!("engine     {}", switch.engine))?;
         out.line(format_args!("made by    {}", switch.origin))
     }
 }
 
 impl Set {
     async fn run(self, client: &Client) -> Result<(), Failure> {
-        let body = SwitchChange { ageing_secs: self.ageing };
+        let body = SwitchChange { ageing_secs: self.change.ageing };
         let call = Call::patch("set switch", self.name.as_str(), &["v1", "switches", self.name.as_str()]).json(&body);
         Ok(client.tell(call).await?)
     }

@@ -36,6 +36,12 @@ impl Reset {
             return out.json(&done);
         }
         done.removed.iter().try_for_each(|thing| out.line(format_args!("removed {thing}")))?;
+        if !done.left.is_empty() {
+            return Err(Failure::failed(format!(
+                "cannot remove all of ours: {}; mend that and reset again",
+                done.left.join("; ")
+            )));
+        }
         if done.removed.is_empty() { out.line("nothing was left to remove") } else { Ok(()) }
     }
 }

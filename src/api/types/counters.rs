@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// Drops by reason; reasons without any are left out.
 pub type Drops = BTreeMap<String, u64>;
@@ -59,4 +59,13 @@ pub struct Flow {
     pub gso_frames: u64,
     /// Wire frames that those stood for.
     pub gso_segments: u64,
+}
+
+/// Which ports' counters to show.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct PortQuery {
+    /// Those of this port only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<String>,
 }

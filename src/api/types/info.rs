@@ -57,11 +57,15 @@ pub struct Capability {
 pub struct Reloaded {
     /// The changes that were made, one line each; empty if nothing had changed.
     pub changes: Vec<String>,
+    /// What is not as the file wants it, one line each, with the reason.
+    pub notes: Vec<String>,
 }
 
 /// What a reset removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ResetDone {
-    /// One line for each thing.
+    /// One line for each thing that is gone.
     pub removed: Vec<String>,
+    /// One line for each thing that is left, with the reason.
+    pub left: Vec<String>,
 }

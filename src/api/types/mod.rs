@@ -9,11 +9,11 @@ mod stream;
 mod switch;
 mod trace;
 
-pub use counters::{Counters, Drops, Flow, PortCounters};
+pub use counters::{Counters, Drops, Flow, PortCounters, PortQuery};
 pub use error::{ApiError, ErrorCode};
 pub use fdb::{FdbAdd, FdbEntry, FdbFlush, FdbFlushed, FdbKey};
 pub use info::{Capability, EngineInfo, Info, Reloaded, ResetDone};
-pub use port::{PortAdd, PortChange, PortInfo, PortState, Storm};
+pub use port::{PortAdd, PortChange, PortInfo, PortState};
 pub use stream::{CaptureFormat, CaptureQuery, Event};
 pub use switch::{SwitchChange, SwitchCreate, SwitchInfo};
 pub use trace::{TraceAnswer, TraceRequest};

@@ -39,25 +39,18 @@ pub struct PortChange {
     /// Largest payload in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mtu: Option<u32>,
-    /// Which of 01-80-C2-00-00-00…0F pass, bit by last digit.
+    /// Which of 01-80-C2-00-00-01…0F pass: `lacp`, `lldp`, … or a last digit `0x1` to `0xf`. Replaces those before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub group_fwd_mask: Option<u16>,
-    /// How much of what arrives here may be flooded; a rate of 0 is without limit.
+    pub forward: Option<Vec<String>>,
+    /// How much of what arrives here may be flooded: frames a second and at once, `10000:2000`, or `off`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub storm: Option<Storm>,
+    pub storm: Option<String>,
     /// How many learned addresses this port may hold; 0 is bounded by the switch alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fdb_limit: Option<u32>,
-}
-
-/// A limit on flooded frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Storm {
-    /// Frames a second; 0 is without limit.
-    pub rate: u32,
-    /// Frames at once.
-    pub burst: u32,
+    /// Whether a frame from one address more is dropped, in place of the port's oldest address being forgotten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fdb_limit_drops: Option<bool>,
 }
 
 /// A port as it is.
@@ -87,12 +80,14 @@ pub struct PortInfo {
     pub bcast_flood: bool,
     /// Isolated ports exchange frames only with ports that are not.
     pub isolated: bool,
-    /// Which of 01-80-C2-00-00-00…0F pass, bit by last digit.
-    pub group_fwd_mask: u16,
-    /// How much of what arrives here may be flooded; none is without limit.
-    pub storm: Option<Storm>,
+    /// Which of 01-80-C2-00-00-01…0F pass.
+    pub forward: Vec<String>,
+    /// How much of what arrives here may be flooded: frames a second and at once, or `off`.
+    pub storm: String,
     /// How many learned addresses this port may hold; none is bounded by the switch alone.
     pub fdb_limit: Option<u32>,
+    /// Whether a frame from one address more is dropped.
+    pub fdb_limit_drops: bool,
     /// Who made it: `command` or `config`.
     pub origin: String,
 }

@@ -29,6 +29,7 @@ pub struct CaptureQuery {
     pub port: Option<String>,
     /// Packets or lines; lines if not given.
     #[serde(default)]
+    #[param(inline)]
     pub format: CaptureFormat,
     /// End after so many frames.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,9 +40,15 @@ pub struct CaptureQuery {
     /// Only frames of which a copy was dropped.
     #[serde(default)]
     pub drops: bool,
+    /// Only frames that this takes, in the words of tcpdump: `arp or icmp`, `host 10.0.0.1 and tcp port 80`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
     /// Frames as on the wire in place of super-frames.
     #[serde(default)]
     pub segments: bool,
+    /// Lines with ANSI colours.
+    #[serde(default)]
+    pub colour: bool,
 }
 
 /// How a capture is written.

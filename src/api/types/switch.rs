@@ -12,6 +12,9 @@ pub struct SwitchCreate {
     /// Seconds after which a learned address that is not heard again is forgotten, 10 to 1,000,000; 300 if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ageing_secs: Option<u32>,
+    /// How many addresses it may know; 65,536 if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fdb_limit: Option<u32>,
 }
 
 /// What to change of a switch; what is not given stays.
@@ -38,6 +41,8 @@ pub struct SwitchInfo {
     pub fdb_entries: usize,
     /// How many addresses it may know.
     pub fdb_limit: usize,
+    /// The engine thread that it is on, from 0.
+    pub engine: usize,
     /// Who made it: `command` or `config`.
     pub origin: String,
 }

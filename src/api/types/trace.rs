@@ -18,6 +18,9 @@ pub struct TraceRequest {
 pub struct TraceAnswer {
     /// One line that says what the frame is.
     pub frame: String,
+    /// What the request did not say of the frame and had to be chosen.
+    #[serde(default)]
+    pub assumed: Vec<String>,
     /// What the switch looks at, in order, and what it finds.
     pub steps: Vec<String>,
     /// How the frame ends: as a capture would say it.

@@ -1,11 +1,11 @@
 //! What `port set` can change.
 
-use crate::api::types::{PortChange, Storm};
+use crate::api::types::PortChange;
 use clap::{Args, ValueEnum};
 
 /// The settings of a port.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = true, id = "change")]
+#[group(required = true, multiple = true)]
 pub struct Settings {
     /// Carry frames, or none
     #[arg(value_enum)]
@@ -28,15 +28,18 @@ pub struct Settings {
     /// Largest payload in bytes
     #[arg(long, value_name = "N")]
     mtu: Option<u32>,
-    /// Which of 01:80:c2:00:00:00…0f pass, bit by last digit: 0x4000 is LLDP, 0x4 LACP
-    #[arg(long, value_name = "MASK", value_parser = mask)]
-    group_fwd_mask: Option<u16>,
+    /// Which of 01:80:c2:00:00:01…0f pass: lacp, lldp, … or a last digit, 0x1 to 0xf
+    #[arg(long, value_name = "NAME,…|none", value_delimiter = ',')]
+    forward: Vec<String>,
     /// Frames a second from here that may be flooded, and at once
-    #[arg(long, value_name = "RATE[:BURST]|off", value_parser = storm)]
-    storm: Option<Storm>,
+    #[arg(long, value_name = "RATE[:BURST]|off")]
+    storm: Option<String>,
     /// Learned addresses that this port may hold
     #[arg(long, value_name = "N|off", value_parser = limit)]
     fdb_limit: Option<u32>,
+    /// Drop frames from one address more, in place of forgetting the oldest
+    #[arg(long, value_enum, value_name = "on|off", hide_possible_values = true)]
+    fdb_limit_drops: Option<Switched>,
 }
 
 /// `up` or `down`.
@@ -65,26 +68,20 @@ impl Settings {
             bcast_flood: on(self.bcast_flood),
             isolated: on(self.isolated),
             mtu: self.mtu,
-            group_fwd_mask: self.group_fwd_mask,
-            storm: self.storm,
+            forward: self.forward(),
+            storm: self.storm.clone(),
             fdb_limit: self.fdb_limit,
+            fdb_limit_drops: on(self.fdb_limit_drops),
         }
     }
-}
 
-fn mask(text: &str) -> Result<u16, String> {
-    let read = text.strip_prefix("0x").map_or_else(|| text.parse(), |digits| u16::from_str_radix(digits, 16));
-    read.map_err(|_| "write a number from 0 to 65535, like 0x4000".to_owned())
-}
-
-fn storm(text: &str) -> Result<Storm, String> {
-    let wrong = || "write frames a second, perhaps with a burst, like 10000:2000, or off".to_owned();
-    if text == "off" {
-        return Ok(Storm { rate: 0, burst: 0 });
+    fn forward(&self) -> Option<Vec<String>> {
+        match &self.forward[..] {
+            [] => None,
+            [none] if none == "none" => Some(Vec::new()),
+            names => Some(names.to_vec()),
+        }
     }
-    let (rate, burst) = text.split_once(':').unwrap_or((text, text));
-    let number = |text: &str| text.parse().ok().filter(|number| *number > 0).ok_or_else(wrong);
-    Ok(Storm { rate: number(rate)?, burst: number(burst)? })
 }
 
 fn limit(text: &str) -> Result<u32, String> {
@@ -97,17 +94,29 @@ fn limit(text: &str) -> Result<u32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        settings: Settings,
+    }
+
+    fn change(line: &str) -> Option<PortChange> {
+        let words = ["set"].into_iter().chain(line.split_whitespace());
+        Line::try_parse_from(words).ok().map(|line| line.settings.change())
+    }
 
     #[test]
-    fn masks_limits_and_rates_are_read_as_people_write_them() {
-        assert_eq!(mask("0x4000"), Ok(0x4000));
-        assert_eq!(mask("16388"), Ok(0x4004));
-        assert!(mask("0x10000").is_err());
-        assert_eq!(storm("1000:50"), Ok(Storm { rate: 1000, burst: 50 }));
-        assert_eq!(storm("off"), Ok(Storm { rate: 0, burst: 0 }));
-        for wrong in ["", "0", "5:0", "fast", "-1", "1:2:3"] {
-            assert!(storm(wrong).is_err(), "{wrong}");
+    fn only_what_is_given_is_changed() {
+        let expected = PortChange { up: Some(false), isolated: Some(true), mtu: Some(1400), ..PortChange::default() };
+        assert_eq!(change("down --isolated on --mtu 1400"), Some(expected));
+        let expected = PortChange { forward: Some(vec!["lacp".into(), "lldp".into()]), ..PortChange::default() };
+        assert_eq!(change("--forward lacp,lldp"), Some(expected));
+        let expected = PortChange { forward: Some(Vec::new()), fdb_limit: Some(0), ..PortChange::default() };
+        assert_eq!(change("--forward none --fdb-limit off"), Some(expected));
+        for wrong in ["", "sideways", "--flood maybe", "--fdb-limit 0", "--mtu -1"] {
+            assert_eq!(change(wrong), None, "{wrong}");
         }
-        assert_eq!((limit("off"), limit("64")), (Ok(0), Ok(64)));
     }
 }

@@ -1,6 +1,6 @@
 //! How ports are shown.
 
-use crate::api::types::{PortInfo, PortState, Storm};
+use crate::api::types::{PortInfo, PortState};
 use crate::cli::output::{Failure, Output};
 use crate::cli::table::Table;
 use crate::names::Name;
@@ -41,9 +41,11 @@ pub(super) fn details(switch: &Name, port: &PortInfo, out: &mut Output) -> Resul
     for (name, on) in switches {
         out.line(format_args!("{name:<15} {}", if on { "on" } else { "off" }))?;
     }
-    out.line(format_args!("group_fwd_mask  {:#06x}", port.group_fwd_mask))?;
-    out.line(format_args!("storm           {}", storm(port.storm)))?;
-    out.line(format_args!("fdb_limit       {}", port.fdb_limit.map_or_else(|| "off".to_owned(), |limit| limit.to_string())))?;
+    let forward = if port.forward.is_empty() { "none".to_owned() } else { port.forward.join(",") };
+    out.line(format_args!("forward         {forward}"))?;
+    out.line(format_args!("storm           {}", port.storm))?;
+    let limit = port.fdb_limit.map_or_else(|| "off".to_owned(), |limit| limit.to_string());
+    out.line(format_args!("fdb_limit       {limit}{}", if port.fdb_limit_drops { ", drops what is above" } else { "" }))?;
     out.line(format_args!("made by         {}", port.origin))
 }
 
@@ -56,8 +58,4 @@ fn state(state: PortState) -> &'static str {
 
 fn mtu(mtu: u32) -> String {
     if mtu == u32::MAX { "any".to_owned() } else { mtu.to_string() }
-}
-
-fn storm(storm: Option<Storm>) -> String {
-    storm.map_or_else(|| "off".to_owned(), |storm| format!("{} frames/s, {} at once", storm.rate, storm.burst))
 }

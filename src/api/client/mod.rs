@@ -1,5 +1,7 @@
 //! What speaks to the daemon: one HTTP/1.1 request a connection, over its Unix socket.
 
+pub mod socket;
+
 use crate::api::types::{ApiError, ErrorCode};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -186,23 +188,16 @@ async fn refusal(call: &Call, response: Response<Incoming>) -> ApiError {
 
 fn unreachable_daemon(call: &Call, socket: &Path, error: &io::Error) -> ApiError {
     let at = socket.display();
-    match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => call.refused(
-            ErrorCode::Unavailable,
-            format!("no daemon listens on {at}"),
-            format!("start one with `lanloom daemon --socket {at}`, or name its socket with --socket or LANLOOM_SOCKET"),
-        ),
-        io::ErrorKind::PermissionDenied => call.refused(
-            ErrorCode::Unavailable,
-            format!("you may not open {at}"),
-            "join the group lanloom (`sudo usermod -aG lanloom $USER`, then log in again) or use sudo",
-        ),
-        _ => call.refused(
-            ErrorCode::Unavailable,
-            format!("{at}: {error}"),
-            "name the daemon's socket with --socket or LANLOOM_SOCKET",
-        ),
+    let kind = error.kind();
+    if matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) {
+        let hint = format!("start one with `lanloom daemon --socket {at}`, or name its socket with --socket or LANLOOM_SOCKET");
+        return call.refused(ErrorCode::Unavailable, format!("no daemon listens on {at}"), hint);
     }
+    if kind == io::ErrorKind::PermissionDenied {
+        let hint = "join the group lanloom (`sudo usermod -aG lanloom $USER`, then log in again) or use sudo";
+        return call.refused(ErrorCode::Unavailable, format!("you may not open {at}"), hint);
+    }
+    call.refused(ErrorCode::Unavailable, format!("{at}: {error}"), "name the daemon's socket with --socket or LANLOOM_SOCKET")
 }
 
 fn lost(call: &Call, socket: &Path, error: &dyn std::fmt::Display) -> ApiError {

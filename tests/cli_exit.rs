@@ -1,0 +1,146 @@
+//! Exit statuses and error lines of the program itself: 0 done, 1 refused or failed, 2 wrong usage.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+#[test]
+fn without_a_daemon_every_command_that_needs_one_says_so_in_one_line() {
+    let commands = [
+        "info",
+        "config show",
+        "config reload",
+        "system reset",
+        "switch create s1",
+        "switch ls",
+        "switch show s1",
+        "switch set s1 --ageing 60",
+        "switch delete s1",
+        "port add s1 tap://t0",
+        "port ls s1",
+        "port show s1 p1",
+        "port set s1 p1 down",
+        "port delete s1 p1",
+        "fdb show s1",
+        "fdb add s1 02:00:00:00:00:0a p1",
+        "fdb delete s1 02:00:00:00:00:0a",
+        "fdb flush s1",
+        "capture s1",
+        "trace s1 p1 ffffffffffff02000000000a0806",
+        "counters s1/p1",
+        "events",
+    ];
+    for command in commands {
+        let output = lanloom(&["--socket", "/nonexistent/lanloom.sock"], command);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{command}: {said}");
+        assert!(output.stdout.is_empty(), "{command}");
+        assert_eq!(said.lines().count(), 1, "{command}: {said}");
+        assert!(said.starts_with("lanloom: cannot "), "{command}: {said}");
+        assert!(said.contains("/nonexistent/lanloom.sock") && said.contains("start one with"), "{command}: {said}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_status_2_before_any_daemon_is_asked() {
+    let wrong = [
+        "switch create a/b",
+        "switch create ..",
+        "switch set s1",
+        "switch",
+        "port set s1 p1",
+        "port set s1 p1 --learning maybe",
+        "port set s1 p1 --fdb-limit 0",
+        "counters s1/p1/x",
+        "capture s1 -c 0",
+        "fdb show s1 --format table --json",
+        "daemon --store etcd",
+        "nonsense",
+    ];
+    for command in wrong {
+        let output = lanloom(&["--socket", "/nonexistent/lanloom.sock"], command);
+        assert_eq!(output.status.code(), Some(2), "{command}: {}", stderr(&output));
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{command}");
+    }
+}
+
+#[test]
+fn a_configuration_s_faults_are_shown_with_their_lines() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("lanloom.toml");
+    fs::write(&file, "[[switch]]\nname = \"s1\"\nageing = 5\n").expect("written");
+    let output = lanloom(&[], &format!("config check {}", file.display()));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("line 3, column 10"), "{output:?}");
+    fs::write(&file, "[[switch]]\nname = \"s1\"\nageing = 50\n").expect("written");
+    assert_eq!(lanloom(&[], &format!("config check {}", file.display())).status.code(), Some(0));
+    let output = lanloom(&[], "config check /nonexistent.toml");
+    assert!(output.status.code() == Some(1) && stderr(&output).contains("/nonexistent.toml"), "{output:?}");
+}
+
+#[test]
+fn a_frame_of_a_file_that_has_it_not_is_refused_before_any_daemon_is_asked() {
+    let said = stderr(&lanloom(&[], "trace s1 p1 /nonexistent.pcapng:3"));
+    assert!(said.starts_with("lanloom: cannot read frame 3 of /nonexistent.pcapng: "), "{said}");
+}
+
+#[test]
+fn a_socket_that_may_not_be_opened_is_answered_with_group_and_sudo() {
+    if !nix::unistd::geteuid().is_root() {
+        // Root makes what a user may not open.
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = folder.path().join("closed.sock");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("bound");
+    make_readable_for_all(folder.path());
+    let program = folder.path().join("lanloom");
+    fs::copy(env!("CARGO_BIN_EXE_lanloom"), &program).expect("copied");
+    let mut command = Command::new(&program);
+    std::os::unix::process::CommandExt::uid(&mut command, 65534);
+    let output = command.arg("--socket").arg(&socket).args(["switch", "ls"]).output().expect("it runs");
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("you may not open") && said.contains("usermod -aG lanloom") && said.contains("sudo"), "{said}");
+}
+
+#[test]
+fn completions_and_manual_pages_are_written_for_every_command() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = lanloom(&[], &format!("completions {shell}"));
+        assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("lanloom"), "{shell}");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = lanloom(&[], &format!("man --out {}", folder.path().display()));
+    assert!(output.status.success(), "{}", stderr(&output));
+    for page in ["lanloom", "lanloom-switch-create", "lanloom-port-set", "lanloom-capture"] {
+        let text = fs::read_to_string(folder.path().join(format!("{page}.1"))).expect(page);
+        assert!(text.contains(".TH") && text.contains("Example"), "{page}");
+    }
+    assert_eq!(
+        lanloom(&[], "man switch create").stdout,
+        fs::read(folder.path().join("lanloom-switch-create.1")).expect("a page")
+    );
+    assert_eq!(lanloom(&[], "man no such").status.code(), Some(2));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let script = format!("{} completions bash | head -c 1 >/dev/null; echo ${{PIPESTATUS[0]}}", env!("CARGO_BIN_EXE_lanloom"));
+    let output = Command::new("bash").args(["-c", &script]).output().expect("bash runs");
+    assert_eq!((String::from_utf8_lossy(&output.stdout).trim(), stderr(&output).as_str()), ("0", ""));
+}
+
+fn lanloom(global: &[&str], command: &str) -> Output {
+    let mut run = Command::new(env!("CARGO_BIN_EXE_lanloom"));
+    run.env_remove("LANLOOM_SOCKET").args(global).args(command.split(' ')).output().expect("it runs")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn make_readable_for_all(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("changed");
+}

@@ -1,0 +1,81 @@
+//! A service over switches that no kernel knows of: switch `s1` with port `p1` in memory, and namespace `a`.
+
+use lanloom::api::service::{About, Service};
+use lanloom::config::{Config, SwitchSettings};
+use lanloom::controller::{Controller, Keep, MadeTap, Plugger, Setup};
+use lanloom::names::{IfName, Name};
+use lanloom::store::Memory;
+use lanloom_drivers::kernel::{self, FakeKernel, Kernel, NetnsName};
+use lanloom_switch_io::link::memory::{Bound, MemoryEnd, pair};
+use lanloom_switch_io::link::{LinkError, Offloads};
+use lanloom_switch_io::plug::{Plug, Source};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+pub(crate) async fn service() -> Service {
+    let kernel = FakeKernel::new("/fake/netns");
+    kernel.create_netns(&NetnsName::new("a").expect("a name")).await.expect("a new namespace");
+    let setup = Setup {
+        kernel: Arc::new(kernel.clone()),
+        store: Arc::new(Memory::new()),
+        plugger: Arc::new(MemoryPlugger { kernel, numbers: AtomicU32::new(0) }),
+        ephemeral: true,
+        plumbing: None,
+        config: Config::parse("[daemon]\nengines = 1\n").expect("a good configuration"),
+    };
+    let (controller, _) = Controller::start(setup).await.expect("threads");
+    furnish(&controller).await;
+    let probe = Box::new(|| Box::pin(async { Vec::new() }) as _);
+    Service::new(controller, About { socket: "/fake.sock".into(), state: None, store: "memory", config: None, probe })
+}
+
+async fn furnish(controller: &Controller) {
+    let name = |text: &str| text.parse::<Name>().expect("a name");
+    controller.create_switch(name("s1"), SwitchSettings::default()).await.expect("a new switch");
+    let (end, _) = pair(Bound::default(), Offloads::ALL).expect("two ends");
+    controller.add_memory_port(name("s1"), name("p1"), end).await.expect("a new port");
+}
+
+/// Plugs ends in memory into ports; what it makes exists in the kernel in memory.
+struct MemoryPlugger {
+    kernel: FakeKernel,
+    numbers: AtomicU32,
+}
+
+struct MemoryTap {
+    name: IfName,
+    end: MemoryEnd,
+}
+
+struct Kept;
+
+impl Plugger for MemoryPlugger {
+    fn make_tap(&self, _: bool) -> io::Result<Box<dyn MadeTap>> {
+        let text = format!("ll{}", self.numbers.fetch_add(1, Ordering::Relaxed));
+        self.kernel.create_tap(&kernel::IfName::new(&text).expect("a name")).map_err(io::Error::other)?;
+        let (end, _) = pair(Bound::default(), Offloads::ALL)?;
+        Ok(Box::new(MemoryTap { name: text.parse().expect("a name"), end }))
+    }
+
+    fn open(&self, _: Source) -> Result<Plug, LinkError> {
+        let (end, _) = pair(Bound::default(), Offloads::ALL).map_err(LinkError::Io)?;
+        Ok(Plug::Memory(end))
+    }
+}
+
+impl MadeTap for MemoryTap {
+    fn name(&self) -> &IfName {
+        &self.name
+    }
+
+    fn plug(self: Box<Self>, _: Source) -> (Plug, Box<dyn Keep>) {
+        (Plug::Memory(self.end), Box::new(Kept))
+    }
+}
+
+impl Keep for Kept {
+    fn keep(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
