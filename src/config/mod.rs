@@ -21,14 +21,14 @@
 //! ```
 //!
 //! Text in, values or faults with line numbers out ([`Config::parse`]); values in, text out ([`Config::to_toml`]), which reads
-//! back the same; two configurations in, the changes that lead from one to the other out ([`diff`]). It reads no file, and makes
+//! back the same; two configurations in, the changes that lead from one to the other out ([`diff()`]). It reads no file, and makes
 //! no switch.
 //!
 //! | module | one idea |
 //! |---|---|
 //! | `spec` | what a switch, a port, an entry is to be |
 //! | `words` | settings with a text form of their own |
-//! | [`diff`] | what a reload has to touch |
+//! | `diff` | what a reload has to touch |
 //! | `fault` | what is wrong with a file, and where |
 
 mod diff;

@@ -78,7 +78,8 @@ struct Inner {
     engines: Engines,
     switches: DashMap<Name, Arc<SwitchEntry>>,
     writer: Mutex<()>,
-    daemon: std::sync::Mutex<DaemonSpec>,
+    /// What the engines were started with.
+    daemon: DaemonSpec,
     ephemeral: bool,
     plumbing_path: Option<PathBuf>,
     plumbing: OnceCell<Netns>,
@@ -312,9 +313,8 @@ impl Inner {
 
     /// What those of these origins made.
     fn config(&self, of: impl Fn(Origin) -> bool) -> Config {
-        let daemon = self.daemon.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         let entries = self.entries().into_iter().filter(|entry| of(entry.origin));
-        Config { daemon, switches: entries.map(|entry| entry.spec(&of)).collect() }
+        Config { daemon: self.daemon.clone(), switches: entries.map(|entry| entry.spec(&of)).collect() }
     }
 
     /// Writes records, all or none.

@@ -65,7 +65,7 @@ impl Controller {
             engines,
             switches: dashmap::DashMap::new(),
             writer: tokio::sync::Mutex::new(()),
-            daemon: std::sync::Mutex::new(config.daemon.clone()),
+            daemon: config.daemon.clone(),
             ephemeral,
             plumbing_path,
             plumbing: OnceCell::new(),
@@ -268,8 +268,10 @@ impl Inner {
     }
 
     pub(super) async fn reload(&self, config: &Config) -> Started {
-        let started = self.follow(config, Started::default()).await;
-        *self.daemon.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = config.daemon.clone();
+        let mut started = self.follow(config, Started::default()).await;
+        if self.daemon != config.daemon {
+            started.notes.push("[daemon] differs from what runs; it takes effect when the daemon is started again".to_owned());
+        }
         started.notes.iter().for_each(|note| tracing::warn!("{note}"));
         started
     }

@@ -22,6 +22,10 @@ mac = "02:00:00:00:00:0a"
 port = "p2"
 "#;
 
+fn file() -> Config {
+    Config::parse(FILE).expect("a good configuration")
+}
+
 #[tokio::test]
 async fn what_commands_made_is_there_after_a_restart_and_the_kernel_was_not_touched() {
     let house = House::new().await;
@@ -125,7 +129,8 @@ async fn the_files_objects_are_never_in_the_store_and_only_the_file_deletes_them
 async fn a_reload_touches_only_what_changed() {
     let house = House::new().await;
     let (controller, _) = house.start_with(Arc::new(house.kernel.clone()), FILE, false).await;
-    let reload = async |text: &str| controller.reload(Config::parse(text).expect("a good configuration")).await;
+    let parse = |text: &str| Config::parse(&format!("[daemon]\nengines = 1\n{text}")).expect("a good configuration");
+    let reload = async |text: &str| controller.reload(parse(text)).await;
     assert_eq!(reload(FILE).await.changes, Vec::<String>::new());
     let changed = FILE.replace("url = \"veth://v1?netns=b\"", "url = \"veth://v1?netns=b\"\nisolated = true");
     let moved = changed.replace("tap://t1?netns=a", "tap://t5?netns=a");
@@ -138,6 +143,8 @@ async fn a_reload_touches_only_what_changed() {
     );
     let shown = controller.config();
     assert_eq!(Config::parse(&shown.to_toml()), Ok(shown));
+    let other = controller.reload(Config { daemon: Default::default(), ..controller.config() }).await;
+    assert!(other.changes.is_empty() && other.notes[0].contains("started again"), "{other:?}");
     assert_eq!(reload("").await.changes, ["switch lab deleted"]);
     assert_eq!(controller.switches().expect("engines").len(), 0);
 }
@@ -147,7 +154,7 @@ async fn a_file_cannot_take_what_a_command_made_while_it_runs_but_at_a_start() {
     let house = House::new().await;
     let controller = house.start().await;
     controller.create_switch(name("lab"), SwitchSettings::default()).await.expect("a new switch");
-    let started = controller.reload(Config::parse(FILE).expect("a good configuration")).await;
+    let started = controller.reload(Config { daemon: controller.config().daemon, ..file() }).await;
     assert_eq!(started.changes, Vec::<String>::new());
     assert!(started.notes.len() == 1 && started.notes[0].contains("a command made a switch of that name"), "{started:?}");
     controller.stop().await;
