@@ -13,6 +13,10 @@ pub const HEADROOM: usize = 128 + VNET_LEN;
 /// Bytes of the longest frame.
 pub const FRAME_MAX: usize = 65_536;
 
+/// Bytes of frames after which a batch is full whatever room it has: what is received is still in the core's own cache when it is
+/// sent. Super-frames by the dozen would push each other out.
+pub const BATCH_BYTES: usize = 256 << 10;
+
 /// Bytes from one slot to the next: an odd number of cache lines, so that slots do not fall on the same ones.
 const STRIDE: usize = (HEADROOM + FRAME_MAX + 8).next_multiple_of(64);
 
@@ -23,6 +27,7 @@ pub struct Batch {
     frames: Vec<Descriptor>,
     rejected: Vec<(usize, DropReason)>,
     used: usize,
+    bytes: usize,
     capacity: usize,
 }
 
@@ -44,7 +49,7 @@ impl Batch {
     pub fn new(capacity: usize) -> Self {
         let memory = vec![0; capacity * STRIDE].into_boxed_slice();
         let (frames, rejected) = (Vec::with_capacity(capacity), Vec::with_capacity(capacity));
-        Self { memory, frames, rejected, used: 0, capacity }
+        Self { memory, frames, rejected, used: 0, bytes: 0, capacity }
     }
 
     /// Frames in it.
@@ -57,9 +62,14 @@ impl Batch {
         self.frames.is_empty()
     }
 
-    /// Frames it still has room for.
+    /// Frames it still has room for: none once it holds [`BATCH_BYTES`].
     pub fn room(&self) -> usize {
-        self.capacity - self.used
+        if self.bytes < BATCH_BYTES { self.capacity - self.used } else { 0 }
+    }
+
+    /// Bytes it still has room for; the last frame may exceed them.
+    pub fn room_bytes(&self) -> usize {
+        BATCH_BYTES.saturating_sub(self.bytes)
     }
 
     /// Forgets all frames.
@@ -67,6 +77,7 @@ impl Batch {
         self.frames.clear();
         self.rejected.clear();
         self.used = 0;
+        self.bytes = 0;
     }
 
     /// What came in and is no frame: bytes and reason.
@@ -105,7 +116,7 @@ impl Batch {
     /// As [`Batch::free_slot`], `ahead` slots further: for links that receive many at once.
     pub fn free_slot_at(&mut self, ahead: usize, before: usize) -> Option<&mut [u8]> {
         let slot = self.used + ahead;
-        (slot < self.capacity).then(|| &mut self.memory[slot * STRIDE + HEADROOM - before..][..before + FRAME_MAX + 1])
+        (ahead < self.room()).then(|| &mut self.memory[slot * STRIDE + HEADROOM - before..][..before + FRAME_MAX + 1])
     }
 
     /// The `len` bytes before [`HEADROOM`] of the first free slot, where a link received its header. Panics if the batch is
@@ -117,15 +128,17 @@ impl Batch {
     /// Takes what stands in the first free slot from [`HEADROOM`] on as a frame of `len` bytes. Panics if the batch is full or
     /// `len` exceeds [`FRAME_MAX`].
     pub fn push_received(&mut self, len: usize, vnet: VnetHeader) {
-        assert!(len <= FRAME_MAX && self.room() > 0, "a frame of {len} bytes into a batch with room for {}", self.room());
+        let room = self.capacity - self.used;
+        assert!(len <= FRAME_MAX && room > 0, "a frame of {len} bytes into a batch of {room} free slots");
         self.frames.push(Descriptor { slot: self.used as u32, offset: HEADROOM as u32, len: len as u32, vnet });
         self.used += 1;
+        self.bytes += len;
     }
 
     /// Counts what stands in the first free slot as `len` bytes that are no frame, and passes over that slot. Panics if the
     /// batch is full.
     pub fn reject(&mut self, len: usize, reason: DropReason) {
-        assert!(self.room() > 0, "a rejected frame into a full batch");
+        assert!(self.used < self.capacity, "a rejected frame into a full batch");
         self.rejected.push((len, reason));
         self.used += 1;
     }

@@ -60,6 +60,13 @@ impl Mailbox {
         self.ring();
     }
 
+    /// Takes no more commands and forgets those that wait; whoever asked hears that the thread is gone.
+    pub(super) fn abandon(&self) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.closed = true;
+        queue.commands.clear();
+    }
+
     /// Readable when there is something to take.
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.bell.as_fd()

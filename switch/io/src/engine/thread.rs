@@ -34,6 +34,13 @@ pub(super) struct Engine {
     events: Option<SyncSender<EngineEvent>>,
 }
 
+/// However the thread ends, nobody waits for it.
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.mailbox.abandon();
+    }
+}
+
 impl Engine {
     pub(super) fn new(config: &EngineConfig, mailbox: Arc<Mailbox>, tally: Arc<Tally>, watch: Watch) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;

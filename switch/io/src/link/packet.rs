@@ -26,6 +26,8 @@ pub struct Packet {
     /// 12, or 10 on Linux before 6.6.
     header_len: usize,
     messages: Messages,
+    /// Bytes of the longest frame of the last call: how many of the next may fill a batch.
+    longest: usize,
 }
 
 impl Packet {
@@ -56,13 +58,14 @@ impl Packet {
             mr_address: [0; 8],
         };
         options::set(socket, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &member)?;
-        Ok(Self { fd, header_len, messages: Messages::new(BURST) })
+        Ok(Self { fd, header_len, messages: Messages::new(BURST), longest: 0 })
     }
 
     /// Takes the message in the batch's next slot.
-    fn take(&self, batch: &mut Batch, message: usize) {
+    fn take(&mut self, batch: &mut Batch, message: usize) {
         let received = self.messages.received(message);
         let len = received.len.saturating_sub(self.header_len);
+        self.longest = self.longest.max(len);
         let header = VnetHeader::parse(batch.next_front(self.header_len));
         match header {
             _ if received.truncated || len > FRAME_MAX => batch.reject(len, DropReason::Oversize),
@@ -104,7 +107,9 @@ impl Packet {
 impl Link for Packet {
     fn recv(&mut self, batch: &mut Batch) -> Result<Waiting, LinkError> {
         while batch.room() > 0 {
-            let count = batch.room().min(self.messages.capacity());
+            let filling = batch.room_bytes() / self.longest.max(1);
+            let count = filling.max(1).min(batch.room()).min(self.messages.capacity());
+            self.longest = 0;
             for ahead in 0..count {
                 if let Some(slot) = batch.free_slot_at(ahead, self.header_len) {
                     self.messages.set(ahead, slot);
