@@ -52,7 +52,6 @@ const ROOMS: &[Room] = &[
     Room { path: "names", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "url", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "config", rooms: Rooms::Only(&[]), never: IMPURE },
-    Room { path: "config", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "ipam", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "dns::zone", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "dns::resolve", rooms: Rooms::Only(&[]), never: IMPURE },
@@ -62,7 +61,7 @@ const ROOMS: &[Room] = &[
     Room { path: "api", rooms: Rooms::Only(&["controller"]), never: &["lanloom_drivers", "clap"] },
     Room {
         path: "cli",
-        rooms: Rooms::Only(&["api::types", "api::client", "api::socket"]),
+        rooms: Rooms::Only(&["api::types", "api::client"]),
         never: &["lanloom_drivers", "lanloom_switch_io"],
     },
     Room { path: "daemon", rooms: Rooms::Any, never: &[] },
