@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
 #[test]
-fn any_request_is_answered_or_refused_in_the_one_shape() {
+fn fuzz_any_request_is_answered_or_refused_in_the_one_shape() {
     let secs = std::env::var("LANLOOM_FUZZ_SECS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
     let target = AssertUnwindSafe(Target::new());
     let inputs = bolero::check!().with_test_time(Duration::from_secs(secs)).with_type::<(u8, u8, Vec<u8>, Vec<u8>)>();
