@@ -20,6 +20,9 @@ mod runtime;
 mod thread;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 pub use handle::{EngineGone, PortError, PortState, PortStatus, SwitchHandle, SwitchStatus};
 
 use crate::clock;

@@ -6,9 +6,10 @@ use crate::capture::{PortLabel, Record, Sender};
 use crate::clock;
 use crate::link::{Link, LinkError, Waiting};
 use crate::offload::{self, Shape};
+use crate::vnet::VnetHeader;
 use lanloom_switch_core::{
-    Counters, EgressFate, Event, Fate, FdbEntry, FdbError, Frame, Instant, Learned, MacAddr, NoSuchPort, PortConfig, PortId,
-    Switch, SwitchConfig,
+    Counters, DropReason, EgressFate, Event, Fate, FdbEntry, FdbError, Frame, Instant, Learned, MacAddr, NoSuchPort,
+    PortConfig, PortId, Switch, SwitchConfig,
 };
 use std::ops::Range;
 
@@ -173,8 +174,8 @@ impl SwitchRuntime {
         if frames > 0 {
             self.decide(id, batch);
             self.send(buffers);
-            self.hand_over(id, &buffers.received);
         }
+        self.hand_over(id, &buffers.received);
         match answer {
             Ok(Waiting::None | Waiting::Maybe) => Ok(frames),
             Err(error) => Err(error),
@@ -192,8 +193,12 @@ impl SwitchRuntime {
         switch.warm((0..batch.len()).filter_map(|number| Frame::new(batch.bytes(number))));
         for number in 0..batch.len() {
             let bytes = batch.bytes(number);
-            let shape = match offload::check(bytes, &batch.descriptor(number).vnet) {
-                Ok(shape) => shape,
+            let seen = offload::check(bytes, &batch.descriptor(number).vnet).and_then(|shape| {
+                let frame = Frame::super_frame(bytes, shape.segments, shape.wire_len).ok_or(DropReason::Malformed)?;
+                Ok((shape, frame))
+            });
+            let (shape, frame) = match seen {
+                Ok(seen) => seen,
                 Err(reason) => {
                     switch.record_unreadable(id, bytes.len(), reason);
                     round.shapes.push(Shape { segments: 1, wire_len: bytes.len() as u32 });
@@ -204,8 +209,8 @@ impl SwitchRuntime {
                 }
             };
             round.shapes.push(shape);
-            let Some(frame) = Frame::super_frame(bytes, shape.segments, shape.wire_len) else { continue };
-            let Ok(verdict) = switch.handle_frame(now, id, &frame) else { continue };
+            // The port has just received it. If the switch did not know the port, none of its frames would be anybody's.
+            let Ok(verdict) = switch.handle_frame(now, id, &frame) else { return };
             for (to, fate) in &verdict.copies {
                 if *fate == EgressFate::Sent
                     && let Some(port) = &mut ports[to.index()]
@@ -227,9 +232,14 @@ impl SwitchRuntime {
         let Self { switch, ports, round, captures, .. } = self;
         while let Some(id) = round.touched.pop() {
             let Some(port) = &mut ports[id.index()] else { continue };
-            let Some(link) = &mut port.link else { continue };
             round.fates.clear();
-            egress::send(&mut **link, &mut buffers.received, &port.out, &mut buffers.segments, &mut round.fates);
+            match &mut port.link {
+                Some(link) => {
+                    egress::send(&mut **link, &mut buffers.received, &port.out, &mut buffers.segments, &mut round.fates)
+                }
+                // The switch has not been told yet; the copies end all the same.
+                None => round.fates.resize(port.out.len(), EgressFate::Dropped(DropReason::LinkError)),
+            }
             for (number, fate) in port.out.iter().zip(&round.fates) {
                 let frame = usize::from(*number);
                 switch.record_copy(id, buffers.received.bytes(frame).len(), round.shapes[frame].segments, *fate);
@@ -243,31 +253,48 @@ impl SwitchRuntime {
         }
     }
 
-    /// Tells the captures of the batch, now that every copy has ended.
+    /// Tells the captures of the batch, now that every copy has ended: first of what was no frame, of which nothing was kept.
     fn hand_over(&mut self, id: PortId, batch: &Batch) {
-        if self.captures.is_empty() {
-            self.next_id += batch.len() as u64;
+        let Self { captures, next_id, round, .. } = self;
+        if captures.is_empty() {
+            *next_id += (batch.rejected().len() + batch.len()) as u64;
             return;
         }
-        for (number, judged) in self.round.judged.iter().enumerate() {
+        let plain = Record {
+            time: clock::wall(),
+            id: 0,
+            port: id,
+            bytes: &[],
+            original_len: 0,
+            vnet: VnetHeader::default(),
+            segments: 1,
+            fate: Fate::Dropped(DropReason::Malformed),
+            learned: Learned::Nothing,
+            copies: &[],
+            lost_before: 0,
+        };
+        let mut tell = |record: Record<'_>| {
+            captures.iter_mut().for_each(|capture| capture.record(&Record { id: *next_id, ..record }));
+            *next_id += 1;
+        };
+        for (len, reason) in batch.rejected() {
+            tell(Record { original_len: *len as u32, fate: Fate::Dropped(*reason), ..plain });
+        }
+        for (number, judged) in round.judged.iter().enumerate().take(batch.len()) {
             let bytes = batch.bytes(number);
-            let record = Record {
+            tell(Record {
                 time: judged.time,
-                id: self.next_id,
-                port: id,
                 bytes,
                 original_len: bytes.len() as u32,
                 vnet: batch.descriptor(number).vnet,
-                segments: self.round.shapes[number].segments,
+                segments: round.shapes[number].segments,
                 fate: judged.fate,
                 learned: judged.learned,
-                copies: &self.round.copies[judged.copies.clone()],
-                lost_before: 0,
-            };
-            self.captures.iter_mut().for_each(|capture| capture.record(&record));
-            self.next_id += 1;
+                copies: &round.copies[judged.copies.clone()],
+                ..plain
+            });
         }
-        self.captures.retain_mut(Sender::flush);
+        captures.retain_mut(Sender::flush);
     }
 
     /// What has happened since the last question, in the words of whoever listens.

@@ -1,0 +1,122 @@
+//! What becomes of a batch when links misbehave: on one switch, without a thread.
+
+use super::runtime::{Buffers, SwitchRuntime};
+use crate::buffer::Batch;
+use crate::capture::ring::ring;
+use crate::capture::{Heard, Scope};
+use crate::clock;
+use crate::link::memory::{Bound, MemoryEnd, pair};
+use crate::link::{Link, LinkError, Offloads, Waiting};
+use crate::vnet::VnetHeader;
+use lanloom_switch_core::{Counters, DropReason, EgressFate, Fate, PortConfig, PortId, SwitchConfig};
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+/// More than any of these tests sends.
+const ROOMY: Bound = Bound { frames: 1 << 20, bytes: 1 << 30 };
+
+fn runtime() -> SwitchRuntime {
+    SwitchRuntime::new("s", SwitchConfig::default(), clock::now())
+}
+
+fn plug(runtime: &mut SwitchRuntime, link: Box<dyn Link>) -> PortId {
+    let id = runtime.add_port("p", "p", PortConfig::default()).expect("a place");
+    let port = runtime.port_mut(id).expect("the port just made");
+    (port.link, port.down) = (Some(link), None);
+    runtime.settle(id).expect("the port just made");
+    id
+}
+
+fn plug_memory(runtime: &mut SwitchRuntime, offloads: Offloads) -> (PortId, MemoryEnd) {
+    let (ours, theirs) = pair(ROOMY, offloads).expect("descriptors");
+    (plug(runtime, Box::new(theirs)), ours)
+}
+
+fn counters(runtime: &SwitchRuntime, id: PortId) -> &Counters {
+    runtime.switch.counters(id).expect("a port that is there")
+}
+
+fn broadcast(from: u8) -> Vec<u8> {
+    let mut bytes = [[0xff; 6], [2, 0, 0, 0, 0, from]].concat();
+    bytes.extend([0x88, 0xb5]);
+    bytes.resize(60, from);
+    bytes
+}
+
+#[test]
+fn a_copy_for_a_port_whose_link_is_gone_ends_there_and_later_ones_pass() {
+    let (mut runtime, mut buffers) = (runtime(), Buffers::new());
+    let ((one, from), (two, to)) = (plug_memory(&mut runtime, Offloads::ALL), plug_memory(&mut runtime, Offloads::ALL));
+    // The switch has not been told yet.
+    let link = runtime.port_mut(two).expect("there").link.take();
+    from.send_frame(&broadcast(1), VnetHeader::default());
+    assert_eq!(runtime.serve(one, &mut buffers).expect("a link that is up"), 1);
+    assert_eq!((counters(&runtime, two).dropped(DropReason::LinkError), counters(&runtime, two).tx.frames), (1, 0));
+    runtime.port_mut(two).expect("there").link = link;
+    from.send_frame(&broadcast(2), VnetHeader::default());
+    assert_eq!(runtime.serve(one, &mut buffers).expect("a link that is up"), 1);
+    let got = to.recv_frame(Duration::ZERO).expect("there").expect("the second frame");
+    assert_eq!(*got.0, broadcast(2));
+    assert!(to.recv_frame(Duration::ZERO).expect("there").is_none(), "each copy once");
+}
+
+/// Hands over what is no frame, then a frame.
+struct Rejecting(MemoryEnd);
+
+impl Link for Rejecting {
+    fn recv(&mut self, batch: &mut Batch) -> Result<Waiting, LinkError> {
+        batch.reject(70_000, DropReason::Oversize);
+        batch.push_copy(&broadcast(1), VnetHeader::default());
+        batch.reject(9, DropReason::Malformed);
+        Ok(Waiting::None)
+    }
+
+    fn send(&mut self, batch: &mut Batch, slots: &[u16], fates: &mut Vec<EgressFate>) {
+        self.0.send(batch, slots, fates);
+    }
+
+    fn overrun(&mut self) -> u64 {
+        0
+    }
+
+    fn offloads(&self) -> Offloads {
+        Offloads::ALL
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.0.fd()
+    }
+}
+
+#[test]
+fn a_capture_tells_every_drop_that_the_counters_tell_of() {
+    let (mut runtime, mut buffers) = (runtime(), Buffers::new());
+    let (_far, near) = pair(ROOMY, Offloads::ALL).expect("descriptors");
+    let id = plug(&mut runtime, Box::new(Rejecting(near)));
+    let (sender, mut receiver) = ring(Scope::default());
+    runtime.capture(sender);
+    assert_eq!(runtime.serve(id, &mut buffers).expect("a link that is up"), 1);
+    let mut told = Vec::new();
+    loop {
+        match receiver.next(Duration::ZERO) {
+            Heard::Records(records) => told.extend(records.iter().map(|record| (record.fate, record.original_len, record.id))),
+            Heard::Port(_) => {}
+            Heard::Nothing | Heard::End(_) => break,
+        }
+    }
+    let dropped = Fate::Dropped;
+    told.sort_by_key(|(_, len, _)| *len);
+    let fates: Vec<_> = told.iter().map(|(fate, len, _)| (*fate, *len)).collect();
+    assert_eq!(
+        fates,
+        [
+            (dropped(DropReason::Malformed), 9),
+            (dropped(DropReason::NoDestination), 60),
+            (dropped(DropReason::Oversize), 70_000)
+        ]
+    );
+    let mut ids: Vec<_> = told.iter().map(|(.., id)| *id).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, [1, 2, 3], "numbers of their own");
+    assert_eq!((counters(&runtime, id).rx.frames, counters(&runtime, id).rx_dropped()), (3, 3));
+}
