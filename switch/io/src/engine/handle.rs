@@ -14,6 +14,9 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+/// Threads that close the links of a deleted switch.
+const CLOSERS: usize = 32;
+
 /// The thread that owned the switch has ended, or the switch was deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EngineGone;
@@ -199,11 +202,13 @@ impl SwitchHandle {
         let Inner { engines, thread, key, .. } = &*self.inner;
         let key = *key;
         engines.inner.watch.remove(&engines.inner.threads[*thread].mailbox, key, id);
-        let counters = self.engine(move |engine| {
-            drop(engine.detach(key, id));
-            engine.switch(key).ok_or(NoSuchPort)?.delete_port(id).map(|(_, counters)| counters)
-        })??;
-        Ok(counters)
+        let (link, deleted) = self.engine(move |engine| {
+            let link = engine.detach(key, id);
+            (link, engine.switch(key).ok_or(NoSuchPort).and_then(|runtime| runtime.delete_port(id)))
+        })?;
+        // Here and not on the engine's thread, which has better to do than wait for the kernel.
+        drop(link);
+        Ok(deleted?.1)
     }
 
     /// Changes what is set of a port.
@@ -347,11 +352,9 @@ impl SwitchHandle {
         let Inner { engines, thread, key, .. } = &*self.inner;
         let (key, thread) = (*key, &engines.inner.threads[*thread]);
         engines.inner.watch.remove_switch(&thread.mailbox, key);
-        let was_there = thread.mailbox.ask(move |engine| engine.remove(key))?;
-        if !was_there {
-            return Err(EngineGone);
-        }
+        let links = thread.mailbox.ask(move |engine| engine.remove(key))?.ok_or(EngineGone)?;
         thread.switches.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        close_all(links);
         Ok(())
     }
 
@@ -369,6 +372,19 @@ impl fmt::Debug for SwitchHandle {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_tuple("SwitchHandle").field(&self.inner.name).finish()
     }
+}
+
+/// Closes links side by side, as each waits for the kernel, and returns when all are closed.
+fn close_all(links: Vec<Box<dyn Link>>) {
+    let mut links = links.into_iter();
+    let share = links.len().div_ceil(CLOSERS);
+    std::thread::scope(|scope| {
+        while links.len() > 0 {
+            let some: Vec<_> = links.by_ref().take(share).collect();
+            // Without a thread to be had, they are closed here.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, move || drop(some));
+        }
+    });
 }
 
 /// Opens what is to be plugged in, and keeps how to open it again.

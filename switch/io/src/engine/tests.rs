@@ -1,15 +1,18 @@
-//! What becomes of a batch when links misbehave: on one switch, without a thread.
+//! What becomes of a batch when links misbehave, and of a thread when something goes wrong on it.
 
 use super::runtime::{Buffers, SwitchRuntime};
+use super::{EngineConfig, EngineGone, Engines};
 use crate::buffer::Batch;
 use crate::capture::ring::ring;
 use crate::capture::{Heard, Scope};
 use crate::clock;
 use crate::link::memory::{Bound, MemoryEnd, pair};
 use crate::link::{Link, LinkError, Offloads, Waiting};
+use crate::plug::{Plug, Source, SourceKind};
 use crate::vnet::VnetHeader;
 use lanloom_switch_core::{Counters, DropReason, EgressFate, Fate, PortConfig, PortId, SwitchConfig};
 use std::os::fd::BorrowedFd;
+use std::sync::mpsc;
 use std::time::Duration;
 
 /// More than any of these tests sends.
@@ -119,4 +122,74 @@ fn a_capture_tells_every_drop_that_the_counters_tell_of() {
     ids.sort_unstable();
     assert_eq!(ids, [1, 2, 3], "numbers of their own");
     assert_eq!((counters(&runtime, id).rx.frames, counters(&runtime, id).rx_dropped()), (3, 3));
+}
+
+#[test]
+fn a_thread_that_died_answers_that_it_is_gone_instead_of_never() {
+    let engines = Engines::start(EngineConfig { threads: 1, ..EngineConfig::default() }).expect("threads");
+    let switch = engines.create_switch("s", SwitchConfig::default()).expect("a switch");
+    let mailbox = &engines.inner.threads[0].mailbox;
+    assert!(mailbox.ask(|_| -> () { panic!("on purpose") }).is_err());
+    let (answer, answered) = mpsc::channel();
+    std::thread::spawn(move || answer.send(switch.ports()));
+    assert_eq!(answered.recv_timeout(Duration::from_secs(10)), Ok(Err(EngineGone)));
+}
+
+#[test]
+fn a_link_is_refused_by_a_port_that_is_not_there() {
+    let engines = Engines::start(EngineConfig { threads: 1, ..EngineConfig::default() }).expect("threads");
+    let _switch = engines.create_switch("s", SwitchConfig::default()).expect("a switch");
+    let (_far, near) = pair(ROOMY, Offloads::ALL).expect("descriptors");
+    let attached = engines.inner.threads[0].mailbox.ask(|engine| engine.attach(0, PortId::new(7, 0), Box::new(near)).is_ok());
+    assert_eq!(attached, Ok(false));
+}
+
+/// Takes long to close, as the kernel's do.
+struct Slow(MemoryEnd, mpsc::Receiver<()>);
+
+impl Link for Slow {
+    fn recv(&mut self, batch: &mut Batch) -> Result<Waiting, LinkError> {
+        self.0.recv(batch)
+    }
+
+    fn send(&mut self, batch: &mut Batch, slots: &[u16], fates: &mut Vec<EgressFate>) {
+        self.0.send(batch, slots, fates);
+    }
+
+    fn overrun(&mut self) -> u64 {
+        3
+    }
+
+    fn offloads(&self) -> Offloads {
+        Offloads::ALL
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.0.fd()
+    }
+}
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        // Until the test lets it, or is over.
+        let _ = self.1.recv();
+    }
+}
+
+#[test]
+fn nobody_waits_for_the_kernel_to_close_a_deleted_ports_link_and_what_it_lost_is_counted() {
+    let engines = Engines::start(EngineConfig { threads: 1, ..EngineConfig::default() }).expect("threads");
+    let switch = engines.create_switch("s", SwitchConfig::default()).expect("a switch");
+    let (_far, near) = pair(ROOMY, Offloads::ALL).expect("descriptors");
+    let (let_close, closing) = mpsc::channel();
+    let source = Source { ifname: "nothing".to_owned(), netns: Some("/nowhere/to/be/found".into()), kind: SourceKind::Packet };
+    let mut slow: Option<Box<dyn Link>> = Some(Box::new(Slow(near, closing)));
+    // Watched as an interface that is not there: the watch pulls the link at once.
+    let id = switch.add_port("p", "p", Plug::Interface(source, slow.take()), PortConfig::default()).expect("a port");
+    let (answer, answered) = mpsc::channel();
+    let asking = switch.clone();
+    std::thread::spawn(move || answer.send(asking.counters()));
+    let counters = answered.recv_timeout(Duration::from_secs(10)).expect("an engine that answers").expect("there");
+    assert_eq!((counters[0].0, counters[0].2.dropped(DropReason::RxOverrun)), (id, 3));
+    drop(let_close);
 }

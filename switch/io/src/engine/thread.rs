@@ -10,7 +10,6 @@ use lanloom_switch_core::{Instant, PortId};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
@@ -131,7 +130,7 @@ impl Engine {
     fn fail(&mut self, key: u32, port: PortId, error: &LinkError) {
         let pulled = !matches!(error, LinkError::Down);
         if pulled {
-            drop(self.detach(key, port));
+            self.detach(key, port).into_iter().for_each(close);
         }
         self.set_down(key, port, Some(error.to_string()));
         self.watch.look_at(&self.mailbox, key, port, pulled);
@@ -148,34 +147,37 @@ impl Engine {
         self.switches.get_mut(&key)
     }
 
-    /// Ends a switch; its links close. Answers whether it was there.
-    pub(super) fn remove(&mut self, key: u32) -> bool {
+    /// Ends a switch and answers with what was plugged into it; `None` if there was no such switch.
+    pub(super) fn remove(&mut self, key: u32) -> Option<Vec<Box<dyn Link>>> {
         let ports: Vec<PortId> = self.switch(key).map(|runtime| runtime.switch.port_ids().collect()).unwrap_or_default();
-        ports.into_iter().for_each(|port| drop(self.detach(key, port)));
-        self.switches.remove(&key).is_some()
+        let links = ports.into_iter().filter_map(|port| self.detach(key, port)).collect();
+        self.switches.remove(&key).map(|_| links)
     }
 
-    /// Plugs a link into a port, in place of what was there.
-    pub(super) fn attach(&mut self, key: u32, port: PortId, link: Box<dyn Link>) -> io::Result<()> {
-        drop(self.detach(key, port));
-        let token = u64::from(key) << 32 | u64::from(port.to_bits());
+    /// Plugs a link into a port, and answers with what was there.
+    pub(super) fn attach(&mut self, key: u32, id: PortId, link: Box<dyn Link>) -> io::Result<Option<Box<dyn Link>>> {
+        let before = self.detach(key, id);
+        let runtime = self.switches.get_mut(&key).ok_or(io::ErrorKind::NotFound)?;
+        let port = runtime.port_mut(id).map_err(|_| io::ErrorKind::NotFound)?;
+        let token = u64::from(key) << 32 | u64::from(id.to_bits());
         self.epoll.add(link.fd(), EpollEvent::new(EpollFlags::EPOLLIN, token))?;
-        if let Some(Ok(port)) = self.switch(key).map(|runtime| runtime.port_mut(port)) {
-            port.link = Some(link);
-        }
-        Ok(())
+        port.link = Some(link);
+        // The port was there a line ago.
+        let _ = runtime.settle(id);
+        Ok(before)
     }
 
-    /// Pulls a port's link out.
-    pub(super) fn detach(&mut self, key: u32, port: PortId) -> Option<Box<dyn Link>> {
-        let link = self.switches.get_mut(&key)?.port_mut(port).ok()?.link.take()?;
-        self.forget(link.fd());
-        Some(link)
-    }
-
-    fn forget(&self, fd: BorrowedFd<'_>) {
+    /// Pulls a port's link out; what the kernel lost on its way through it is counted. Closing one waits for the kernel (tens of
+    /// milliseconds for AF_PACKET and TAPs): whoever gets it closes it elsewhere, see [`close`].
+    pub(super) fn detach(&mut self, key: u32, id: PortId) -> Option<Box<dyn Link>> {
+        let runtime = self.switches.get_mut(&key)?;
+        let mut link = runtime.port_mut(id).ok()?.link.take()?;
         // Gone from epoll already if the kernel has closed it.
-        let _ = self.epoll.delete(fd);
+        let _ = self.epoll.delete(link.fd());
+        runtime.switch.record_overrun(id, link.overrun());
+        // The port was there a line ago.
+        let _ = runtime.settle(id);
+        Some(link)
     }
 
     /// Tells what a port's interface carries, in bytes.
@@ -220,4 +222,10 @@ impl Engine {
             count(&self.tally.events_lost, 1);
         }
     }
+}
+
+/// Closes a link in a thread of its own, so that nobody waits for it.
+pub(super) fn close(link: Box<dyn Link>) {
+    // Without a thread to be had, it is closed here.
+    let _ = std::thread::Builder::new().name("close".into()).spawn(move || drop(link));
 }

@@ -6,6 +6,7 @@
 //! that it does not keep the namespace alive.
 
 use super::mailbox::Mailbox;
+use super::thread::close;
 use crate::plug::{Found, Identity, Source, SourceKind};
 use crate::sys::{netlink, netns};
 use lanloom_switch_core::PortId;
@@ -299,7 +300,8 @@ impl Watched {
         let Place { mailbox, key, port } = self.place.clone();
         let attached = mailbox.ask(move |engine| engine.attach(key, port, link));
         match attached {
-            Ok(Ok(())) => {
+            Ok(Ok(before)) => {
+                before.into_iter().for_each(close);
                 self.attached = Some(identity);
                 self.dropped = self.tx_dropped().unwrap_or(0);
                 Ok(())
@@ -323,13 +325,13 @@ impl Watched {
             self.attached = None;
         }
         let Place { mailbox, key, port } = self.place.clone();
-        // As above.
-        let _ = mailbox.ask(move |engine| {
-            if pull {
-                drop(engine.detach(key, port));
-            }
+        let pulled = mailbox.ask(move |engine| {
+            let link = if pull { engine.detach(key, port) } else { None };
             engine.set_down(key, port, Some(reason));
+            link
         });
+        // As above.
+        pulled.into_iter().flatten().for_each(close);
     }
 
     fn read_overrun(&mut self) {

@@ -89,8 +89,7 @@ impl MemoryEnd {
 
 impl Drop for MemoryEnd {
     fn drop(&mut self) {
-        self.to.closed.store(true, Ordering::Release);
-        self.to.ring();
+        self.to.close();
     }
 }
 
@@ -128,7 +127,7 @@ impl Link for MemoryEnd {
     }
 }
 
-/// One direction: a bounded queue and a bell that rings while it holds something.
+/// One direction: a bounded queue and a bell that rings while it holds something, and for ever once the sending end is gone.
 #[derive(Debug)]
 struct Pipe {
     queue: Mutex<Queue>,
@@ -152,7 +151,7 @@ impl Pipe {
 
     fn push(&self, bytes: &[u8], vnet: VnetHeader) -> EgressFate {
         if bytes.len() > FRAME_MAX {
-            return EgressFate::Dropped(DropReason::Oversize);
+            return EgressFate::Dropped(DropReason::MtuExceeded);
         }
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if queue.frames.len() >= self.bound.frames || queue.bytes + bytes.len() > self.bound.bytes {
@@ -170,15 +169,49 @@ impl Pipe {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let frame = queue.frames.pop_front();
         queue.bytes -= frame.as_ref().map_or(0, |(bytes, _)| bytes.len());
-        if queue.frames.is_empty() {
+        if queue.frames.is_empty() && !self.closed.load(Ordering::Acquire) {
             // Silent already if it has been emptied before: nothing to do then.
             let _ = self.bell.read();
         }
         frame
     }
 
+    /// Under the lock, so that a reader that empties the queue right now does not take this ring for that of a frame.
+    fn close(&self) {
+        let _queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        self.closed.store(true, Ordering::Release);
+        self.ring();
+    }
+
     fn ring(&self) {
         // Fails only if the bell has rung 2^64 times unheard.
         let _ = self.bell.write(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_that_goes_wakes_its_reader_even_if_the_last_frame_filled_the_readers_batch() {
+        let (one, mut other) = pair(Bound::default(), Offloads::ALL).expect("descriptors");
+        assert_eq!(one.send_frame(&[7; 60], VnetHeader::default()), EgressFate::Sent);
+        drop(one);
+        let mut batch = Batch::new(1);
+        assert_eq!(other.recv(&mut batch).expect("a frame first"), Waiting::Maybe);
+        let mut fds = [PollFd::new(other.fd(), PollFlags::POLLIN)];
+        assert_eq!(poll(&mut fds, PollTimeout::ZERO), Ok(1), "there is still something to hear");
+        batch.clear();
+        assert!(matches!(other.recv(&mut batch), Err(LinkError::Gone)));
+    }
+
+    #[test]
+    fn what_is_too_long_to_send_ends_for_a_reason_that_ends_copies() {
+        let (one, _other) = pair(Bound::default(), Offloads::ALL).expect("descriptors");
+        let EgressFate::Dropped(reason) = one.send_frame(&[7; FRAME_MAX + 4], VnetHeader::default()) else {
+            panic!("no buffer on the other side holds it");
+        };
+        assert!(reason.is_egress(), "{reason}");
     }
 }
