@@ -1,8 +1,9 @@
 //! Engine threads: they own switches, receive, ask the core, and send.
 //!
 //! One loop a thread: wait, then for each port that has frames receive a batch, decide on every frame, group the copies by
-//! port, send, count; then commands; then timers. A port gets one batch a round, so that a busy one starves nobody. An idle
-//! thread sleeps until its next timer; one that just had work looks again for [`EngineConfig::spin`] before it sleeps.
+//! port, send, count; then commands; then timers. A port gets one batch a round, so that a busy one starves nobody; what has to
+//! be cut for it counts by its segments. An idle thread sleeps until its next timer; one that just had work looks again for
+//! [`EngineConfig::spin`] before it sleeps.
 //!
 //! | file | one idea |
 //! |---|---|

@@ -36,6 +36,8 @@ pub(super) struct PortRuntime {
     pub(super) link_mtu: u32,
     /// Why it carries no frames.
     pub(super) down: Option<String>,
+    /// Segments that its frames were cut into beyond its budget, to be made up for before it is served again.
+    debt: usize,
     out: Vec<u16>,
 }
 
@@ -111,6 +113,7 @@ impl SwitchRuntime {
             config,
             link_mtu: u32::MAX,
             down: Some("nothing is plugged in".to_owned()),
+            debt: 0,
             out: Vec::with_capacity(BATCH),
         });
         let label = self.label(id);
@@ -160,12 +163,19 @@ impl SwitchRuntime {
 
     /// Receives a batch from a port and sees every frame of it to its end. Answers how many that were.
     ///
+    /// A port whose last batch had to be cut into more segments than its budget has frames waits for as many rounds as that was
+    /// worth, unless it is `alone`: then nobody is kept waiting by it.
+    ///
     /// # Errors
     /// What the link says; the frames received before have been seen to.
-    pub(super) fn serve(&mut self, id: PortId, buffers: &mut Buffers) -> Result<usize, LinkError> {
+    pub(super) fn serve(&mut self, id: PortId, alone: bool, buffers: &mut Buffers) -> Result<usize, LinkError> {
         let batch = &mut buffers.received;
         batch.clear();
-        let Ok(PortRuntime { link: Some(link), .. }) = self.port_mut(id) else { return Ok(0) };
+        let Ok(PortRuntime { link: Some(link), debt, .. }) = self.port_mut(id) else { return Ok(0) };
+        if *debt > 0 && !alone {
+            *debt = debt.saturating_sub(BATCH);
+            return Ok(0);
+        }
         let answer = link.recv(batch);
         for (len, reason) in batch.rejected() {
             self.switch.record_unreadable(id, *len, *reason);
@@ -173,7 +183,10 @@ impl SwitchRuntime {
         let frames = batch.len();
         if frames > 0 {
             self.decide(id, batch);
-            self.send(buffers);
+            let cut = self.send(buffers);
+            if let Ok(port) = self.port_mut(id) {
+                port.debt = (cut as usize).saturating_sub(BATCH);
+            }
         }
         self.hand_over(id, &buffers.received);
         match answer {
@@ -227,15 +240,17 @@ impl SwitchRuntime {
         }
     }
 
-    /// Sends what the ports have to send, and counts what became of it.
-    fn send(&mut self, buffers: &mut Buffers) {
+    /// Sends what the ports have to send, and counts what became of it. Answers how many segments had to be cut.
+    fn send(&mut self, buffers: &mut Buffers) -> u32 {
         let Self { switch, ports, round, captures, .. } = self;
+        let mut cut = 0;
         while let Some(id) = round.touched.pop() {
             let Some(port) = &mut ports[id.index()] else { continue };
             round.fates.clear();
             match &mut port.link {
                 Some(link) => {
-                    egress::send(&mut **link, &mut buffers.received, &port.out, &mut buffers.segments, &mut round.fates)
+                    let Buffers { received, segments } = buffers;
+                    cut += egress::send(&mut **link, received, &port.out, segments, &mut round.fates);
                 }
                 // The switch has not been told yet; the copies end all the same.
                 None => round.fates.resize(port.out.len(), EgressFate::Dropped(DropReason::LinkError)),
@@ -251,6 +266,7 @@ impl SwitchRuntime {
             }
             port.out.clear();
         }
+        cut
     }
 
     /// Tells the captures of the batch, now that every copy has ended: first of what was no frame, of which nothing was kept.

@@ -1,15 +1,17 @@
 //! What becomes of a batch when links misbehave, and of a thread when something goes wrong on it.
 
 use super::runtime::{Buffers, SwitchRuntime};
-use super::{EngineConfig, EngineGone, Engines};
+use super::{BATCH, EngineConfig, EngineGone, Engines};
 use crate::buffer::Batch;
 use crate::capture::ring::ring;
 use crate::capture::{Heard, Scope};
 use crate::clock;
 use crate::link::memory::{Bound, MemoryEnd, pair};
 use crate::link::{Link, LinkError, Offloads, Waiting};
+use crate::offload::MIN_TCP_SIZE;
 use crate::plug::{Plug, Source, SourceKind};
-use crate::vnet::VnetHeader;
+use crate::vnet::{Checksum, Gso, GsoKind, VnetHeader};
+use etherparse::PacketBuilder;
 use lanloom_switch_core::{Counters, DropReason, EgressFate, Fate, PortConfig, PortId, SwitchConfig};
 use std::os::fd::BorrowedFd;
 use std::sync::mpsc;
@@ -53,11 +55,11 @@ fn a_copy_for_a_port_whose_link_is_gone_ends_there_and_later_ones_pass() {
     // The switch has not been told yet.
     let link = runtime.port_mut(two).expect("there").link.take();
     from.send_frame(&broadcast(1), VnetHeader::default());
-    assert_eq!(runtime.serve(one, &mut buffers).expect("a link that is up"), 1);
+    assert_eq!(runtime.serve(one, true, &mut buffers).expect("a link that is up"), 1);
     assert_eq!((counters(&runtime, two).dropped(DropReason::LinkError), counters(&runtime, two).tx.frames), (1, 0));
     runtime.port_mut(two).expect("there").link = link;
     from.send_frame(&broadcast(2), VnetHeader::default());
-    assert_eq!(runtime.serve(one, &mut buffers).expect("a link that is up"), 1);
+    assert_eq!(runtime.serve(one, true, &mut buffers).expect("a link that is up"), 1);
     let got = to.recv_frame(Duration::ZERO).expect("there").expect("the second frame");
     assert_eq!(*got.0, broadcast(2));
     assert!(to.recv_frame(Duration::ZERO).expect("there").is_none(), "each copy once");
@@ -98,7 +100,7 @@ fn a_capture_tells_every_drop_that_the_counters_tell_of() {
     let id = plug(&mut runtime, Box::new(Rejecting(near)));
     let (sender, mut receiver) = ring(Scope::default());
     runtime.capture(sender);
-    assert_eq!(runtime.serve(id, &mut buffers).expect("a link that is up"), 1);
+    assert_eq!(runtime.serve(id, true, &mut buffers).expect("a link that is up"), 1);
     let mut told = Vec::new();
     loop {
         match receiver.next(Duration::ZERO) {
@@ -192,4 +194,48 @@ fn nobody_waits_for_the_kernel_to_close_a_deleted_ports_link_and_what_it_lost_is
     let counters = answered.recv_timeout(Duration::from_secs(10)).expect("an engine that answers").expect("there");
     assert_eq!((counters[0].0, counters[0].2.dropped(DropReason::RxOverrun)), (id, 3));
     drop(let_close);
+}
+
+/// A super-frame of the smallest segments that there can be: 60,000 bytes in 7,500 of them.
+fn splinters() -> (Vec<u8>, VnetHeader) {
+    let builder = PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]).ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64);
+    let mut bytes = Vec::new();
+    builder.tcp(1, 2, 3, 4).write(&mut bytes, &[5; 60_000]).expect("a frame that can be built");
+    let gso = Some(Gso { kind: GsoKind::Tcp4, size: MIN_TCP_SIZE, ecn: false });
+    (bytes, VnetHeader { gso, checksum: Checksum::Partial { start: 34, offset: 16 }, header_len: 54 })
+}
+
+#[test]
+fn a_sender_of_splinters_pays_for_them_in_rounds_and_takes_no_more_than_a_bounded_part_of_one() {
+    let (mut runtime, mut buffers) = (runtime(), Buffers::new());
+    let ((one, from), (two, to)) = (plug_memory(&mut runtime, Offloads::ALL), plug_memory(&mut runtime, Offloads::NONE));
+    // Known, so that the storm limit has no say.
+    to.send_frame(&broadcast(2), VnetHeader::default());
+    assert_eq!(runtime.serve(two, false, &mut buffers).expect("a link that is up"), 1);
+    let (bytes, vnet) = splinters();
+    for _ in 0..3 {
+        assert_eq!(from.send_frame(&bytes, vnet), EgressFate::Sent);
+    }
+    assert_eq!(runtime.serve(one, false, &mut buffers).expect("a link that is up"), 3);
+    let mut segments = 0;
+    while to.recv_frame(Duration::ZERO).expect("there").is_some() {
+        segments += 1;
+    }
+    assert_eq!(segments, 7500);
+    let ended = counters(&runtime, two);
+    assert_eq!((ended.tx.frames, ended.dropped(DropReason::QueueFull)), (1, 2), "each copy ended");
+
+    from.send_frame(&broadcast(2), VnetHeader::default());
+    let mut rounds = 0;
+    while runtime.serve(one, false, &mut buffers).expect("a link that is up") == 0 {
+        rounds += 1;
+        assert!(rounds < 1000, "served again at last");
+    }
+    assert_eq!(rounds, (7500 - BATCH).div_ceil(BATCH), "as many rounds as others could have had");
+
+    from.send_frame(&bytes, vnet);
+    from.send_frame(&bytes, vnet);
+    assert_eq!(runtime.serve(one, true, &mut buffers).expect("a link that is up"), 2);
+    from.send_frame(&broadcast(2), VnetHeader::default());
+    assert_eq!(runtime.serve(one, true, &mut buffers).expect("a link that is up"), 1, "alone, nobody is kept waiting");
 }

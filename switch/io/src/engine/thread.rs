@@ -66,7 +66,7 @@ impl Engine {
                     if self.obey().is_err() {
                         return;
                     }
-                } else if self.serve(event.data()) {
+                } else if self.serve(event.data(), count_ready == 1) {
                     worked = clock::now();
                 }
             }
@@ -103,11 +103,11 @@ impl Engine {
         Ok(())
     }
 
-    /// Serves a port that has frames or trouble. Answers whether there were frames.
-    fn serve(&mut self, token: u64) -> bool {
+    /// Serves a port that has frames or trouble, `alone` if nothing else has. Answers whether there were frames.
+    fn serve(&mut self, token: u64, alone: bool) -> bool {
         let (key, port) = ((token >> 32) as u32, PortId::from_bits(token as u32));
         let Some(runtime) = self.switches.get_mut(&key) else { return false };
-        let answer = runtime.serve(port, &mut self.buffers);
+        let answer = runtime.serve(port, alone, &mut self.buffers);
         if self.events.is_some() {
             for kind in runtime.events() {
                 self.tell(key, kind);
