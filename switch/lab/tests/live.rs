@@ -73,3 +73,18 @@ fn what_a_live_host_cannot_do_it_says() {
     drop(other);
     assert_eq!(alone.ping(addresses(2)[0], PATIENCE), Err(LiveError::LinkGone));
 }
+
+#[test]
+fn a_host_that_is_not_there_holds_up_no_ping_to_others() {
+    let (one, other) = link();
+    let (one, _other) = (host(1, one), host(2, other));
+    let nobody = addresses(77)[0];
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..20).map(|_| scope.spawn(|| one.ping(nobody, Duration::from_secs(3)))).collect();
+        std::thread::sleep(Duration::from_millis(300));
+        for to in addresses(2) {
+            one.ping(to, PATIENCE).expect("answered");
+        }
+        assert!(asked.into_iter().all(|asked| asked.join().expect("no panic").is_err()), "nobody answers");
+    });
+}

@@ -60,8 +60,8 @@ impl Host {
         settings.random_seed = seed;
         let mut interface = Interface::new(settings, &mut wire, moment(now));
         config.apply(&mut interface)?;
-        let mut sockets = SocketSet::new(Vec::new());
-        let pings = Pings::new(&mut sockets, seed as u16)?;
+        let sockets = SocketSet::new(Vec::new());
+        let pings = Pings::new(seed as u16);
         let next_port = EPHEMERAL + (seed >> 16) as u16 % (u16::MAX - EPHEMERAL);
         Ok(Self { config, interface, sockets, wire, pings, tcp: Tcp::default(), udp: Udp::new(), next_port })
     }

@@ -27,34 +27,67 @@ struct Ping {
     answered: Option<Duration>,
 }
 
+/// One socket for each address that is being asked: what waits for a neighbour that is not there holds up nobody else.
 #[derive(Debug)]
 pub(super) struct Pings {
-    socket: SocketHandle,
+    sockets: BTreeMap<IpAddr, Asking>,
     ident: u16,
     next: u16,
     waiting: BTreeMap<PingId, Ping>,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Asking {
+    socket: SocketHandle,
+    ident: u16,
+}
+
 impl Pings {
-    pub(super) fn new(sockets: &mut SocketSet<'static>, ident: u16) -> Result<Self, HostError> {
-        let buffer = || PacketBuffer::new(vec![PacketMetadata::EMPTY; PACKETS], vec![0; PACKETS * 128]);
-        let mut socket = Socket::new(buffer(), buffer());
-        socket.bind(Endpoint::Ident(ident)).map_err(|_| HostError::Busy)?;
-        Ok(Self { socket: sockets.add(socket), ident, next: 0, waiting: BTreeMap::new() })
+    /// Of a host whose first requests bear this identifier.
+    pub(super) fn new(ident: u16) -> Self {
+        Self { sockets: BTreeMap::new(), ident, next: 0, waiting: BTreeMap::new() }
     }
 
     /// Reads the answers that came by `now`.
     pub(super) fn poll(&mut self, sockets: &mut SocketSet<'static>, now: Instant) {
-        let socket = sockets.get_mut::<Socket<'_>>(self.socket);
-        while let Ok((bytes, from)) = socket.recv() {
-            let answer = match from {
-                IpAddress::Ipv4(_) => answer4(bytes),
-                IpAddress::Ipv6(_) => answer6(bytes),
-            };
-            let ping = answer.and_then(|id| self.waiting.get_mut(&id));
-            if let Some(ping) = ping.filter(|ping| IpAddress::from(ping.to) == from && ping.answered.is_none()) {
-                ping.answered = Some(now.since(ping.sent));
+        for asking in self.sockets.values() {
+            let socket = sockets.get_mut::<Socket<'_>>(asking.socket);
+            while let Ok((bytes, from)) = socket.recv() {
+                let answer = match from {
+                    IpAddress::Ipv4(_) => answer4(bytes),
+                    IpAddress::Ipv6(_) => answer6(bytes),
+                };
+                let ping = answer.and_then(|id| self.waiting.get_mut(&id));
+                if let Some(ping) = ping.filter(|ping| IpAddress::from(ping.to) == from && ping.answered.is_none()) {
+                    ping.answered = Some(now.since(ping.sent));
+                }
             }
+        }
+    }
+
+    /// The socket by which `to` is asked.
+    fn asking(&mut self, sockets: &mut SocketSet<'static>, to: IpAddr) -> Result<Asking, HostError> {
+        if let Some(asking) = self.sockets.get(&to) {
+            return Ok(*asking);
+        }
+        let idents = (0..=u16::MAX).map(|offset| self.ident.wrapping_add(offset));
+        let free = |ident: &u16| self.sockets.values().all(|asking| asking.ident != *ident);
+        let ident = idents.into_iter().find(free).ok_or(HostError::Busy)?;
+        let buffer = || PacketBuffer::new(vec![PacketMetadata::EMPTY; PACKETS], vec![0; PACKETS * 128]);
+        let mut socket = Socket::new(buffer(), buffer());
+        socket.bind(Endpoint::Ident(ident)).map_err(|_| HostError::Busy)?;
+        let asking = Asking { socket: sockets.add(socket), ident };
+        self.sockets.insert(to, asking);
+        Ok(asking)
+    }
+
+    /// Forgets a request, and the socket if it was the last of its kind.
+    fn end(&mut self, sockets: &mut SocketSet<'static>, id: PingId) {
+        let Some(ended) = self.waiting.remove(&id) else { return };
+        if self.waiting.values().all(|ping| ping.to != ended.to)
+            && let Some(asking) = self.sockets.remove(&ended.to)
+        {
+            sockets.remove(asking.socket);
         }
     }
 }
@@ -83,14 +116,14 @@ impl Host {
 
     /// Forgets an echo request, answered or not.
     pub fn end_ping(&mut self, id: PingId) {
-        self.pings.waiting.remove(&id);
+        self.pings.end(&mut self.sockets, id);
     }
 
     fn send_request(&mut self, id: PingId, to: IpAddr) -> Result<(), HostError> {
         let checksums = ChecksumCapabilities::default();
-        let (ident, seq_no) = (self.pings.ident, id.0);
-        let source = self.source6(to);
-        let socket = self.sockets.get_mut::<Socket<'_>>(self.pings.socket);
+        let Asking { socket, ident } = self.pings.asking(&mut self.sockets, to)?;
+        let (seq_no, source) = (id.0, self.source6(to));
+        let socket = self.sockets.get_mut::<Socket<'_>>(socket);
         match to {
             IpAddr::V4(_) => {
                 let request = Icmpv4Repr::EchoRequest { ident, seq_no, data: &PAYLOAD };
