@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod controller;
 pub mod daemon;
+pub mod demo;
 pub mod names;
 pub mod store;
 pub mod url;

@@ -59,12 +59,9 @@ const ROOMS: &[Room] = &[
     Room { path: "store", rooms: Rooms::Only(&[]), never: &["lanloom_drivers", "lanloom_switch_io", "lanloom_switch_core"] },
     Room { path: "controller", rooms: Rooms::Only(&["ipam", "store", "dns"]), never: &["axum", "clap"] },
     Room { path: "api", rooms: Rooms::Only(&["controller"]), never: &["lanloom_drivers", "clap"] },
-    Room {
-        path: "cli",
-        rooms: Rooms::Only(&["api::types", "api::client"]),
-        never: &["lanloom_drivers", "lanloom_switch_io"],
-    },
+    Room { path: "cli", rooms: Rooms::Only(&["api::types", "api::client"]), never: &["lanloom_drivers", "lanloom_switch_io"] },
     Room { path: "daemon", rooms: Rooms::Any, never: &[] },
+    Room { path: "demo", rooms: Rooms::Any, never: &[] },
 ];
 
 /// Small rooms of plain words and their checks, which every other may use.

@@ -1,6 +1,6 @@
 //! `lanloom capture`.
 
-mod blocks;
+pub(crate) mod blocks;
 
 use crate::api::client::{Call, Client, Stream};
 use crate::api::types::{CaptureFormat, CaptureQuery};

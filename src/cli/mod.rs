@@ -3,10 +3,11 @@
 //! It knows the API's types and client and nothing behind them. Exit status: 0 done, 1 refused or failed with one line on
 //! stderr, 2 wrong usage.
 
-mod capture;
+pub(crate) mod capture;
 mod config;
 mod counters;
 pub mod daemon;
+pub mod demo;
 mod events;
 mod fdb;
 mod files;
@@ -59,6 +60,8 @@ Example:
 pub enum Command {
     /// Run the daemon in the foreground
     Daemon(daemon::DaemonArgs),
+    /// Hosts talk through a switch: shown, checked, and gone again
+    Demo(demo::DemoArgs),
     /// Version, uptime, and what this kernel offers or lacks
     Info(info::InfoArgs),
     /// The running state as TOML; check or reload a configuration file
@@ -122,7 +125,7 @@ pub fn run(cli: Cli, rooms: &Rooms) -> Result<(), Failure> {
 
 async fn dispatch(command: Command, client: &Client, rooms: &Rooms, out: &mut Output) -> Result<(), Failure> {
     match command {
-        Command::Daemon(_) => Err(Failure::usage("the daemon is run by the program itself")),
+        Command::Daemon(_) | Command::Demo(_) => Err(Failure::usage("this is run by the program itself")),
         Command::Info(args) => args.run(client, out).await,
         Command::Config(command) => command.run(client, out).await,
         Command::System(command) => command.run(client, out).await,

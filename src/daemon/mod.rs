@@ -142,7 +142,8 @@ fn open_store(state: Option<&Path>) -> Result<Arc<dyn Store>, String> {
     Ok(Arc::new(store))
 }
 
-fn about(options: &Options, socket: &Path, kernel: Arc<dyn Kernel>) -> About {
+/// What a daemon that runs so says of itself.
+pub(crate) fn about(options: &Options, socket: &Path, kernel: Arc<dyn Kernel>) -> About {
     About {
         socket: socket.to_owned(),
         state: options.state.clone(),

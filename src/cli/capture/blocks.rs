@@ -4,13 +4,13 @@ use bytes::{Buf, BytesMut};
 
 /// What of a pcapng stream has come and is not yet a whole block.
 #[derive(Debug, Default)]
-pub(super) struct Blocks {
+pub(crate) struct Blocks {
     rest: BytesMut,
 }
 
 impl Blocks {
     /// Takes a piece of the stream, and hands all blocks that are now whole to `write`, at once.
-    pub(super) fn push<E>(&mut self, piece: &[u8], write: impl FnOnce(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    pub(crate) fn push<E>(&mut self, piece: &[u8], write: impl FnOnce(&[u8]) -> Result<(), E>) -> Result<(), E> {
         self.rest.extend_from_slice(piece);
         let whole = self.whole_len();
         if whole == 0 {

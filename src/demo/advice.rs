@@ -1,0 +1,69 @@
+//! What to look at and to try next: commands that need no package but this one.
+
+use super::board::SWITCH;
+use super::cast::Kind;
+use super::outcome::{Check, Status};
+use super::recording::Example;
+use super::rights::Rights;
+use super::stage::Stage;
+use std::path::Path;
+
+/// Columns of a frame's description, so that verdicts stand below each other.
+const WHAT: usize = 56;
+
+/// What the capture says of the first frames.
+pub(super) fn frames(path: Option<&Path>, examples: &[Example]) -> Option<String> {
+    let path = path.filter(|_| !examples.is_empty())?;
+    let lines = examples.iter().map(|Example { what, verdict, .. }| format!("    {what:<WHAT$}  {verdict}"));
+    Some(format!("\n  A ping from blue to green, in {}:\n\n{}\n", path.display(), lines.collect::<Vec<_>>().join("\n")))
+}
+
+/// How to look around in what is up.
+pub(super) fn while_kept(stage: &Stage, rights: &Rights) -> String {
+    let (program, socket) = (program(), stage.socket());
+    let command = |words: &str, what: &str| format!("    {program} {words:<46}{what}");
+    let mut lines = vec![
+        "  Everything stays up until Ctrl-C, and blue pings green every second. In another terminal:\n".to_owned(),
+        format!("    export LANLOOM_SOCKET={}", socket.display()),
+        command(&format!("capture {SWITCH}"), "each frame, and what became of it"),
+        command(&format!("fdb show {SWITCH}"), "who is where"),
+        command(&format!("counters {SWITCH}"), "frames, bytes, and drops by reason"),
+        command(&format!("trace {SWITCH} p1 'icmp src=10.1.0.1 dst=10.1.0.2'"), "where a frame would go, and why"),
+        command(&format!("port set {SWITCH} p2 down"), "watch the capture while you do"),
+    ];
+    let namespaces = stage.hosts.iter().filter(|host| host.role.kind != Kind::InProcess);
+    let names: Vec<_> = namespaces.filter_map(|host| host.role.namespace.clone()).collect();
+    if let (Some(name), true) = (names.first(), *rights == Rights::Machine && has_ip()) {
+        lines.push(format!("    ip netns exec {name} sh"));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// What to try when all is gone.
+pub(super) fn afterwards(checks: &[Check], kept: bool) -> String {
+    let count = |status| checks.iter().filter(|check| check.status == status).count();
+    let (ok, failed, skipped) = (count(Status::Ok), count(Status::Failed), count(Status::Skipped));
+    let sum = format!("\n  {ok} ok, {failed} failed, {skipped} skipped");
+    if kept {
+        return sum;
+    }
+    let program = program();
+    let command = |words: &str, what: &str| format!("    {program} {words:<20}{what}");
+    let lines = [
+        format!("{sum}\n\n  Next:\n"),
+        command("demo --keep", "the same, left up for you to look around"),
+        command("demo --break fdb", "the same with a fault, and how it is caught"),
+        command("help", "all commands"),
+    ];
+    lines.join("\n")
+}
+
+/// As this program was called.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "lanloom".to_owned())
+}
+
+fn has_ip() -> bool {
+    ["/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip", "/bin/ip"].iter().any(|path| Path::new(path).exists())
+}

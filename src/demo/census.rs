@@ -1,0 +1,114 @@
+//! What there is of ours on this machine: taken before and after, so that the difference is what was left.
+
+use super::cast;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Ours, by kind. Everything but what is open in this process carries this process's number in its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Census {
+    interfaces: Vec<String>,
+    namespaces: Vec<String>,
+    mounts: Vec<String>,
+    files: Vec<String>,
+    sockets: Vec<String>,
+}
+
+impl Census {
+    /// Looks, with namespaces in `netns` and other files of ours in `folder`.
+    pub(super) fn take(netns: &Path, folder: &Path) -> Self {
+        let prefix = cast::prefix();
+        let ours = |name: &String| name.starts_with(&prefix);
+        Self {
+            interfaces: interfaces(),
+            namespaces: names(netns).into_iter().filter(ours).collect(),
+            mounts: mounts(&prefix, folder),
+            files: folder.exists().then(|| folder.display().to_string()).into_iter().collect(),
+            sockets: sockets(),
+        }
+    }
+
+    /// What is in this one and was not in `before`: a line for each kind.
+    pub(super) fn left_since(&self, before: &Self) -> Vec<String> {
+        let kinds = [
+            ("interface", &self.interfaces, &before.interfaces),
+            ("namespace", &self.namespaces, &before.namespaces),
+            ("mount", &self.mounts, &before.mounts),
+            ("file", &self.files, &before.files),
+            ("socket", &self.sockets, &before.sockets),
+        ];
+        let left = kinds.into_iter().flat_map(|(kind, now, before)| {
+            now.iter().filter(|name| !before.contains(name)).map(move |name| format!("{kind} {name}"))
+        });
+        left.collect()
+    }
+}
+
+impl fmt::Display for Census {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = |count: usize, kind: &str| format!("{count} {kind}{}", if count == 1 { "" } else { "s" });
+        let kinds = [
+            plural(self.interfaces.len(), "interface"),
+            plural(self.namespaces.len(), "namespace"),
+            plural(self.mounts.len(), "mount"),
+            plural(self.files.len(), "file"),
+            plural(self.sockets.len(), "socket"),
+        ];
+        out.write_str(&kinds.join(", "))
+    }
+}
+
+/// Of this process's own network.
+fn interfaces() -> Vec<String> {
+    let text = fs::read_to_string("/proc/self/net/dev").unwrap_or_default();
+    let lines = text.lines().filter_map(|line| line.split_once(':'));
+    lines.map(|(name, _)| name.trim().to_owned()).collect()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
+
+/// Mount points (the fifth word of a line) that are of ours.
+fn mounts(prefix: &str, folder: &Path) -> Vec<String> {
+    let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let points = text.lines().filter_map(|line| line.split(' ').nth(4)).map(PathBuf::from);
+    let ours = |point: &PathBuf| {
+        point.starts_with(folder)
+            || point.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(prefix))
+    };
+    points.filter(ours).map(|point| point.display().to_string()).collect()
+}
+
+/// Sockets that this process has open, by number.
+fn sockets() -> Vec<String> {
+    let entries = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let targets = entries.filter_map(|entry| fs::read_link(entry.path()).ok()?.into_os_string().into_string().ok());
+    targets.filter(|target| target.starts_with("socket:")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_not_there_before_is_left() {
+        let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let before = Census { interfaces: list(&["lo", "tap7"]), ..Census::default() };
+        let after = Census { interfaces: list(&["lo", "tap8"]), namespaces: list(&["a"]), ..before.clone() };
+        assert_eq!(before.left_since(&before), Vec::<String>::new());
+        assert_eq!(after.left_since(&before), ["interface tap8", "namespace a"]);
+        assert_eq!(before.to_string(), "2 interfaces, 0 namespaces, 0 mounts, 0 files, 0 sockets");
+    }
+
+    #[test]
+    fn a_socket_that_is_open_is_seen() {
+        let before = Census::take(Path::new("/nonexistent"), Path::new("/nonexistent"));
+        let pair = std::os::unix::net::UnixStream::pair().expect("two sockets");
+        let during = Census::take(Path::new("/nonexistent"), Path::new("/nonexistent"));
+        assert!(during.left_since(&before).len() >= 2, "{during}");
+        drop(pair);
+    }
+}

@@ -1,0 +1,101 @@
+//! The topology as a picture: a box for each host, a line for the switch.
+
+use std::fmt::Write as _;
+
+/// Columns of a box, its frame included.
+const BOX: usize = 22;
+/// Columns between two boxes.
+const GAP: usize = 2;
+/// Columns before the first.
+const MARGIN: usize = 2;
+
+/// A host as it is drawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Drawn {
+    /// Stands above the box.
+    pub(super) title: String,
+    /// Lines in the box.
+    pub(super) lines: Vec<String>,
+    /// The port that it is on.
+    pub(super) port: String,
+}
+
+/// Draws `hosts` on a switch called so.
+pub(super) fn draw(switch: &str, hosts: &[Drawn]) -> String {
+    let mut out = String::new();
+    let height = hosts.iter().map(|host| host.lines.len()).max().unwrap_or(0);
+    row(&mut out, hosts, |host| centred(&host.title, ' '));
+    row(&mut out, hosts, |_| format!("┌{}┐", "─".repeat(BOX - 2)));
+    for line in 0..height {
+        row(&mut out, hosts, |host| {
+            let text = fitted(host.lines.get(line).map_or("", String::as_str));
+            format!("│ {text:<width$} │", width = BOX - 4)
+        });
+    }
+    row(&mut out, hosts, |_| format!("└{}┘", with_middle('─', '┬', BOX - 2)));
+    row(&mut out, hosts, |host| centred(&host.port, ' '));
+    let bus: Vec<_> = hosts.iter().map(|_| with_middle('═', '╧', BOX)).collect();
+    let _ = writeln!(out, "{}{}  switch {switch}", " ".repeat(MARGIN), bus.join(&"═".repeat(GAP)));
+    out
+}
+
+fn row(out: &mut String, hosts: &[Drawn], cell: impl Fn(&Drawn) -> String) {
+    let cells: Vec<_> = hosts.iter().map(cell).collect();
+    let line = format!("{}{}", " ".repeat(MARGIN), cells.join(&" ".repeat(GAP)));
+    let _ = writeln!(out, "{}", line.trim_end());
+}
+
+/// In the middle of a box's width, where the line goes down too.
+fn centred(text: &str, fill: char) -> String {
+    let text = fitted(text);
+    let len = text.chars().count();
+    let before = (BOX / 2).saturating_sub(len / 2);
+    let fills = |columns| fill.to_string().repeat(columns);
+    format!("{}{text}{}", fills(before), fills(BOX.saturating_sub(before + len)))
+}
+
+fn with_middle(line: char, middle: char, width: usize) -> String {
+    let before = BOX / 2 - (BOX - width) / 2;
+    (0..width).map(|column| if column == before { middle } else { line }).collect()
+}
+
+/// Cut to what a box holds.
+fn fitted(text: &str) -> String {
+    if text.chars().count() <= BOX - 4 { text.to_owned() } else { text.chars().take(BOX - 5).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(title: &str, lines: &[&str], port: &str) -> Drawn {
+        let lines = lines.iter().map(|line| (*line).to_owned()).collect();
+        Drawn { title: title.to_owned(), lines, port: port.to_owned() }
+    }
+
+    #[test]
+    fn boxes_stand_side_by_side_on_the_switch() {
+        let hosts = [
+            host("namespace blue", &["eth0, a TAP", "10.1.0.1"], "p1"),
+            host("in this process", &["smoltcp", "10.1.0.3", "fd00:1::3"], "p3"),
+        ];
+        let expected = "      namespace blue          in this process
+  ┌────────────────────┐  ┌────────────────────┐
+  │ eth0, a TAP        │  │ smoltcp            │
+  │ 10.1.0.1           │  │ 10.1.0.3           │
+  │                    │  │ fd00:1::3          │
+  └──────────┬─────────┘  └──────────┬─────────┘
+            p1                      p3
+  ═══════════╧═══════════════════════╧══════════  switch demo
+";
+        assert_eq!(draw("demo", &hosts), expected);
+    }
+
+    #[test]
+    fn however_long_the_words_the_frames_stay_aligned() {
+        let long = "a name that is much longer than any box could hold";
+        let drawn = draw("demo", &[host(long, &[long], long), host("b", &[], "p2")]);
+        let frames: Vec<_> = drawn.lines().filter(|line| line.contains(['│', '┌', '└'])).collect();
+        assert!(frames.iter().all(|line| line.chars().count() == MARGIN + 2 * BOX + GAP), "{drawn}");
+    }
+}

@@ -1,0 +1,100 @@
+//! Each check of `lanloom demo` notices when what it looks at is broken, and the demo cleans up all the same.
+
+#[path = "support/demo.rs"]
+mod demo;
+
+use demo::{CHECKS, Ended, Place, root};
+
+fn broken(name: &str) -> Ended {
+    let place = Place::new();
+    let ended = place.run(place.demo(&["--json", "--size", "16M", "--break", name]));
+    assert_eq!(ended.status, Some(1), "{ended}");
+    assert_eq!(ended.json()["ok"], false, "{ended}");
+    assert_eq!(ended.left, Vec::<String>::new(), "{ended}");
+    ended
+}
+
+/// This check fails and no other does, and what stands on it is not looked at.
+fn fails_alone(name: &str, skipped: &[&str], says: &str) {
+    if !root() {
+        return;
+    }
+    let ended = broken(name);
+    assert_eq!(ended.names("failed"), [name], "{ended}");
+    assert_eq!(ended.names("skipped"), skipped, "{ended}");
+    assert!(ended.detail(name).contains(says), "{ended}");
+}
+
+#[test]
+fn a_daemon_that_does_not_answer_is_noticed() {
+    fails_alone("daemon", &CHECKS[1..11], "lanloom.sock");
+}
+
+#[test]
+fn a_tap_s_port_that_is_down_is_noticed() {
+    fails_alone("tap", &CHECKS[2..10], "blue on p1 is down");
+}
+
+#[test]
+fn a_veth_that_was_deleted_is_noticed() {
+    fails_alone("veth", &CHECKS[3..10], "green on p2 is down");
+}
+
+#[test]
+fn a_host_in_this_process_that_was_switched_off_is_noticed() {
+    fails_alone("in-process", &CHECKS[4..10], "red on p3 is down");
+}
+
+#[test]
+fn a_host_without_an_ipv4_address_is_noticed() {
+    fails_alone("ping4", &["transfer", "counters"], "of 6 ways without an answer");
+}
+
+#[test]
+fn a_host_without_an_ipv6_address_is_noticed() {
+    fails_alone("ping6", &[], "of 6 ways without an answer");
+}
+
+#[test]
+fn a_port_that_does_not_learn_is_noticed() {
+    fails_alone("fdb", &[], "does not know blue (02:00:00:00:00:01) on p1");
+}
+
+#[test]
+fn one_flipped_bit_in_what_is_sent_is_noticed() {
+    fails_alone("transfer", &[], "byte 8388608 did not arrive as it was sent");
+}
+
+#[test]
+fn frames_that_were_dropped_are_noticed() {
+    fails_alone("counters", &[], "isolated");
+}
+
+#[test]
+fn a_frame_that_would_go_nowhere_is_noticed() {
+    fails_alone("trace", &[], "should go to p2 alone");
+}
+
+#[test]
+fn a_capture_that_lost_its_end_is_noticed() {
+    fails_alone("capture", &[], "demo.pcapng");
+}
+
+#[test]
+fn a_namespace_that_is_left_is_noticed_and_then_removed() {
+    fails_alone("cleanup", &[], "left: namespace lanloom-demo-");
+}
+
+#[test]
+fn what_is_not_there_cannot_be_broken() {
+    if !root() {
+        return;
+    }
+    let place = Place::new();
+    let user =
+        ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "sh", "-c", "exec unshare -U -r \"$@\"", "sh"];
+    let powerless = ["sh", "-c", "echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --bounding-set -all \"$@\"", "sh"];
+    let ended = place.run(place.within(&[&user[..], &powerless[..]].concat(), &["--break", "veth"]));
+    assert_eq!((ended.status, ended.left.len()), (Some(1), 0), "{ended}");
+    assert!(ended.stderr.contains("cannot break veth"), "{ended}");
+}
