@@ -6,7 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 use std::fs::{self, Permissions};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
@@ -41,7 +41,22 @@ impl Place {
         }
         // Where the program was built may be closed to other users.
         fs::copy(env!("CARGO_BIN_EXE_lanloom"), place.program()).expect("copied");
+        place.wait_until_free();
         place
+    }
+
+    /// A process that another test forked while the copy was being written may still hold it open for writing, until it becomes
+    /// another program; up to then nobody can run the copy. Once it has run, none can.
+    fn wait_until_free(&self) {
+        let begin = Instant::now();
+        loop {
+            match Command::new(self.program()).arg("--version").stdout(Stdio::null()).status() {
+                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && begin.elapsed() < PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                run => return assert!(run.expect("it runs").success()),
+            }
+        }
     }
 
     /// `current`, where demos run, `tmp`, their temporary folder, or another name in the same place.
