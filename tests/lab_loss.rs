@@ -1,7 +1,6 @@
-//! Who is slow loses its own frames, counted where they were lost, and nobody else's; and every frame that a guest sent is
-//! accounted for, by the guest's own statistics.
+//! Who is slow loses its own frames, counted where they were lost, and nobody else's.
 //!
-//! Needs root, `ip` and `tc` (iproute2), `ping`.
+//! Needs root, `ip` and `tc` (iproute2).
 
 mod lab;
 

@@ -71,7 +71,7 @@ pub(crate) fn take(mut stream: TcpStream, len: usize) {
         if count == 0 {
             break;
         }
-        for piece in [0..count].into_iter().flat_map(|all| split(received, all.end)) {
+        for piece in split(received, count) {
             let at = (received + piece.start) % PATTERN;
             assert!(buffer[piece.clone()] == pattern[at..at + piece.len()], "the bytes from {received} on are others");
         }

@@ -1,0 +1,102 @@
+//! The accounting law where frames come from real kernels: what each guest's interface says it sent is what its port received,
+//! or what was lost before; and everything received has ended, once.
+//!
+//! Needs root, `ip` (iproute2) and `ping`.
+
+mod lab;
+
+use lab::wire::Wire;
+use lab::{Host, Kind, Lab, assert_the_law_holds, drops, stream, until};
+use lanloom_switch_core::{Counters, DropReason, EgressFate, MacAddr, PortConfig, StormLimit};
+use lanloom_switch_io::vnet::VnetHeader;
+
+#[test]
+fn every_frame_that_a_guest_sent_was_received_or_lost_before_us_and_ended_once() {
+    let Some(lab) = Lab::new() else { return };
+    let few = StormLimit { rate: 100, burst: 50 };
+    let config = PortConfig { storm: Some(few), ..PortConfig::default() };
+    let hosts = Kind::ALL.map(|kind| lab.quiet_host(kind, config.clone()));
+    let small = lab.quiet_host(Kind::Veth, PortConfig { mtu: 600, ..PortConfig::default() });
+    for from in &hosts {
+        for to in hosts.iter().filter(|to| to.port != from.port) {
+            from.sandbox.run(&format!("ping -q -c 3 -i 0.01 -W 10 {}", to.v4));
+            stream::tcp(from, to, to.v4.into(), 1 << 20);
+        }
+        let mut wire = Wire::on(from);
+        let mut sent = 0;
+        for bytes in hostile(from, small.mac) {
+            sent += u64::from(wire.try_send(&bytes, VnetHeader::default()) == EgressFate::Sent);
+        }
+        println!("{:?}: {sent} hostile frames", from.kind);
+    }
+    for host in hosts.iter().chain([&small]) {
+        until("the guest's own count", || {
+            let (sent, counters) = (sent_by(host), lab.counters(host.port));
+            sent == counters.rx.frames + counters.dropped(DropReason::RxOverrun)
+        });
+        let counters = lab.counters(host.port);
+        println!("{:?}: {} sent, {} received, {:?}", host.kind, sent_by(host), counters.rx.frames, drops(&counters));
+    }
+    assert_the_law_holds(&lab.switch);
+    let counters = hosts.each_ref().map(|host| lab.counters(host.port));
+    let reasons = [DropReason::SourceInvalid, DropReason::ReservedAddress, DropReason::Storm, DropReason::SamePort];
+    for (host, counters) in hosts.iter().zip(&counters) {
+        for reason in reasons {
+            assert!(counters.dropped(reason) > 0, "{:?}: no {reason} in {counters:?}", host.kind);
+        }
+    }
+    assert!(lab.counters(small.port).dropped(DropReason::MtuExceeded) >= 30, "what did not fit into its MTU");
+    every_copy_ended(&lab, &hosts, &small);
+}
+
+/// Frames that end in every way that a frame from a guest can.
+fn hostile(host: &Host, small: MacAddr) -> Vec<Vec<u8>> {
+    let frame = |to: [u8; 6], from: [u8; 6], len| {
+        let mut bytes = [to, from].concat();
+        bytes.extend([0x88, 0xb5]);
+        bytes.resize(len, 7);
+        bytes
+    };
+    let mut frames = Vec::new();
+    for _ in 0..10 {
+        frames.push(frame([2; 6], [3; 6], 60));
+        frames.push(frame([2; 6], [0; 6], 60));
+        frames.push(frame([1, 0x80, 0xc2, 0, 0, 0x0e], host.mac.0, 60));
+        frames.push(frame(host.mac.0, host.mac.0, 60));
+        frames.push(frame(small.0, host.mac.0, 1000));
+    }
+    frames.extend(std::iter::repeat_n(frame([0xff; 6], host.mac.0, 60), 200));
+    frames
+}
+
+/// Frames that the guest's interface has sent, whether or not they found room.
+fn sent_by(host: &Host) -> u64 {
+    let told = host.sandbox.ip("-s -j link show dev e0");
+    let links: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    let transmitted = &links[0]["stats64"]["tx"];
+    let number = |name: &str| transmitted[name].as_u64().unwrap_or_else(|| panic!("no {name} in {told}"));
+    // A veth that drops has not handed over; a TAP has put into a queue of which we read the loss.
+    number("packets") + if host.kind == Kind::Veth { 0 } else { number("dropped") }
+}
+
+/// No broadcast vanished on the way out: what the ports sent and dropped is what the floods and the unicasts gave them.
+fn every_copy_ended(lab: &Lab, hosts: &[Host], small: &Host) {
+    let all: Vec<Counters> = hosts.iter().chain([small]).map(|host| lab.counters(host.port)).collect();
+    let egress = |counters: &Counters| {
+        counters.tx.frames + counters.drops().filter(|(reason, _)| reason.is_egress()).map(|(_, frames)| frames).sum::<u64>()
+    };
+    let received: u64 = all.iter().map(|counters| counters.forwarded).sum();
+    let copies: u64 = all.iter().map(egress).sum();
+    println!("{received} frames forwarded in {copies} copies");
+    assert!(copies >= received, "each forwarded frame had a copy at least");
+    for (host, counters) in hosts.iter().zip(&all) {
+        until("the guest's count of what it received", || received_by(host) >= lab.counters(host.port).tx.frames);
+        println!("{:?}: {} copies sent", host.kind, counters.tx.frames);
+    }
+}
+
+fn received_by(host: &Host) -> u64 {
+    let told = host.sandbox.ip("-s -j link show dev e0");
+    let links: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    links[0]["stats64"]["rx"]["packets"].as_u64().unwrap_or_else(|| panic!("no packets in {told}"))
+}
