@@ -20,7 +20,7 @@ pub(crate) struct Sandbox {
 impl Sandbox {
     /// Makes one. Panics if this machine does not let it.
     pub(crate) fn new() -> Self {
-        let name = format!("lllab-{}-{}", std::process::id(), NAMES.fetch_add(1, Ordering::Relaxed));
+        let name = format!("{}{}", prefix(), NAMES.fetch_add(1, Ordering::Relaxed));
         must(Command::new("ip").args(["netns", "add", &name]));
         let netns = Netns::At(Path::new(NETNS_DIR).join(&name));
         let sandbox = Self { name, netns };
@@ -98,6 +98,17 @@ impl Drop for Sandbox {
         // Deleted already if the test was about that.
         let _ = Command::new("ip").args(["netns", "del", &self.name]).output();
     }
+}
+
+/// What the names of this process's namespaces begin with.
+fn prefix() -> String {
+    format!("lllab-{}-", std::process::id())
+}
+
+/// This process's namespaces that are there.
+pub(crate) fn left_over() -> Vec<String> {
+    let names = std::fs::read_dir(NETNS_DIR).expect("a directory").flatten();
+    names.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| name.starts_with(&prefix())).collect()
 }
 
 /// Whether this process may make namespaces. Panics instead of answering no under CI, where nothing is skipped.
