@@ -57,7 +57,7 @@ fn a_host_without_an_ipv6_address_is_noticed() {
 
 #[test]
 fn a_port_that_does_not_learn_is_noticed() {
-    fails_alone("fdb", &[], "does not know blue (02:00:00:00:00:01) on p1");
+    fails_alone("fdb", &[], "does not know blue (02:00:0a:01:00:01) on p1");
 }
 
 #[test]

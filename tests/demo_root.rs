@@ -52,10 +52,12 @@ fn a_demo_that_is_kept_can_be_looked_into_and_ends_by_ctrl_c() {
     }
     let place = Place::new();
     let mut running = Running::start(place.demo(&["--keep", "--size", "4M"]));
-    let line = running.line_with("LANLOOM_SOCKET=");
-    let socket = line.trim().rsplit('=').next().expect("a path").to_owned();
+    let line = running.line_with("alias lanloom=");
+    let socket = line.trim().trim_end_matches('\'').rsplit(' ').next().expect("a path").to_owned();
     let fdb = ask(&place, &socket, &["fdb", "show", "demo", "--json"]);
     assert_eq!(fdb.as_array().map(Vec::len), Some(3), "{fdb}");
+    let trace = ask(&place, &socket, &["trace", "demo", "p1", "icmp src=10.1.0.1 dst=10.1.0.2", "--json"]);
+    assert_eq!(trace["ports"], serde_json::json!(["p2"]), "the words of a frame mean the hosts here: {trace}");
     let captured = Command::new(place.program()).args(["--socket", &socket, "capture", "demo", "-c", "2"]).output();
     let captured = String::from_utf8(captured.expect("it runs").stdout).expect("text");
     assert_eq!(captured.lines().count(), 2, "the hosts go on talking: {captured}");
@@ -88,6 +90,24 @@ fn ctrl_c_at_any_moment_leaves_nothing() {
         assert_eq!(status.code(), Some(130), "at {moment}: {rest}");
         assert_eq!(place.left_by(pid), Vec::<String>::new(), "at {moment}: {rest}");
     }
+}
+
+#[test]
+fn what_a_killed_demo_left_is_removed_by_the_next() {
+    if !root() {
+        return;
+    }
+    let place = Place::new();
+    let mut running = Running::start(place.demo(&["--keep", "--size", "4M"]));
+    let killed = running.pid();
+    running.line_with("alias lanloom=");
+    assert!(!running.kill().success());
+    // Its namespaces may be gone again by now: a demo of another test removes them too.
+    assert!(!place.left_by(killed).is_empty(), "its folder at least");
+    let next = place.run(place.demo(&["--size", "4M"]));
+    assert_eq!(next.status, Some(0), "{next}");
+    assert!(next.stdout.contains(&format!("removed lanloom-demo-{killed}, left by a demo that was killed")), "{next}");
+    assert_eq!(place.left_by(killed), Vec::<String>::new());
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! What to look at and to try next: commands that need no package but this one.
 
 use super::board::SWITCH;
-use super::cast::Kind;
 use super::outcome::{Check, Status};
 use super::recording::Example;
 use super::rights::Rights;
@@ -20,21 +19,21 @@ pub(super) fn frames(path: Option<&Path>, examples: &[Example]) -> Option<String
 
 /// How to look around in what is up.
 pub(super) fn while_kept(stage: &Stage, rights: &Rights) -> String {
-    let (program, socket) = (program(), stage.socket());
-    let command = |words: &str, what: &str| format!("    {program} {words:<46}{what}");
+    let sudo = if std::env::var_os("SUDO_USER").is_some() { "sudo " } else { "" };
+    let program = std::env::current_exe().map_or_else(|_| program(), |path| path.display().to_string());
+    let command = |words: &str, what: &str| format!("    lanloom {words:<48} {what}");
     let mut lines = vec![
         "  Everything stays up until Ctrl-C, and blue pings green every second. In another terminal:\n".to_owned(),
-        format!("    export LANLOOM_SOCKET={}", socket.display()),
+        format!("    alias lanloom='{sudo}{program} --socket {}'", stage.socket().display()),
         command(&format!("capture {SWITCH}"), "each frame, and what became of it"),
         command(&format!("fdb show {SWITCH}"), "who is where"),
         command(&format!("counters {SWITCH}"), "frames, bytes, and drops by reason"),
         command(&format!("trace {SWITCH} p1 'icmp src=10.1.0.1 dst=10.1.0.2'"), "where a frame would go, and why"),
-        command(&format!("port set {SWITCH} p2 down"), "watch the capture while you do"),
+        command(&format!("port set {SWITCH} p2 down"), "then capture, trace and counters again"),
     ];
-    let namespaces = stage.hosts.iter().filter(|host| host.role.kind != Kind::InProcess);
-    let names: Vec<_> = namespaces.filter_map(|host| host.role.namespace.clone()).collect();
-    if let (Some(name), true) = (names.first(), *rights == Rights::Machine && has_ip()) {
-        lines.push(format!("    ip netns exec {name} sh"));
+    let name = stage.hosts.iter().find_map(|host| host.role.namespace.as_deref());
+    if let (Some(name), true) = (name, *rights == Rights::Machine && has_ip()) {
+        lines.push(format!("    {sudo}ip netns exec {name} sh"));
     }
     lines.push(String::new());
     lines.join("\n")

@@ -1,8 +1,10 @@
 //! Who takes part: three hosts, each as real as the rights allow.
 
+use super::leftovers::STEM;
 use super::rights::Rights;
 use super::verify::Known;
 use crate::cli::demo::Subject;
+use lanloom_switch_core::MacAddr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
@@ -57,14 +59,10 @@ impl Role {
         if like == Subject::Ping6 { self.v6().into() } else { self.v4().into() }
     }
 
-    /// Its Ethernet address.
-    pub(super) fn mac(&self) -> String {
-        format!("02:00:00:00:00:{:02x}", self.number)
-    }
-
-    /// The same as bytes.
-    pub(super) fn mac_bytes(&self) -> [u8; 6] {
-        [2, 0, 0, 0, 0, self.number]
+    /// Its Ethernet address: the one that `lanloom trace` assumes for its IPv4 address.
+    pub(super) fn mac(&self) -> MacAddr {
+        let [a, b, c, d] = self.v4().octets();
+        MacAddr([2, 0, a, b, c, d])
     }
 
     /// The name of its port.
@@ -90,7 +88,7 @@ impl Role {
 
     /// What the switch is to know of it.
     pub(super) fn known(&self) -> Known {
-        Known { host: self.name, mac: self.mac(), port: self.port() }
+        Known { host: self.name, mac: self.mac().to_string(), port: self.port() }
     }
 }
 
@@ -104,7 +102,7 @@ pub(super) const INTERFACE: &str = "eth0";
 
 /// What the names of this process's namespaces begin with.
 pub(super) fn prefix() -> String {
-    format!("lanloom-demo-{}-", std::process::id())
+    format!("{STEM}{}-", std::process::id())
 }
 
 /// The hosts that can be, given what the kernel allows: `tap` is why TAPs cannot be made, if they cannot.
@@ -139,7 +137,7 @@ mod tests {
     #[test]
     fn a_role_says_how_it_is_plugged_in() {
         let roles = cast(&Rights::Machine, None);
-        let blue = format!("tap://eth0?netns={}blue&mac=02:00:00:00:00:01", prefix());
+        let blue = format!("tap://eth0?netns={}blue&mac=02:00:0a:01:00:01", prefix());
         assert_eq!(roles[0].url(), Some(blue));
         assert_eq!(roles[2].url(), None);
         assert_eq!(roles[1].address(Subject::Ping6).to_string(), "fd00:1::2");

@@ -11,7 +11,7 @@
 //! | `script`, `verify`, `outcome` | the checks, what they compare, and how they end |
 //! | `faults` | what `--break` does |
 //! | `talk`, `ping`, `transfer`, `pattern`, `inside` | what hosts do in their namespaces |
-//! | `census` | what there is of ours before and after |
+//! | `census`, `leftovers` | what there is of ours before and after, and what killed demos left |
 //! | `show`, `terminal`, `picture`, `words`, `advice` | what a person sees |
 //! | `stop` | Ctrl-C |
 
@@ -22,6 +22,7 @@ mod census;
 mod faults;
 mod hosts;
 mod inside;
+mod leftovers;
 mod outcome;
 mod pattern;
 mod picture;
@@ -44,6 +45,7 @@ use census::Census;
 use faults::Faults;
 use lanloom_drivers::kernel::{CapabilityKind, Kernel, LinuxKernel};
 use outcome::{Check, Outcome, Seen};
+use recording::Recording;
 use rights::Rights;
 use script::Script;
 use show::Show;
@@ -92,6 +94,7 @@ impl<'a> Demo<'a> {
         let without = missing(rights)?;
         let tap = without.iter().find(|(kind, _)| *kind == Kind::Tap).map(|(_, why)| why.as_str());
         let roles = cast::cast(rights, tap);
+        leftovers::delete(Path::new(NETNS_DIR), show);
         refuse_unbreakable(args.fault, &roles)?;
         let script = Script::new(show, Faults(args.fault), args.size.0, roles, without);
         let folder = std::env::temp_dir().join(cast::prefix().trim_end_matches('-'));
@@ -102,6 +105,10 @@ impl<'a> Demo<'a> {
         let before = Census::take(&self.netns_dir, &self.folder);
         let (problems, left, kept) = self.play(args.keep);
         let after = Census::take(&self.netns_dir, &self.folder);
+        if stop::requested() {
+            // The terminal has shown Ctrl-C.
+            self.show.line("");
+        }
         let cleanup = Check::of(Subject::Cleanup, cleaned(&problems, &before, &after));
         self.script.add(cleanup);
         if let Some(left) = left
@@ -129,6 +136,7 @@ impl<'a> Demo<'a> {
         }
         let kept = keep && !stop::requested();
         if kept {
+            stage.recording.iter().for_each(Recording::end);
             self.show.line(&advice::while_kept(&stage, self.rights));
             linger(&stage);
         }

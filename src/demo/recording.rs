@@ -160,15 +160,20 @@ impl Contents {
 
 /// Whether it belongs to the first host's ping of the second.
 fn part_of_a_ping(bytes: &[u8]) -> Option<Part> {
-    // Of ARP, the addresses of sender and target (RFC 826); of IPv4, source and destination (RFC 791), then the ping's number.
-    let (part, one, other) = match (bytes.get(12..14)?, bytes.get(23)?) {
-        ([0x08, 0x06], _) => (Part::Arp, 28, 38),
-        ([0x08, 0x00], 1) if bytes.get(38..40)? == [0, 1] => (Part::Icmp, 26, 30),
-        _ => return None,
-    };
-    let between = [bytes.get(one..one + 4)?, bytes.get(other..other + 4)?];
-    let pair = [1, 2].map(|number| cast::v4(number).octets());
-    pair.iter().all(|address| between.contains(&address.as_slice())).then_some(part)
+    let (first, second) = (cast::v4(1).octets(), cast::v4(2).octets());
+    let between = |one: usize, other: usize| Some((bytes.get(one..one + 4)?, bytes.get(other..other + 4)?));
+    let asks = |pair| pair == (&first[..], &second[..]);
+    let answers = |pair| pair == (&second[..], &first[..]);
+    match (bytes.get(12..14)?, bytes.get(20..24)?) {
+        // Question 1 and answer 2, with the addresses of sender and target (RFC 826).
+        ([0x08, 0x06], [0, 1, ..]) => asks(between(28, 38)?).then_some(Part::Arp),
+        ([0x08, 0x06], [0, 2, ..]) => answers(between(28, 38)?).then_some(Part::Arp),
+        // Protocol 1, with source and destination (RFC 791), and the number of the ping (RFC 792).
+        ([0x08, 0x00], [.., 1]) if bytes.get(38..40)? == [0, 1] => {
+            between(26, 30).filter(|pair| asks(*pair) || answers(*pair)).map(|_| Part::Icmp)
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -118,7 +118,7 @@ impl<'a> Script<'a> {
                 Kind::Veth => (format!("namespace {}", role.name), "eth0, a veth"),
                 Kind::InProcess => (format!("{}, in here", role.name), "smoltcp"),
             };
-            let lines = vec![what.to_owned(), role.v4().to_string(), role.v6().to_string(), role.mac()];
+            let lines = vec![what.to_owned(), role.v4().to_string(), role.v6().to_string(), role.mac().to_string()];
             Drawn { title, lines, port: role.port() }
         };
         self.roles.iter().map(drawn).collect()
@@ -229,7 +229,7 @@ fn plugged(stage: &Stage, role: &Role) -> Seen {
 
 /// An echo request from one host to another, as hexadecimal digits.
 fn echo_request(from: &Role, to: &Role) -> Result<String, String> {
-    let frame = etherparse::PacketBuilder::ethernet2(from.mac_bytes(), to.mac_bytes())
+    let frame = etherparse::PacketBuilder::ethernet2(from.mac().0, to.mac().0)
         .ipv4(from.v4().octets(), to.v4().octets(), 64)
         .icmpv4_echo_request(1, 1);
     let mut bytes = Vec::new();

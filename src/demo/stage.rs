@@ -94,10 +94,9 @@ impl Stage {
 
     fn plug_in_process(&self, role: &Role, lacks: Option<Subject>) -> Result<Body, String> {
         let (ours, theirs) = pair(QUEUE, Offloads::NONE).map_err(|error| error.to_string())?;
-        let mac = role.mac().parse().map_err(|error| format!("{}: {error}", role.mac()))?;
         let config = addresses(role, lacks)
             .iter()
-            .try_fold(HostConfig::new(mac), |config, address| config.with_address(&address.to_string()))
+            .try_fold(HostConfig::new(role.mac()), |config, address| config.with_address(&address.to_string()))
             .map_err(|error| error.to_string())?;
         self.board.plug(&role.port(), theirs)?;
         let host = LiveHost::start(config, u64::from(role.number), ours).map_err(|error| error.to_string())?;

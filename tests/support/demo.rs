@@ -174,6 +174,12 @@ impl Running {
         (wait(self.child).status, rest)
     }
 
+    /// Ends it as nothing can that it could notice.
+    pub(crate) fn kill(self) -> ExitStatus {
+        kill(Pid::from_raw(self.child.id() as i32), Signal::SIGKILL).expect("our own child");
+        self.ignore()
+    }
+
     /// Reads no more of what it prints, and waits for its end.
     pub(crate) fn ignore(self) -> ExitStatus {
         drop(self.lines);
