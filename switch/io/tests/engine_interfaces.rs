@@ -155,6 +155,38 @@ fn no_descriptor_keeps_a_removed_namespace_alive_and_the_port_returns_with_a_new
     lab.until_up(id);
 }
 
+/// A folder that is not there yet, gone with the test.
+struct Folder(std::path::PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Nothing is mounted there, and nothing is there, if the test failed early.
+        let _ = std::process::Command::new("umount").arg(self.0.join("deep/name")).output();
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_port_comes_up_though_even_the_folder_of_its_namespace_was_not_there() {
+    let Some(netns) = Netns::new() else { return };
+    netns.run("ip tuntap add t0 mode tap vnet_hdr multi_queue");
+    netns.run("ip link set t0 up");
+    let folder = Folder(std::env::temp_dir().join(format!("{}-folder", netns.name)));
+    let path = folder.0.join("deep/name");
+    let lab = Lab::new();
+    let source = Source { ifname: "t0".to_owned(), netns: Some(path.clone()), kind: PERSISTENT };
+    let id = lab.switch.add_waiting_port("p1", "p1", source, PortConfig::default()).expect("a port that waits");
+    lab.until_down(id, "there is no namespace");
+    std::fs::create_dir(&folder.0).expect("a folder");
+    // Whoever makes it takes its time.
+    std::thread::sleep(Duration::from_millis(100));
+    std::fs::create_dir(folder.0.join("deep")).expect("a folder in it");
+    std::thread::sleep(Duration::from_millis(100));
+    std::fs::write(&path, "").expect("a file in it");
+    run(&format!("mount --bind {} {}", netns.path().display(), path.display()));
+    lab.until_up(id);
+}
+
 #[test]
 fn an_idle_engine_wakes_for_its_timers_alone() {
     let (Some(netns), Some(plumbing), Some(home)) = (Netns::new(), Netns::new(), Netns::new()) else { return };

@@ -21,8 +21,14 @@ pub(super) struct SwitchRuntime {
     pub(super) since: Instant,
     captures: Vec<Sender>,
     next_id: u64,
+    /// A second, and the addresses that moved in it.
+    moves: (u64, u32),
     round: Round,
 }
+
+/// Addresses whose moves are told in a second: who sends from one address on two ports in turn moves it with every frame, and whoever
+/// listens is not to hear of each. The others are lost and counted.
+const MOVES_PER_SECOND: u32 = 100;
 
 /// A port as the engine sees it.
 pub(super) struct PortRuntime {
@@ -81,6 +87,7 @@ impl SwitchRuntime {
             since,
             captures: Vec::new(),
             next_id: 1,
+            moves: (0, 0),
             round: Round::default(),
         }
     }
@@ -313,16 +320,30 @@ impl SwitchRuntime {
         captures.retain_mut(Sender::flush);
     }
 
-    /// What has happened since the last question, in the words of whoever listens.
-    pub(super) fn events(&mut self) -> Vec<EventKind> {
-        let events = std::iter::from_fn(|| self.switch.poll_event()).collect::<Vec<_>>();
-        let told = events.into_iter().map(|event| match event {
-            Event::Moved { mac, from, to } => {
-                EventKind::AddressMoved { mac, from: self.port_name(from), to: self.port_name(to) }
+    /// What has happened since the last question, in the words of whoever listens, and how much of it is not told because too much
+    /// happens.
+    pub(super) fn events(&mut self) -> (Vec<EventKind>, u64) {
+        let (mut told, mut lost) = (Vec::new(), 0);
+        while let Some(event) = self.switch.poll_event() {
+            match event {
+                Event::Storm { port } => told.push(EventKind::Storm { port: self.port_name(port) }),
+                Event::Moved { mac, from, to } if self.may_tell() => {
+                    told.push(EventKind::AddressMoved { mac, from: self.port_name(from), to: self.port_name(to) });
+                }
+                Event::Moved { .. } => lost += 1,
             }
-            Event::Storm { port } => EventKind::Storm { port: self.port_name(port) },
-        });
-        told.collect()
+        }
+        (told, lost)
+    }
+
+    /// Whether this second has room for one more address that moved.
+    fn may_tell(&mut self) -> bool {
+        let second = clock::now().as_secs();
+        if self.moves.0 != second {
+            self.moves = (second, 0);
+        }
+        self.moves.1 += 1;
+        self.moves.1 <= MOVES_PER_SECOND
     }
 }
 

@@ -12,7 +12,7 @@ use crate::offload::MIN_TCP_SIZE;
 use crate::plug::{Plug, Source, SourceKind};
 use crate::vnet::{Checksum, Gso, GsoKind, VnetHeader};
 use etherparse::PacketBuilder;
-use lanloom_switch_core::{Counters, DropReason, EgressFate, Fate, PortConfig, PortId, SwitchConfig};
+use lanloom_switch_core::{Counters, DropReason, EgressFate, Fate, FdbLimits, PortConfig, PortId, SwitchConfig};
 use std::os::fd::BorrowedFd;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -238,4 +238,42 @@ fn a_sender_of_splinters_pays_for_them_in_rounds_and_takes_no_more_than_a_bounde
     assert_eq!(runtime.serve(one, true, &mut buffers).expect("a link that is up"), 2);
     from.send_frame(&broadcast(2), VnetHeader::default());
     assert_eq!(runtime.serve(one, true, &mut buffers).expect("a link that is up"), 1, "alone, nobody is kept waiting");
+}
+
+#[test]
+fn an_address_that_moves_with_every_frame_is_not_told_of_every_time_and_the_rest_is_counted() {
+    let (mut runtime, mut buffers) = (runtime(), Buffers::new());
+    let ((one, a), (two, b)) = (plug_memory(&mut runtime, Offloads::ALL), plug_memory(&mut runtime, Offloads::ALL));
+    let (mut told, mut lost, started) = (0, 0, clock::now());
+    for _ in 0..2000 {
+        for (id, end) in [(one, &a), (two, &b)] {
+            end.send_frame(&broadcast(9), VnetHeader::default());
+            runtime.serve(id, true, &mut buffers).expect("a link that is up");
+        }
+        let (kinds, more) = runtime.events();
+        (told, lost) = (told + kinds.len() as u64, lost + more);
+    }
+    let seconds = clock::now().since(started).as_secs() + 2;
+    assert!(told <= seconds * 100 + 2, "{told} told in less than {seconds} s");
+    assert!(told + lost >= 3999, "{told} told and {lost} lost of 3,999 moves");
+}
+
+#[test]
+fn timers_run_on_a_thread_that_never_sleeps() {
+    let spin = Duration::from_secs(1_000_000);
+    let engines = Engines::start(EngineConfig { threads: 1, spin, events: None }).expect("threads");
+    let fdb = FdbLimits { ageing_secs: 1, ..FdbLimits::default() };
+    let switch = engines.create_switch("s", SwitchConfig { fdb, ..SwitchConfig::default() }).expect("a switch");
+    let (far, near) = pair(ROOMY, Offloads::ALL).expect("descriptors");
+    switch.add_port("p", "p", Plug::Memory(near), PortConfig::default()).expect("a port");
+    far.send_frame(&broadcast(1), VnetHeader::default());
+    let until = |addresses| {
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        while switch.status().expect("there").addresses != addresses {
+            assert!(std::time::Instant::now() < deadline, "{addresses} addresses did not come");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    until(1);
+    until(0);
 }

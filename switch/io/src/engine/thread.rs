@@ -17,6 +17,9 @@ use std::time::Duration;
 /// What epoll calls the mailbox.
 const MAILBOX: u64 = u64::MAX;
 
+/// How late timers may be on a thread that never sleeps.
+const TIMERS_UNDER_LOAD: Duration = Duration::from_millis(100);
+
 /// Descriptors told of at once.
 const EVENTS: usize = 64;
 
@@ -51,7 +54,7 @@ impl Engine {
     /// Serves until the mailbox is closed.
     pub(super) fn run(mut self) {
         let mut ready = [EpollEvent::empty(); EVENTS];
-        let mut worked = Instant::default();
+        let (mut worked, mut timers) = (Instant::default(), Instant::default());
         loop {
             let now = clock::now();
             let spinning = now.since(worked) < self.spin;
@@ -70,8 +73,9 @@ impl Engine {
                     worked = clock::now();
                 }
             }
-            if !spinning {
+            if !spinning || timers <= now {
                 self.handle_timeouts();
+                timers = now + TIMERS_UNDER_LOAD;
             }
         }
     }
@@ -109,9 +113,9 @@ impl Engine {
         let Some(runtime) = self.switches.get_mut(&key) else { return false };
         let answer = runtime.serve(port, alone, &mut self.buffers);
         if self.events.is_some() {
-            for kind in runtime.events() {
-                self.tell(key, kind);
-            }
+            let (told, lost) = runtime.events();
+            count(&self.tally.events_lost, lost);
+            told.into_iter().for_each(|kind| self.tell(key, kind));
         }
         match answer {
             Ok(frames) => {
@@ -128,12 +132,11 @@ impl Engine {
 
     /// A link failed: the port is down, and the watch finds out why and waits for better.
     fn fail(&mut self, key: u32, port: PortId, error: &LinkError) {
-        let pulled = !matches!(error, LinkError::Down);
-        if pulled {
+        if !matches!(error, LinkError::Down) {
             self.detach(key, port).into_iter().for_each(close);
         }
         self.set_down(key, port, Some(error.to_string()));
-        self.watch.look_at(&self.mailbox, key, port, pulled);
+        self.watch.look_at(&self.mailbox, key, port);
     }
 
     pub(super) fn insert(&mut self, runtime: SwitchRuntime) -> u32 {
@@ -178,6 +181,10 @@ impl Engine {
         // The port was there a line ago.
         let _ = runtime.settle(id);
         Some(link)
+    }
+
+    pub(super) fn is_plugged(&mut self, key: u32, id: PortId) -> bool {
+        self.switch(key).is_some_and(|runtime| runtime.port(id).is_ok_and(|port| port.link.is_some()))
     }
 
     /// Tells what a port's interface carries, in bytes.

@@ -13,14 +13,16 @@ use lanloom_switch_core::PortId;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
-/// Looks at a namespace whose name has come but that is not mounted there yet, 20 ms apart.
-const PATIENCE: u32 = 100;
+/// How long a namespace whose name has come may take until it is mounted there and has its interface. Looked at 20 ms apart.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A port of an engine thread.
 #[derive(Clone)]
@@ -38,7 +40,7 @@ impl Place {
 
 enum Word {
     Add { place: Place, source: Source, plugged: bool },
-    LookAt { place: Place, pulled: bool },
+    LookAt(Place),
     Remove(Place),
     RemoveSwitch(Arc<Mailbox>, u32),
     ReadOverruns(Arc<Mailbox>, u32),
@@ -62,7 +64,6 @@ impl Watch {
             // Without it (no netlink, in a strict sandbox) ports still work, but hear of no change.
             changes: netlink::Listener::open().ok(),
             names: Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).ok(),
-            folders: Vec::new(),
             ports: Vec::new(),
         };
         std::thread::Builder::new().name("watch".into()).spawn(|| watcher.run())?;
@@ -76,10 +77,9 @@ impl Watch {
         self.say(Word::Add { place, source, plugged }, true);
     }
 
-    /// A port's link has failed; `pulled` tells whether it was closed.
-    pub(super) fn look_at(&self, mailbox: &Arc<Mailbox>, key: u32, port: PortId, pulled: bool) {
-        let place = Place { mailbox: Arc::clone(mailbox), key, port };
-        self.say(Word::LookAt { place, pulled }, false);
+    /// A port's link has failed.
+    pub(super) fn look_at(&self, mailbox: &Arc<Mailbox>, key: u32, port: PortId) {
+        self.say(Word::LookAt(Place { mailbox: Arc::clone(mailbox), key, port }), false);
     }
 
     pub(super) fn remove(&self, mailbox: &Arc<Mailbox>, key: u32, port: PortId) {
@@ -120,8 +120,8 @@ struct Watched {
     attached: Option<Identity>,
     /// Frames that a TAP had dropped when last read.
     dropped: u64,
-    /// Looks left until its namespace must be there.
-    patience: u32,
+    /// Until when its namespace, whose name has come, is looked for.
+    patience: Option<Instant>,
 }
 
 struct Watcher {
@@ -129,7 +129,6 @@ struct Watcher {
     bell: Arc<EventFd>,
     changes: Option<netlink::Listener>,
     names: Option<Inotify>,
-    folders: Vec<PathBuf>,
     ports: Vec<Watched>,
 }
 
@@ -151,8 +150,8 @@ impl Watcher {
             self.hear_changes();
             self.hear_names();
             for index in 0..self.ports.len() {
-                if self.ports[index].patience > 0 {
-                    self.ports[index].patience -= 1;
+                if let Some(until) = self.ports[index].patience {
+                    self.ports[index].patience = Some(until).filter(|until| Instant::now() < *until);
                     self.look(index);
                 }
             }
@@ -163,7 +162,7 @@ impl Watcher {
         let mut fds = vec![PollFd::new(self.bell.as_fd(), PollFlags::POLLIN)];
         fds.extend(self.changes.iter().map(|changes| PollFd::new(changes.fd(), PollFlags::POLLIN)));
         fds.extend(self.names.iter().map(|names| PollFd::new(names.as_fd(), PollFlags::POLLIN)));
-        let waiting = self.ports.iter().any(|port| port.patience > 0);
+        let waiting = self.ports.iter().any(|port| port.patience.is_some());
         // Interrupted is as good as ready: all is looked at again.
         let _ = poll(&mut fds, if waiting { PollTimeout::from(20_u8) } else { PollTimeout::NONE });
     }
@@ -171,11 +170,8 @@ impl Watcher {
     fn heed(&mut self, word: Word) {
         match word {
             Word::Add { place, source, plugged } => self.add(place, source, plugged),
-            Word::LookAt { place, pulled } => {
+            Word::LookAt(place) => {
                 if let Some(index) = self.ports.iter().position(|port| port.place.is(&place)) {
-                    if pulled {
-                        self.ports[index].attached = None;
-                    }
                     self.look(index);
                 }
             }
@@ -199,7 +195,7 @@ impl Watcher {
             Ok(Found::Here(identity, _)) if plugged => Some(identity),
             _ => None,
         };
-        let mut port = Watched { place, source, attached, dropped: 0, patience: 0 };
+        let mut port = Watched { place, source, attached, dropped: 0, patience: None };
         port.dropped = port.tx_dropped().unwrap_or(0);
         self.ports.push(port);
         self.look(self.ports.len() - 1);
@@ -211,13 +207,13 @@ impl Watcher {
             // Refused without rights over it; its changes are not heard then.
             let _ = netlink::name_namespace(namespace.as_fd());
         }
-        let Some(folder) = path.parent().filter(|folder| !folder.starts_with("/proc")) else { return };
-        if !self.folders.iter().any(|known| known == folder) {
-            let flags = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVE;
-            let watched = self.names.as_ref().map(|names| names.add_watch(folder, flags));
-            if matches!(watched, Some(Ok(_))) {
-                self.folders.push(folder.to_owned());
-            }
+        // Where the folder itself is not there yet (`/run/netns` before the first namespace), its coming is heard of instead.
+        let folder = path.ancestors().skip(1).find(|folder| folder.is_dir()).filter(|folder| !folder.starts_with("/proc"));
+        if let (Some(folder), Some(names)) = (folder, &self.names) {
+            let flags =
+                AddWatchFlags::IN_CREATE | AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVE | AddWatchFlags::IN_DELETE_SELF;
+            // The same watch if there is one already; refused without the right to read the folder, whose changes are not heard then.
+            let _ = names.add_watch(folder, flags);
         }
     }
 
@@ -237,23 +233,24 @@ impl Watcher {
     fn hear_names(&mut self) {
         let Some(Ok(events)) = self.names.as_ref().map(Inotify::read_events) else { return };
         for index in 0..self.ports.len() {
-            let netns = self.ports[index].source.netns.clone();
-            let Some(path) = netns.filter(|path| events.iter().any(|event| event.name.as_deref() == path.file_name())) else {
-                continue;
-            };
-            self.ports[index].patience = if path.exists() { PATIENCE } else { 0 };
-            self.look(index);
+            let Some(path) = self.ports[index].source.netns.clone() else { continue };
+            // Without a name it is about a folder itself, or about events that were lost.
+            let concerns = |name: &OsString| path.iter().any(|part| part == name);
+            if events.iter().any(|event| event.name.as_ref().is_none_or(concerns)) {
+                self.follow(&path);
+                self.ports[index].patience = path.exists().then(|| Instant::now() + PATIENCE);
+                self.look(index);
+            }
         }
     }
 
     fn look(&mut self, index: usize) {
         let port = &mut self.ports[index];
         port.look();
-        if port.attached.is_some() && port.patience > 0 {
-            port.patience = 0;
-            let netns = port.source.netns.clone();
-            netns.iter().for_each(|path| self.follow(path));
-        } else if port.patience > 0 {
+        if port.patience.is_some() {
+            if port.attached.is_some() {
+                port.patience = None;
+            }
             // The namespace may be there by now and its interface not yet: hear of it when it comes.
             let netns = port.source.netns.clone();
             netns.iter().for_each(|path| self.follow(path));
@@ -267,9 +264,8 @@ impl Watched {
         let name = &self.source.ifname;
         match self.source.find(self.attached) {
             Ok(Found::Here(identity, interface)) => {
-                if self.attached != Some(identity)
-                    && let Err(reason) = self.open(identity)
-                {
+                let is_open = self.attached == Some(identity) && self.is_plugged();
+                if !is_open && let Err(reason) = self.open(identity) {
                     return self.set_down(reason, true);
                 }
                 let reason = (!interface.up).then(|| format!("interface {} is down", self.source.ifname));
@@ -309,6 +305,12 @@ impl Watched {
             Ok(Err(error)) => Err(format!("interface {}: {error}", self.source.ifname)),
             Err(gone) => Err(gone.to_string()),
         }
+    }
+
+    /// Whether the port still has what was opened for it: its engine pulls out what fails.
+    fn is_plugged(&self) -> bool {
+        let Place { mailbox, key, port } = self.place.clone();
+        mailbox.ask(move |engine| engine.is_plugged(key, port)).unwrap_or(false)
     }
 
     fn settle(&self, mtu: u32, reason: Option<String>) {
