@@ -201,6 +201,12 @@ fn an_idle_engine_wakes_for_its_timers_alone() {
     // What was still under way comes to rest.
     std::thread::sleep(Duration::from_secs(2));
     let before = lab.engines.stats();
+    // Elsewhere interfaces of the same names come and go, of which this engine hears too and which it does not mind.
+    let Some(elsewhere) = Netns::new() else { return };
+    let other = Lab::new();
+    other.plug("tap0", source(&elsewhere, "tap0", TAP));
+    elsewhere.run("ip link add t0 type veth peer name p1");
+    elsewhere.run("ip link set p1 up");
     std::thread::sleep(Duration::from_secs(10));
     let after = lab.engines.stats();
     println!("in 10 s: {} wake-ups, {} spins", after[0].wakeups - before[0].wakeups, after[0].spins - before[0].spins);

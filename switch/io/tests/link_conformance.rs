@@ -85,6 +85,16 @@ for_every_kind! {
     an_interface_that_goes_is_told
 }
 
+#[test]
+fn a_tap_that_somebody_has_open_is_left_to_them() {
+    let Some(netns) = Netns::new() else { return };
+    let owner = netns.inside(|| Tap::open("t0", true)).expect("a TAP");
+    let second = netns.inside(|| Tap::open("t0", true).map(drop)).expect_err("it is somebody's");
+    assert_eq!(second.raw_os_error(), Some(libc::EBUSY));
+    drop(owner);
+    netns.inside(|| Tap::open("t0", false).map(drop)).expect("a TAP that nobody has open");
+}
+
 mod suite {
     use super::*;
 

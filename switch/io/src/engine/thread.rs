@@ -132,11 +132,9 @@ impl Engine {
 
     /// A link failed: the port is down, and the watch finds out why and waits for better.
     fn fail(&mut self, key: u32, port: PortId, error: &LinkError) {
-        if !matches!(error, LinkError::Down) {
-            self.detach(key, port).into_iter().for_each(close);
-        }
+        let pulled = if matches!(error, LinkError::Down) { None } else { self.detach(key, port) };
         self.set_down(key, port, Some(error.to_string()));
-        self.watch.look_at(&self.mailbox, key, port);
+        self.watch.look_at(&self.mailbox, key, port, pulled);
     }
 
     pub(super) fn insert(&mut self, runtime: SwitchRuntime) -> u32 {

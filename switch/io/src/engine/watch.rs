@@ -7,8 +7,10 @@
 
 use super::mailbox::Mailbox;
 use super::thread::close;
+use crate::link::Link;
 use crate::plug::{Found, Identity, Source, SourceKind};
-use crate::sys::{netlink, netns};
+use crate::sys::netlink::{self, Nsid};
+use crate::sys::netns;
 use lanloom_switch_core::PortId;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -40,7 +42,7 @@ impl Place {
 
 enum Word {
     Add { place: Place, source: Source, plugged: bool },
-    LookAt(Place),
+    LookAt { place: Place, pulled: Option<Box<dyn Link>> },
     Remove(Place),
     RemoveSwitch(Arc<Mailbox>, u32),
     ReadOverruns(Arc<Mailbox>, u32),
@@ -77,9 +79,10 @@ impl Watch {
         self.say(Word::Add { place, source, plugged }, true);
     }
 
-    /// A port's link has failed.
-    pub(super) fn look_at(&self, mailbox: &Arc<Mailbox>, key: u32, port: PortId) {
-        self.say(Word::LookAt(Place { mailbox: Arc::clone(mailbox), key, port }), false);
+    /// A port's link has failed. What was `pulled` out is closed before the interface is looked at.
+    pub(super) fn look_at(&self, mailbox: &Arc<Mailbox>, key: u32, port: PortId, pulled: Option<Box<dyn Link>>) {
+        let place = Place { mailbox: Arc::clone(mailbox), key, port };
+        self.say(Word::LookAt { place, pulled }, false);
     }
 
     pub(super) fn remove(&self, mailbox: &Arc<Mailbox>, key: u32, port: PortId) {
@@ -116,6 +119,8 @@ impl Watch {
 struct Watched {
     place: Place,
     source: Source,
+    /// What its namespace is called in messages, if that is known.
+    nsid: Option<Nsid>,
     /// What the port has open.
     attached: Option<Identity>,
     /// Frames that a TAP had dropped when last read.
@@ -170,7 +175,8 @@ impl Watcher {
     fn heed(&mut self, word: Word) {
         match word {
             Word::Add { place, source, plugged } => self.add(place, source, plugged),
-            Word::LookAt(place) => {
+            Word::LookAt { place, pulled } => {
+                drop(pulled);
                 if let Some(index) = self.ports.iter().position(|port| port.place.is(&place)) {
                     self.look(index);
                 }
@@ -188,25 +194,21 @@ impl Watcher {
     }
 
     fn add(&mut self, place: Place, source: Source, plugged: bool) {
-        if let Some(path) = &source.netns {
-            self.follow(path);
-        }
+        let nsid = source.netns.as_ref().and_then(|path| self.follow(path));
         let attached = match source.find(None) {
             Ok(Found::Here(identity, _)) if plugged => Some(identity),
             _ => None,
         };
-        let mut port = Watched { place, source, attached, dropped: 0, patience: None };
+        let mut port = Watched { place, source, nsid, attached, dropped: 0, patience: None };
         port.dropped = port.tx_dropped().unwrap_or(0);
         self.ports.push(port);
         self.look(self.ports.len() - 1);
     }
 
-    /// Hears of a namespace's interfaces, and of its name.
-    fn follow(&mut self, path: &Path) {
-        if let Ok(namespace) = File::open(path) {
-            // Refused without rights over it; its changes are not heard then.
-            let _ = netlink::name_namespace(namespace.as_fd());
-        }
+    /// Hears of a namespace's interfaces, and of its name. Answers what it is called in messages.
+    fn follow(&self, path: &Path) -> Option<Nsid> {
+        // Refused without rights over it; its changes are not heard then.
+        let nsid = File::open(path).ok().and_then(|namespace| netlink::name_namespace(namespace.as_fd()).ok());
         // Where the folder itself is not there yet (`/run/netns` before the first namespace), its coming is heard of instead.
         let folder = path.ancestors().skip(1).find(|folder| folder.is_dir()).filter(|folder| !folder.starts_with("/proc"));
         if let (Some(folder), Some(names)) = (folder, &self.names) {
@@ -215,14 +217,22 @@ impl Watcher {
             // The same watch if there is one already; refused without the right to read the folder, whose changes are not heard then.
             let _ = names.add_watch(folder, flags);
         }
+        nsid
     }
 
     fn hear_changes(&mut self) {
         let Some(Ok(changes)) = self.changes.as_ref().map(netlink::Listener::changes) else { return };
         for index in 0..self.ports.len() {
             let port = &self.ports[index];
+            let is_there = |change: &netlink::Change| match (change.namespace, port.nsid) {
+                (None, _) => true,
+                (Some(there), Some(nsid)) => there == nsid,
+                (Some(_), None) => port.source.netns.is_some(),
+            };
             let concerns = |change: &netlink::Change| {
-                change.name == port.source.ifname || port.attached.is_some_and(|attached| attached.index == change.index)
+                let same =
+                    change.name == port.source.ifname || port.attached.is_some_and(|attached| attached.index == change.index);
+                same && is_there(change)
             };
             if changes.as_ref().is_none_or(|changes| changes.iter().any(concerns)) {
                 self.look(index);
@@ -237,7 +247,7 @@ impl Watcher {
             // Without a name it is about a folder itself, or about events that were lost.
             let concerns = |name: &OsString| path.iter().any(|part| part == name);
             if events.iter().any(|event| event.name.as_ref().is_none_or(concerns)) {
-                self.follow(&path);
+                self.ports[index].nsid = self.follow(&path);
                 self.ports[index].patience = path.exists().then(|| Instant::now() + PATIENCE);
                 self.look(index);
             }
@@ -245,16 +255,14 @@ impl Watcher {
     }
 
     fn look(&mut self, index: usize) {
+        if self.ports[index].patience.is_some() {
+            // The namespace may be there by now and its interface not yet: hear of it when it comes.
+            let path = self.ports[index].source.netns.as_ref();
+            self.ports[index].nsid = path.and_then(|path| self.follow(path));
+        }
         let port = &mut self.ports[index];
         port.look();
-        if port.patience.is_some() {
-            if port.attached.is_some() {
-                port.patience = None;
-            }
-            // The namespace may be there by now and its interface not yet: hear of it when it comes.
-            let netns = port.source.netns.clone();
-            netns.iter().for_each(|path| self.follow(path));
-        }
+        port.patience = port.patience.filter(|_| port.attached.is_none());
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::{Link, LinkError, Offloads, Waiting};
 use crate::buffer::{Batch, FRAME_MAX};
-use crate::sys::tun;
+use crate::sys::{netlink, tun};
 use crate::vnet::{VNET_LEN, VnetHeader};
 use lanloom_switch_core::{DropReason, EgressFate};
 use nix::errno::Errno;
@@ -28,6 +28,11 @@ impl Tap {
     /// `EACCES` or `ENOENT` for `/dev/net/tun`.
     pub fn open(name: &str, persist: bool) -> io::Result<Self> {
         let (fd, offloads) = tun::open_offload(name)?;
+        // A second queue is refused by nobody, and would take half of what the device's owner is sent.
+        let index = nix::net::if_::if_nametoindex(tun::name(fd.as_fd())?.as_str())?;
+        if netlink::tap_queues(index).is_ok_and(|queues| queues > 1) {
+            return Err(Errno::EBUSY.into());
+        }
         tun::set_persist(fd.as_fd(), persist)?;
         Ok(Self { fd, offloads })
     }

@@ -3,9 +3,13 @@
 //! A TAP's descriptor tells neither down nor rename, and AF_PACKET gives one error for three causes; this socket tells all.
 
 use super::options;
+use nix::cmsg_space;
 use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send, socket};
-use std::io;
+use nix::sys::socket::{
+    AddressFamily, ControlMessageOwned, MsgFlags, NetlinkAddr, RecvMsg, SockFlag, SockProtocol, SockType, bind, recv, recvmsg,
+    send, socket,
+};
+use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 const SOL_NETLINK: i32 = 270;
@@ -15,21 +19,30 @@ const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
 const RTM_GETLINK: u16 = 18;
 const RTM_NEWNSID: u16 = 88;
+const RTM_GETNSID: u16 = 90;
 const NETNSA_NSID: u16 = 1;
 const NETNSA_FD: u16 = 3;
 const NLM_F_REQUEST: u16 = 1;
 const NLM_F_ACK: u16 = 4;
 const IFLA_IFNAME: u16 = 3;
+const IFLA_LINKINFO: u16 = 18;
 const IFLA_STATS64: u16 = 23;
+const IFLA_INFO_DATA: u16 = 2;
+const IFLA_TUN_NUM_QUEUES: u16 = 8;
 /// Bytes of `nlmsghdr` and of `ifinfomsg`.
 const HEADER: usize = 16;
 const INFO: usize = 16;
 /// Where `tx_dropped` is in `rtnl_link_stats64`.
 const TX_DROPPED: usize = 7 * 8;
 
+/// What one namespace calls another.
+pub(crate) type Nsid = i32;
+
 /// An interface was made, changed or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
+    /// The number of its namespace in ours; `None` if it is ours.
+    pub(crate) namespace: Option<Nsid>,
     pub(crate) index: u32,
     pub(crate) name: String,
 }
@@ -57,9 +70,15 @@ impl Listener {
     pub(crate) fn changes(&self) -> io::Result<Option<Vec<Change>>> {
         let mut changes = Vec::new();
         let mut buffer = vec![0; 32 << 10];
+        let mut control = cmsg_space!(Nsid);
         loop {
-            match recv(self.fd.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
-                Ok(len) => changes.extend(messages(&buffer[..len]).filter_map(|(kind, body)| change(kind, body))),
+            let mut vectors = [IoSliceMut::new(&mut buffer)];
+            let answer = recvmsg::<()>(self.fd.as_raw_fd(), &mut vectors, Some(&mut control), MsgFlags::empty());
+            match answer.map(|message| (message.bytes, namespace(&message))) {
+                Ok((len, namespace)) => {
+                    let heard = messages(&buffer[..len]).filter_map(|(kind, body)| change(kind, body));
+                    changes.extend(heard.map(|change| Change { namespace, ..change }));
+                }
                 Err(Errno::EAGAIN) => return Ok(Some(changes)),
                 Err(Errno::ENOBUFS) => return Ok(None),
                 Err(Errno::EINTR) => {}
@@ -69,25 +88,57 @@ impl Listener {
     }
 }
 
-/// Gives a namespace a number in this thread's own, without which its changes are not heard here. It may have one already.
-pub(crate) fn name_namespace(namespace: BorrowedFd<'_>) -> io::Result<()> {
-    let mut body = vec![0; 4];
-    attribute(&mut body, NETNSA_NSID, &(-1_i32).to_ne_bytes());
-    attribute(&mut body, NETNSA_FD, &namespace.as_raw_fd().to_ne_bytes());
-    match ask(RTM_NEWNSID, NLM_F_ACK, &body) {
-        Err(error) if error.raw_os_error() == Some(Errno::EEXIST as i32) => Ok(()),
-        answer => answer.map(drop),
+/// The number of the namespace that a message came from, which the kernel tells of all but the socket's own.
+fn namespace<S>(message: &RecvMsg<'_, '_, S>) -> Option<Nsid> {
+    message.cmsgs().ok()?.find_map(|control| match control {
+        ControlMessageOwned::Unknown(told)
+            if (told.cmsg_header.cmsg_level, told.cmsg_header.cmsg_type) == (SOL_NETLINK, NETLINK_LISTEN_ALL_NSID) =>
+        {
+            Some(Nsid::from_ne_bytes(*told.data_bytes.first_chunk()?))
+        }
+        _ => None,
+    })
+}
+
+/// Gives a namespace a number in this thread's own, without which its changes are not heard here, and answers with it. It may have
+/// one already.
+pub(crate) fn name_namespace(namespace: BorrowedFd<'_>) -> io::Result<Nsid> {
+    let mut which = vec![0; 4];
+    attribute(&mut which, NETNSA_FD, &namespace.as_raw_fd().to_ne_bytes());
+    let mut any = which.clone();
+    attribute(&mut any, NETNSA_NSID, &(-1_i32).to_ne_bytes());
+    match ask(RTM_NEWNSID, NLM_F_ACK, &any) {
+        Err(error) if error.raw_os_error() != Some(Errno::EEXIST as i32) => return Err(error),
+        _ => {}
     }
+    let answer = ask(RTM_GETNSID, 0, &which)?;
+    let number = messages(&answer).find_map(|(_, body)| find(body.get(4..)?, NETNSA_NSID)?.try_into().ok());
+    number.map(Nsid::from_ne_bytes).ok_or_else(|| io::Error::other("the kernel told no number of a namespace"))
 }
 
 /// Frames that an interface of this thread's namespace dropped instead of sending: for a TAP, those lost on the way to us.
 pub(crate) fn tx_dropped(index: u32) -> io::Result<u64> {
+    let answer = ask(RTM_GETLINK, 0, &about(index))?;
+    let stats = messages(&answer).find_map(|(_, body)| find(body.get(INFO..)?, IFLA_STATS64));
+    let dropped = stats.and_then(|stats| stats.get(TX_DROPPED..TX_DROPPED + 8)?.try_into().ok());
+    dropped.map(u64::from_ne_bytes).ok_or_else(|| io::Error::other("the kernel told no statistics"))
+}
+
+/// How many descriptors have a TAP of this thread's namespace open.
+pub(crate) fn tap_queues(index: u32) -> io::Result<u32> {
+    let answer = ask(RTM_GETLINK, 0, &about(index))?;
+    let queues = messages(&answer).find_map(|(_, body)| {
+        let info = find(find(body.get(INFO..)?, IFLA_LINKINFO)?, IFLA_INFO_DATA)?;
+        find(info, IFLA_TUN_NUM_QUEUES)?.try_into().ok()
+    });
+    queues.map(u32::from_ne_bytes).ok_or_else(|| io::Error::other("the kernel told no queues"))
+}
+
+/// A request's body about one interface.
+fn about(index: u32) -> Vec<u8> {
     let mut body = vec![0; INFO];
     body[4..8].copy_from_slice(&index.to_ne_bytes());
-    let answer = ask(RTM_GETLINK, 0, &body)?;
-    let stats = messages(&answer).find_map(|(_, body)| attributes(body.get(INFO..)?).find(|(kind, _)| *kind == IFLA_STATS64));
-    let dropped = stats.and_then(|(_, stats)| stats.get(TX_DROPPED..TX_DROPPED + 8)?.try_into().ok());
-    dropped.map(u64::from_ne_bytes).ok_or_else(|| io::Error::other("the kernel told no statistics"))
+    body
 }
 
 /// Sends one request and answers with what came back. An error of the kernel's is an error here.
@@ -139,14 +190,19 @@ fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     })
 }
 
+/// The value of the first attribute of a type.
+fn find(bytes: &[u8], kind: u16) -> Option<&[u8]> {
+    attributes(bytes).find(|(found, _)| *found == kind).map(|(_, value)| value)
+}
+
 fn change(kind: u16, body: &[u8]) -> Option<Change> {
     if !matches!(kind, RTM_NEWLINK | RTM_DELLINK) {
         return None;
     }
     let index = u32::from_ne_bytes(body.get(4..8)?.try_into().ok()?);
-    let (_, name) = attributes(body.get(INFO..)?).find(|(kind, _)| *kind == IFLA_IFNAME)?;
+    let name = find(body.get(INFO..)?, IFLA_IFNAME)?;
     let name = String::from_utf8_lossy(name.strip_suffix(&[0]).unwrap_or(name)).into_owned();
-    Some(Change { index, name })
+    Some(Change { namespace: None, index, name })
 }
 
 #[cfg(test)]
@@ -163,7 +219,7 @@ mod tests {
         bytes.resize(HEADER, 0);
         bytes.extend(&body);
         let read = |bytes: &[u8]| messages(bytes).filter_map(|(kind, body)| change(kind, body)).collect::<Vec<_>>();
-        assert_eq!(read(&bytes), [Change { index: 7, name: "veth0".into() }]);
+        assert_eq!(read(&bytes), [Change { namespace: None, index: 7, name: "veth0".into() }]);
         for cut in 0..bytes.len() {
             assert_eq!(read(&bytes[..cut]), [], "{cut}");
         }
