@@ -241,12 +241,29 @@ impl Fdb {
 
     /// Forgets what was learned, on one port or on all; `static_too` also what was set. Answers how many entries that were.
     pub fn flush(&mut self, port: Option<PortId>, static_too: bool) -> usize {
+        if let Some(port) = port
+            && !(static_too && self.ports.get(port.index()).is_some_and(|(_, fixed)| *fixed > 0))
+        {
+            return self.flush_learned(port);
+        }
         let goes = |slot: &Slot| port.is_none_or(|port| self.port(slot) == port) && (static_too || !slot.is_static());
         let keys: Vec<Key> = self.table.iter().filter(|slot| goes(slot)).map(|slot| slot.key).collect();
         for key in &keys {
             self.take(*key);
         }
         keys.len()
+    }
+
+    /// The same for a port without static entries, without a look at those of all others: ports go down in the middle of traffic.
+    fn flush_learned(&mut self, port: PortId) -> usize {
+        if self.ports.get(port.index()).is_none_or(|(id, _)| *id != port) {
+            return 0;
+        }
+        let before = self.table.len();
+        while let Some((key, _)) = self.order.oldest(port.index()) {
+            self.take(key);
+        }
+        before - self.table.len()
     }
 
     /// Changes the ageing time, in seconds.
