@@ -30,9 +30,9 @@ pub(crate) fn packet_drops(fd: BorrowedFd<'_>) -> io::Result<u64> {
     if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(u64::from(stats.tp_drops)) }
 }
 
-/// The descriptor of an owner that only tells its number.
-pub(crate) fn borrow(owner: &impl AsRawFd) -> BorrowedFd<'_> {
-    // SAFETY: the number is the owner's descriptor, open as long as the owner that the answer borrows from.
+/// The descriptor of a device, which only tells its number.
+pub(crate) fn borrow(owner: &tun_tap::Iface) -> BorrowedFd<'_> {
+    // SAFETY: the number is the device's descriptor, open as long as the device that the answer borrows from.
     unsafe { BorrowedFd::borrow_raw(owner.as_raw_fd()) }
 }
 
