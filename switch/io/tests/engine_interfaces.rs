@@ -203,7 +203,7 @@ fn an_idle_engine_wakes_for_its_timers_alone() {
     let before = lab.engines.stats();
     // Elsewhere interfaces of the same names come and go, of which this engine hears too and which it does not mind.
     let Some(elsewhere) = Netns::new() else { return };
-    let other = Lab::new();
+    let other = home.inside(Lab::new);
     other.plug("tap0", source(&elsewhere, "tap0", TAP));
     elsewhere.run("ip link add t0 type veth peer name p1");
     elsewhere.run("ip link set p1 up");
