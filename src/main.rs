@@ -3,7 +3,7 @@
 use clap::Parser;
 use lanloom::cli::{self, Cli, Command, Failure, Rooms};
 use lanloom::daemon::{self, Options};
-use lanloom_switch_io::capture::read;
+use lanloom_switch_io::capture::{make_way, read};
 use std::fs::File;
 use std::io::BufReader;
 use std::process::ExitCode;
@@ -26,6 +26,9 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     let socket = cli.socket();
+    if matches!(cli.command, Command::Capture(_)) {
+        make_way();
+    }
     match cli.command {
         Command::Daemon(args) => Options::of(args, socket).and_then(|options| daemon::run(&options)).map_err(Failure::failed),
         _ => cli::run(cli, &Rooms { frame_at }),

@@ -4,7 +4,7 @@
 
 use crate::api::types::{CaptureFormat, CaptureQuery};
 use bytes::Bytes;
-use lanloom_switch_io::capture::{Heard, Lines, PortNames, Receiver, Records, Settings, Writer};
+use lanloom_switch_io::capture::{Heard, Lines, PortNames, Receiver, Records, Settings, Writer, make_way};
 use std::io;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -28,6 +28,7 @@ pub(super) fn start(receiver: Receiver, query: &CaptureQuery) -> io::Result<mpsc
 }
 
 fn pump(mut receiver: Receiver, mut form: Form, mut left: u64, to: &mpsc::Sender<Bytes>) {
+    make_way();
     loop {
         match receiver.next(LOOK) {
             Heard::Port(label) => form.port(&label),

@@ -30,3 +30,10 @@ pub use record::{PortLabel, PortNames, Record};
 pub use ring::{Heard, Receiver, Records, Scope, Sender};
 pub use text::Lines;
 pub use writer::{Settings, Writer};
+
+/// Has this thread, and those that it starts from now on, make way for forwarding when cores are short: for whoever writes a
+/// capture. What it is too slow for is counted as lost in the capture, and the frames themselves go on.
+pub fn make_way() {
+    // Then it merely competes.
+    let _ = crate::sys::priority::go_last();
+}

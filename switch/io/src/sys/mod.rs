@@ -5,4 +5,5 @@ pub(crate) mod mmsg;
 pub(crate) mod netlink;
 pub(crate) mod netns;
 pub(crate) mod options;
+pub(crate) mod priority;
 pub(crate) mod tun;
