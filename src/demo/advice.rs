@@ -21,15 +21,15 @@ pub(super) fn frames(path: Option<&Path>, examples: &[Example]) -> Option<String
 pub(super) fn while_kept(stage: &Stage, rights: &Rights) -> String {
     let sudo = if std::env::var_os("SUDO_USER").is_some() { "sudo " } else { "" };
     let program = std::env::current_exe().map_or_else(|_| program(), |path| path.display().to_string());
-    let command = |words: &str, what: &str| format!("    lanloom {words:<48} {what}");
+    let command = |words: &str, what: &str| format!("    lanloom {words:<26} {what}");
     let mut lines = vec![
-        "  Everything stays up until Ctrl-C, and blue pings green every second. In another terminal:\n".to_owned(),
+        "  All stays up until Ctrl-C; blue pings green every second. In another terminal:\n".to_owned(),
         format!("    alias lanloom='{sudo}{program} --socket {}'", stage.socket().display()),
         command(&format!("capture {SWITCH}"), "each frame, and what became of it"),
         command(&format!("fdb show {SWITCH}"), "who is where"),
         command(&format!("counters {SWITCH}"), "frames, bytes, and drops by reason"),
-        command(&format!("trace {SWITCH} p1 'icmp src=10.1.0.1 dst=10.1.0.2'"), "where a frame would go, and why"),
-        command(&format!("port set {SWITCH} p2 down"), "then capture, trace and counters again"),
+        command(&format!("port set {SWITCH} p2 down"), "then capture and counters again"),
+        format!("    lanloom trace {SWITCH} p1 'icmp src=10.1.0.1 dst=10.1.0.2'"),
     ];
     let name = stage.hosts.iter().find_map(|host| host.role.namespace.as_deref());
     if let (Some(name), true) = (name, *rights == Rights::Machine && has_ip()) {

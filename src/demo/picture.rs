@@ -35,7 +35,8 @@ pub(super) fn draw(switch: &str, hosts: &[Drawn]) -> String {
     row(&mut out, hosts, |_| format!("└{}┘", with_middle('─', '┬', BOX - 2)));
     row(&mut out, hosts, |host| centred(&host.port, ' '));
     let bus: Vec<_> = hosts.iter().map(|_| with_middle('═', '╧', BOX)).collect();
-    let _ = writeln!(out, "{}{}  switch {switch}", " ".repeat(MARGIN), bus.join(&"═".repeat(GAP)));
+    let _ = writeln!(out, "{}{}", " ".repeat(MARGIN), bus.join(&"═".repeat(GAP)));
+    let _ = writeln!(out, "{}switch {switch}, in this process", " ".repeat(MARGIN));
     out
 }
 
@@ -86,7 +87,8 @@ mod tests {
   │                    │  │ fd00:1::3          │
   └──────────┬─────────┘  └──────────┬─────────┘
             p1                      p3
-  ═══════════╧═══════════════════════╧══════════  switch demo
+  ═══════════╧═══════════════════════╧══════════
+  switch demo, in this process
 ";
         assert_eq!(draw("demo", &hosts), expected);
     }
