@@ -22,6 +22,8 @@ mod thread;
 mod watch;
 
 #[cfg(test)]
+mod allocation;
+#[cfg(test)]
 mod tests;
 
 pub use handle::{EngineGone, PortError, PortState, PortStatus, SwitchHandle, SwitchStatus};
