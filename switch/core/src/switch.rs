@@ -349,16 +349,18 @@ impl Switch {
         place.port.take().map(|port| port.counters).ok_or(NoSuchPort)
     }
 
-    /// Changes what a user may set of a port. What was learned on a port that is set down is forgotten.
+    /// Changes what a user may set of a port. What was learned on a port that is set down is forgotten, and its oldest addresses are
+    /// that are more than it may now hold.
     ///
     /// # Errors
     /// If there is no such port.
     pub fn set_port(&mut self, port: PortId, config: PortConfig) -> Result<(), NoSuchPort> {
-        let up = config.up;
+        let (up, limit) = (config.up, config.fdb_limit);
         self.port_mut(port)?.config = config;
         if !up {
             self.fdb.flush(Some(port), false);
         }
+        self.fdb.hold_to(limit, port);
         Ok(())
     }
 

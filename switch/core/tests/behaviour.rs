@@ -212,6 +212,14 @@ fn a_port_at_its_own_limit_loses_its_oldest_address_or_the_frame() {
 }
 
 #[test]
+fn a_limit_that_is_lowered_takes_the_oldest_addresses_at_once() {
+    let mut bench = Bench::new(2);
+    [A, B, C].into_iter().for_each(|source| drop(bench.frame(0, source, GROUP)));
+    bench.set(0, |port| port.fdb_limit = Some(1));
+    assert_eq!([A, B, C].map(|mac| bench.port_of(mac)), [None, None, Some(0)]);
+}
+
+#[test]
 fn a_static_entry_never_ages_moves_or_is_flushed() {
     let mut bench = Bench::new(3);
     bench.switch.set_fdb(bench.now, A, bench.ports[2], false).expect("room");

@@ -266,6 +266,12 @@ impl Fdb {
         before - self.table.len()
     }
 
+    /// Forgets a port's oldest addresses until it holds no more than `limit`.
+    pub(crate) fn hold_to(&mut self, limit: Option<u32>, port: PortId) {
+        let held = self.order.len(port.index());
+        (0..held.saturating_sub(limit.unwrap_or(u32::MAX))).for_each(|_| self.evict_oldest(port.index()));
+    }
+
     /// Changes the ageing time, in seconds.
     pub fn set_ageing(&mut self, ageing_secs: u32) {
         self.limits.ageing_secs = ageing_secs;

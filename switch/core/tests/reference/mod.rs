@@ -255,11 +255,12 @@ impl Reference {
 
     pub(crate) fn set_port(&mut self, id: PortId, config: PortConfig) -> bool {
         let Some(place) = self.port_mut(id) else { return false };
-        let up = config.up;
+        let (up, limit) = (config.up, config.fdb_limit);
         place.config = config;
         if !up {
             self.table.flush(Some(id), false);
         }
+        limit.into_iter().for_each(|limit| self.table.hold_to(limit, id));
         true
     }
 

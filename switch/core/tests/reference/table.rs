@@ -146,6 +146,13 @@ impl Table {
 
     /// A port with its share or more pays for its new address itself. One below its share takes a place from the port that
     /// holds most, if that one is above its share.
+    /// Takes a port's oldest addresses until no more than `limit` are left.
+    pub(crate) fn hold_to(&mut self, limit: u32, port: PortId) {
+        while self.learned_on(port) > limit as usize {
+            self.evict_oldest_of(port);
+        }
+    }
+
     fn make_room_for(&mut self, port: PortId) -> bool {
         let mut holders: Vec<PortId> = self.ageing_rows().map(|row| row.port).chain([port]).collect();
         holders.sort_unstable();

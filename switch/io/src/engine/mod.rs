@@ -160,15 +160,15 @@ impl Engines {
     /// # Errors
     /// If the process has no thread or descriptor left.
     pub fn start(config: EngineConfig) -> io::Result<Self> {
-        let watch = Watch::start()?;
-        let threads = (0..config.threads.max(1)).map(|number| {
+        // If one cannot be started, those before end with this.
+        let mut inner = Inner { threads: Vec::new(), watch: Watch::start()?, spin: config.spin };
+        for number in 0..config.threads.max(1) {
             let (mailbox, tally) = (Arc::new(Mailbox::new()?), Arc::new(Tally::default()));
-            let engine = thread::Engine::new(&config, Arc::clone(&mailbox), Arc::clone(&tally), watch.clone())?;
+            let engine = thread::Engine::new(&config, Arc::clone(&mailbox), Arc::clone(&tally), inner.watch.clone())?;
             let join = std::thread::Builder::new().name(format!("engine{number}")).spawn(|| engine.run())?;
-            Ok(Thread { mailbox, tally, switches: AtomicU64::new(0), join: Mutex::new(Some(join)) })
-        });
-        let threads = threads.collect::<io::Result<_>>()?;
-        Ok(Self { inner: Arc::new(Inner { threads, watch, spin: config.spin }) })
+            inner.threads.push(Thread { mailbox, tally, switches: AtomicU64::new(0), join: Mutex::new(Some(join)) });
+        }
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Makes a switch on the thread that has fewest.

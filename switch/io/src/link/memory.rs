@@ -56,12 +56,12 @@ impl MemoryEnd {
         self.to.push(bytes, vnet)
     }
 
-    /// The next frame, waiting for it at most `patience`.
+    /// The next frame, waiting for it at most `patience`, however long that is.
     ///
     /// # Errors
     /// [`LinkError::Gone`] if the other end is gone and nothing is left.
     pub fn recv_frame(&self, patience: Duration) -> Result<Option<MemoryFrame>, LinkError> {
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now().checked_add(patience);
         loop {
             if let Some(frame) = self.from.pop() {
                 return Ok(Some(frame));
@@ -69,11 +69,11 @@ impl MemoryEnd {
             if self.other_is_gone() {
                 return Err(LinkError::Gone);
             }
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 return Ok(None);
             }
-            let millis = u16::try_from(left.as_millis() + 1).unwrap_or(u16::MAX);
+            let millis = u16::try_from(left.as_millis().saturating_add(1)).unwrap_or(u16::MAX);
             let mut waiting = [PollFd::new(self.fd(), PollFlags::POLLIN)];
             match poll(&mut waiting, PollTimeout::from(millis)) {
                 Ok(_) | Err(nix::errno::Errno::EINTR) => {}
@@ -204,6 +204,15 @@ mod tests {
         assert_eq!(poll(&mut fds, PollTimeout::ZERO), Ok(1), "there is still something to hear");
         batch.clear();
         assert!(matches!(other.recv(&mut batch), Err(LinkError::Gone)));
+    }
+
+    #[test]
+    fn a_reader_may_wait_for_ever() {
+        let (one, other) = pair(Bound::default(), Offloads::ALL).expect("descriptors");
+        one.send_frame(&[7; 60], VnetHeader::default());
+        assert!(matches!(other.recv_frame(Duration::MAX), Ok(Some(_))));
+        drop(one);
+        assert!(matches!(other.recv_frame(Duration::MAX), Err(LinkError::Gone)));
     }
 
     #[test]
