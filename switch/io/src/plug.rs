@@ -47,7 +47,7 @@ pub enum SourceKind {
     Tap {
         /// With super-frames and partial checksums, or as frames are on the wire.
         offload: bool,
-        /// Whether it outlives us.
+        /// Whether it is made to outlive us.
         persist: bool,
     },
     /// By AF_PACKET.

@@ -95,6 +95,18 @@ fn a_tap_that_somebody_has_open_is_left_to_them() {
     netns.inside(|| Tap::open("t0", false).map(drop)).expect("a TAP that nobody has open");
 }
 
+#[test]
+fn a_tap_that_somebody_made_persistent_outlives_us_whatever_we_want_of_our_own() {
+    let Some(netns) = Netns::new() else { return };
+    netns.run("ip tuntap add t0 mode tap vnet_hdr multi_queue");
+    netns.run("ip tuntap add t1 mode tap");
+    drop(netns.inside(|| Tap::open("t0", false)).expect("a TAP"));
+    drop(netns.inside(|| PlainTap::open("t1", false)).expect("a TAP"));
+    drop(netns.inside(|| Tap::open("t2", false)).expect("a TAP of our own"));
+    let left = netns.run("ip -o link");
+    assert!(left.contains("t0:") && left.contains("t1:") && !left.contains("t2:"), "{left}");
+}
+
 mod suite {
     use super::*;
 

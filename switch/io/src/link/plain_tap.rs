@@ -21,7 +21,7 @@ pub struct PlainTap {
 }
 
 impl PlainTap {
-    /// Opens or makes the TAP called `name` in this thread's namespace.
+    /// Opens or makes the TAP called `name` in this thread's namespace; `persist` as for [`super::tap::Tap::open`].
     ///
     /// # Errors
     /// As [`super::tap::Tap::open`].
@@ -29,7 +29,9 @@ impl PlainTap {
         let tap = Self { iface: Iface::without_packet_info(name, Mode::Tap)? };
         fcntl(tap.fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         tun::offer_nothing(tap.fd())?;
-        tun::set_persist(tap.fd(), persist)?;
+        if persist {
+            tun::set_persist(tap.fd())?;
+        }
         Ok(tap)
     }
 

@@ -21,7 +21,8 @@ pub struct Tap {
 
 impl Tap {
     /// Opens or makes the TAP called `name` in this thread's namespace, with several queues from the first day: a device with
-    /// one can never be opened with several.
+    /// one can never be opened with several. With `persist` it outlives us; without, one that was there before goes on to do so if
+    /// it did.
     ///
     /// # Errors
     /// `EBUSY` or `EINVAL` if an interface of that name is no detached TAP of this kind, `EPERM` without `CAP_NET_ADMIN`,
@@ -33,7 +34,9 @@ impl Tap {
         if netlink::tap_queues(index).is_ok_and(|queues| queues > 1) {
             return Err(Errno::EBUSY.into());
         }
-        tun::set_persist(fd.as_fd(), persist)?;
+        if persist {
+            tun::set_persist(fd.as_fd())?;
+        }
         Ok(Self { fd, offloads })
     }
 
@@ -67,7 +70,7 @@ impl Keeper {
     /// # Errors
     /// `EBADFD` if the device is gone.
     pub fn keep(&self) -> io::Result<()> {
-        tun::set_persist(self.fd.as_fd(), true)
+        tun::set_persist(self.fd.as_fd())
     }
 }
 

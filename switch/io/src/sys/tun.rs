@@ -57,10 +57,10 @@ pub(crate) fn offer_nothing(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether the device outlives its last descriptor.
-pub(crate) fn set_persist(fd: BorrowedFd<'_>, persist: bool) -> io::Result<()> {
+/// Has the device outlive its last descriptor.
+pub(crate) fn set_persist(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: the argument is a number.
-    unsafe { tun_set_persist(fd.as_raw_fd(), persist.into()) }?;
+    unsafe { tun_set_persist(fd.as_raw_fd(), 1) }?;
     Ok(())
 }
 
