@@ -101,7 +101,7 @@ fn measure(case: &Case) -> f64 {
     let start = cpu_time();
     for batch in frames.chunks(BATCH).cycle().take(count / BATCH) {
         now = now + Duration::from_nanos(100 * BATCH as u64);
-        switch.warm(batch.iter().filter_map(|(_, bytes)| Frame::new(bytes)));
+        switch.warm(now, batch.iter().filter_map(|(_, bytes)| Frame::new(bytes)));
         for (station, bytes) in batch {
             decide(&mut switch, now, ports[*station as usize % PORTS], bytes);
         }

@@ -139,9 +139,9 @@ impl Switch {
 
     /// Has the tables ready for a batch of frames that [`Switch::handle_frame`] is about to decide. Worth it only where they are
     /// larger than the caches; it does nothing otherwise, and never changes anything.
-    pub fn warm<'a>(&self, frames: impl Iterator<Item = Frame<'a>>) {
+    pub fn warm<'a>(&self, now: Instant, frames: impl Iterator<Item = Frame<'a>>) {
         if self.fdb.len() > WARM_FROM {
-            frames.for_each(|frame| self.fdb.warm(Vid::NONE, frame.source(), frame.destination()));
+            frames.for_each(|frame| self.fdb.warm(Vid::NONE, frame.source(), frame.destination(), now));
         }
     }
 

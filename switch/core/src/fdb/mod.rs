@@ -190,9 +190,13 @@ impl Fdb {
 
     /// Loads what [`Fdb::plan`] and [`Fdb::lookup`] will read of two addresses. Called for all frames of a batch before the first
     /// is decided, the cache misses of a table larger than the caches overlap instead of queueing.
-    pub(crate) fn warm(&self, vid: Vid, source: MacAddr, destination: MacAddr) {
-        let port = |mac| self.find(key(vid, mac)).map(|slot| slot.port);
-        std::hint::black_box((port(source), port(destination)));
+    pub(crate) fn warm(&self, vid: Vid, source: MacAddr, destination: MacAddr, now: Instant) {
+        let destined = self.find(key(vid, destination)).map(|slot| slot.port);
+        let sent = self.find(key(vid, source)).map(|slot| {
+            let is_moving = !slot.is_static() && !slot.was_refreshed_at(secs(now));
+            is_moving.then(|| self.order.warm(slot.node))
+        });
+        std::hint::black_box((destined, sent));
     }
 
     /// The entry of an address.

@@ -75,6 +75,13 @@ impl Order {
         (oldest != END).then(|| (self.nodes[oldest as usize].key, self.nodes[oldest as usize].seen))
     }
 
+    /// Loads what [`Order::renew`] will change around a node.
+    pub(super) fn warm(&self, id: NodeId) -> (u32, u32) {
+        let seen = |id: NodeId| self.nodes.get(id as usize).map_or(0, |node| node.seen);
+        let node = &self.nodes[id as usize];
+        (seen(node.before), seen(node.after))
+    }
+
     /// When a node's address was last seen, in seconds.
     pub(super) fn seen(&self, id: NodeId) -> u32 {
         self.nodes[id as usize].seen

@@ -210,7 +210,7 @@ impl SwitchRuntime {
         round.copies.clear();
         let capturing = !captures.is_empty();
         let now = clock::now();
-        switch.warm((0..batch.len()).filter_map(|number| Frame::new(batch.bytes(number))));
+        switch.warm(now, (0..batch.len()).filter_map(|number| Frame::new(batch.bytes(number))));
         for number in 0..batch.len() {
             let bytes = batch.bytes(number);
             let seen = offload::check(bytes, &batch.descriptor(number).vnet).and_then(|shape| {
