@@ -11,7 +11,7 @@ use lanloom_switch_core::DropReason;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Bytes that a stream moves.
-const STREAM: usize = if cfg!(debug_assertions) { 24 << 20 } else { 512 << 20 };
+const STREAM: usize = if cfg!(debug_assertions) { 24 << 20 } else { 160 << 20 };
 
 /// A VXLAN in both hosts over their addresses of one family. Answers the addresses inside.
 fn tunnel(hosts: [&Host; 2], vni: u8) -> [IpAddr; 2] {

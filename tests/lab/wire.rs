@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 /// A frame and what its virtio-net header says.
 pub(crate) type Seen = (Vec<u8>, VnetHeader);
 
+/// More frames than any test sends.
+const MANY: usize = 100_000;
+
 /// Frames in and out.
 pub(crate) enum Wire {
     Interface { packet: Box<Packet>, batch: Box<Batch>, waiting: VecDeque<Seen> },
@@ -54,7 +57,7 @@ impl Wire {
     /// The next frame from `source`, waiting for it at most `patience`.
     pub(crate) fn recv_within(&mut self, source: [u8; 6], patience: Duration) -> Option<Seen> {
         let deadline = Instant::now() + patience;
-        loop {
+        for _ in 0..MANY {
             let left = deadline.saturating_duration_since(Instant::now());
             let seen = match self {
                 Self::Memory(end) => end.recv_frame(left).expect("the switch").map(|(bytes, vnet)| (bytes.into_vec(), vnet)),
@@ -67,6 +70,7 @@ impl Wire {
                 None => {}
             }
         }
+        panic!("{MANY} frames, and none of those that were waited for");
     }
 
     /// The next frame from `source`; panics if none comes.
@@ -76,7 +80,9 @@ impl Wire {
 
     /// Whatever has come from `source` by now.
     pub(crate) fn drain(&mut self, source: [u8; 6]) -> Vec<Seen> {
-        std::iter::from_fn(|| self.recv_within(source, Duration::ZERO)).collect()
+        let seen: Vec<Seen> = std::iter::from_fn(|| self.recv_within(source, Duration::ZERO)).take(MANY).collect();
+        assert!(seen.len() < MANY, "an end to the frames");
+        seen
     }
 }
 
