@@ -153,7 +153,8 @@ fn two_cables_between_two_switches_do_not_take_the_machine() {
         }
     }
     let (_, host) = plug(&switches[0], "host", Bound::default());
-    send(&host, &frame(MacAddr::BROADCAST, mac(1), 1));
+    // One alone would only go round, and on a slow machine not fast enough to be limited.
+    (0..100).for_each(|payload| send(&host, &frame(MacAddr::BROADCAST, mac(1), payload)));
     until("the loop limited", || {
         let counters = switches.each_ref().map(|switch| switch.counters().expect("a thread that still answers"));
         counters.iter().flatten().any(|(_, _, counters)| counters.dropped(DropReason::Storm) > 0)
