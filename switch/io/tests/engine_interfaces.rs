@@ -230,6 +230,33 @@ fn what_the_kernel_lost_on_the_way_to_us_is_read_back() {
     });
 }
 
+#[test]
+fn ports_that_come_and_go_with_their_interfaces_in_a_hurry_leave_an_engine_that_answers() {
+    let (Some(netns), Some(home)) = (Netns::new(), Netns::new()) else { return };
+    let lab = home.inside(Lab::new);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (lab, netns) = (&lab, &netns);
+            scope.spawn(move || {
+                for round in 0..10 {
+                    let name = format!("x{thread}");
+                    let kind = if round % 2 == 0 { TAP } else { PLAIN };
+                    let id = lab.plug(&name, source(netns, &name, kind));
+                    netns.run(&format!("ip link set {name} up"));
+                    let deletes = || netns.run(&format!("ip link del {name}"));
+                    if round % 3 == 0 {
+                        deletes();
+                    }
+                    let last = lab.switch.delete_port(id).expect("a port that is there");
+                    assert_eq!(last.rx.frames, last.forwarded + last.rx_dropped(), "{last:?}");
+                }
+            });
+        }
+    });
+    assert_eq!(lab.switch.ports().expect("an engine that answers"), []);
+    until("every TAP gone", || !netns.run("ip -o link").contains(": x"));
+}
+
 /// Sends a burst of broadcasts and answers how many the socket took.
 fn give(link: &mut dyn Link, count: u16) -> u64 {
     let mut bytes = vec![0xff; 6];
