@@ -79,16 +79,34 @@ impl Source {
     /// # Errors
     /// [`LinkError::Gone`] if there is none, else the kernel's.
     pub fn open(&self) -> Result<Box<dyn Link>, LinkError> {
-        let opened = netns::inside(self.netns.as_deref(), || -> io::Result<Box<dyn Link>> {
-            Ok(match self.kind {
-                SourceKind::Tap { offload: true, persist } => Box::new(Tap::open(&self.ifname, persist)?),
-                SourceKind::Tap { offload: false, persist } => Box::new(PlainTap::open(&self.ifname, persist)?),
-                SourceKind::Packet => Box::new(Packet::open(&self.ifname)?),
-            })
+        netns::inside(self.netns.as_deref(), || self.open_here()).map_err(open_error)
+    }
+
+    /// Opens the interface that was found, and makes none in its place if it is gone by now.
+    ///
+    /// # Errors
+    /// As [`Source::open`]; a TAP that is gone is gone too.
+    pub(crate) fn open_again(&self, found: Identity) -> Result<Box<dyn Link>, LinkError> {
+        // A TAP that is there and open to nobody is persistent already; one that was made just now goes with the descriptor.
+        let kind = match self.kind {
+            SourceKind::Tap { offload, .. } => SourceKind::Tap { offload, persist: false },
+            SourceKind::Packet => SourceKind::Packet,
+        };
+        let source = Self { kind, ..self.clone() };
+        let opened = netns::inside(self.netns.as_deref(), || {
+            let link = source.open_here()?;
+            let is_same = interface::find(&self.ifname)?.is_some_and(|here| here.index == found.index);
+            if is_same { Ok(link) } else { Err(io::Error::from_raw_os_error(libc::ENODEV)) }
         });
-        opened.map_err(|error| match error.raw_os_error() {
-            Some(libc::ENODEV) => LinkError::Gone,
-            _ => LinkError::Io(error),
+        opened.map_err(open_error)
+    }
+
+    /// In this thread's namespace.
+    fn open_here(&self) -> io::Result<Box<dyn Link>> {
+        Ok(match self.kind {
+            SourceKind::Tap { offload: true, persist } => Box::new(Tap::open(&self.ifname, persist)?),
+            SourceKind::Tap { offload: false, persist } => Box::new(PlainTap::open(&self.ifname, persist)?),
+            SourceKind::Packet => Box::new(Packet::open(&self.ifname)?),
         })
     }
 
@@ -112,11 +130,43 @@ impl Source {
     }
 }
 
+fn open_error(error: io::Error) -> LinkError {
+    match error.raw_os_error() {
+        Some(libc::ENODEV) => LinkError::Gone,
+        _ => LinkError::Io(error),
+    }
+}
+
 impl fmt::Debug for Plug {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Memory(_) => out.write_str("Memory"),
             Self::Interface(source, opened) => out.debug_tuple("Interface").field(source).field(&opened.is_some()).finish(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sched::{CloneFlags, unshare};
+
+    #[test]
+    fn a_tap_that_is_gone_by_the_time_it_is_opened_again_is_not_made_anew() {
+        let work = || {
+            if let Err(why) = unshare(CloneFlags::CLONE_NEWNET) {
+                assert!(std::env::var_os("CI").is_none(), "no network namespace: {why}");
+                return println!("skipped, no network namespace: {why}");
+            }
+            let kind = SourceKind::Tap { offload: true, persist: true };
+            let source = Source { ifname: "t0".to_owned(), netns: None, kind };
+            let first = Tap::open("t0", false).expect("a TAP");
+            let Found::Here(identity, _) = source.find(None).expect("an answer") else { panic!("it is there") };
+            drop(first);
+            assert!(matches!(source.open_again(identity), Err(LinkError::Gone)));
+            assert_eq!(source.find(None).expect("an answer"), Found::NoInterface { renamed: None });
+        };
+        // A thread that ends takes its namespace along.
+        std::thread::spawn(work).join().expect("no panic");
     }
 }

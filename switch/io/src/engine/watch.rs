@@ -300,7 +300,8 @@ impl Watched {
     }
 
     fn open(&mut self, identity: Identity) -> Result<(), String> {
-        let link = self.source.open().map_err(|error| format!("opening interface {}: {error}", self.source.ifname))?;
+        let link = self.source.open_again(identity);
+        let link = link.map_err(|error| format!("opening interface {}: {error}", self.source.ifname))?;
         let Place { mailbox, key, port } = self.place.clone();
         let attached = mailbox.ask(move |engine| engine.attach(key, port, link));
         match attached {
