@@ -141,7 +141,7 @@ impl Switch {
     /// larger than the caches; it does nothing otherwise, and never changes anything.
     pub fn warm<'a>(&self, now: Instant, frames: impl Iterator<Item = Frame<'a>>) {
         if self.fdb.len() > WARM_FROM {
-            frames.for_each(|frame| self.fdb.warm(Vid::NONE, frame.source(), frame.destination(), now));
+            self.fdb.warm(Vid::NONE, now, frames.map(|frame| (frame.source(), frame.destination())));
         }
     }
 

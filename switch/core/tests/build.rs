@@ -82,8 +82,6 @@ fn what_is_wrong_is_named_and_what_is_right_is_said() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
-
     #[test]
     fn checksums_are_right_for_every_kind_family_and_length(kind in "icmp|tcp|udp", six: bool, len in 0_usize..3000, tags in 0_usize..3) {
         let (src, dst) = if six { ("fe80::1", "fe80::2") } else { ("10.0.0.1", "10.0.0.2") };

@@ -194,8 +194,6 @@ fn likely() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4096))]
-
     #[test]
     fn any_bytes_get_one_line_of_plain_text(bytes in prop_oneof![likely(), proptest::collection::vec(any::<u8>(), 0..200)], longer in 0_usize..3000) {
         for said in [line(&bytes), describe(&bytes).cut_from(longer).to_string()] {

@@ -97,8 +97,6 @@ fn what_is_no_filter_is_refused_with_what_would_be_one() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
-
     #[test]
     fn no_text_and_no_frame_panics(
         text in prop_oneof!["\\PC{0,40}", "((not |\\(|\\) |)(arp|tcp|src|dst|host|net|port|vlan|and|or|ether|10.0.0.1|fe80::/10|80) ){0,12}"],

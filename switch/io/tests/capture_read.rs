@@ -130,8 +130,6 @@ fn what_is_no_frame_is_refused_with_the_reason() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
-
     #[test]
     fn no_file_panics_or_makes_us_take_more_memory_than_it_has(
         kind in 0..3,

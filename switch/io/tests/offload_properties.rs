@@ -98,7 +98,6 @@ fn cutting_keeps_what_check_promised(bytes: &[u8], vnet: &VnetHeader) -> Result<
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 512,
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
         ..ProptestConfig::default()
     })]

@@ -142,6 +142,9 @@ pub struct Fdb {
     shared_seed: SharedSeed,
 }
 
+/// Addresses that [`Fdb::warm`] has ready for a refresh: those of a batch.
+const WARM_AT_ONCE: usize = 64;
+
 /// Addresses that a new table has room for.
 const FIRST_CAPACITY: usize = 448;
 
@@ -188,15 +191,25 @@ impl Fdb {
         self.find(key(vid, mac)).filter(|slot| self.is_live(slot, secs(now))).map(|slot| self.port(slot))
     }
 
-    /// Loads what [`Fdb::plan`] and [`Fdb::lookup`] will read of two addresses. Called for all frames of a batch before the first
-    /// is decided, the cache misses of a table larger than the caches overlap instead of queueing.
-    pub(crate) fn warm(&self, vid: Vid, source: MacAddr, destination: MacAddr, now: Instant) {
-        let destined = self.find(key(vid, destination)).map(|slot| slot.port);
-        let sent = self.find(key(vid, source)).map(|slot| {
-            let is_moving = !slot.is_static() && !slot.was_refreshed_at(secs(now));
-            is_moving.then(|| self.order.warm(slot.node))
-        });
-        std::hint::black_box((destined, sent));
+    /// Loads what [`Fdb::plan`] and [`Fdb::lookup`] will read of pairs of a source and a destination. Called for all frames of a
+    /// batch before the first is decided, the cache misses of a table larger than the caches overlap instead of queueing: one kind
+    /// of memory after the other, so that no load of a kind waits for another of its own.
+    pub(crate) fn warm(&self, vid: Vid, now: Instant, pairs: impl Iterator<Item = (MacAddr, MacAddr)>) {
+        let now = secs(now);
+        let (mut nodes, mut count) = ([0; WARM_AT_ONCE], 0);
+        for (source, destination) in pairs {
+            std::hint::black_box(self.find(key(vid, destination)).map(|slot| slot.port));
+            if let Some(slot) = self.find(key(vid, source))
+                && !slot.is_static()
+                && !slot.was_refreshed_at(now)
+            {
+                nodes[count % WARM_AT_ONCE] = slot.node;
+                count += 1;
+            }
+        }
+        let nodes = &nodes[..count.min(WARM_AT_ONCE)];
+        nodes.iter().for_each(|node| _ = std::hint::black_box(self.order.seen(*node)));
+        nodes.iter().for_each(|node| _ = std::hint::black_box(self.order.warm(*node)));
     }
 
     /// The entry of an address.
