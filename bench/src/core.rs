@@ -1,10 +1,11 @@
-//! The core alone: decisions a second on one thread, without links.
+//! The core alone: decisions a second on one thread, without links; and what virtual time costs, where the core is all there is.
 //!
 //! Every frame is learned from and looked up, between stations that are spread over the ports and answer each other at random.
 //! Time goes on as it would at ten million frames a second, so that refreshing once a second is part of the figure.
 
 use crate::fault::{Result, Tried};
 use crate::machine::Machine;
+use crate::virtual_time;
 use lanloom_switch_core::{FdbLimits, Frame, Instant, MacAddr, PortConfig, PortId, Switch, SwitchConfig};
 use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
@@ -73,11 +74,13 @@ pub(crate) fn run(args: &CoreArgs) -> Result<()> {
         sorted.sort_by(f64::total_cmp);
         row.median = sorted[sorted.len() / 2];
     }
+    eprintln!("virtual time: {}", virtual_time::WHAT);
+    let ageing = virtual_time::measure(args.rounds.max(1))?;
     let machine = Machine::read();
-    let text = markdown(&machine, &rows);
+    let text = markdown(&machine, &rows) + &ageing.markdown();
     print!("{text}");
     std::fs::create_dir_all(&args.out).tried(|| format!("making {}", args.out.display()))?;
-    let json = serde_json::json!({ "machine": machine, "cases": rows });
+    let json = serde_json::json!({ "machine": machine, "cases": rows, "virtual_time": ageing });
     for (ending, text) in [("md", text), ("json", format!("{json:#}\n"))] {
         let path = args.out.join(format!("core-{}.{ending}", machine.date));
         std::fs::write(&path, text).tried(|| format!("writing {}", path.display()))?;

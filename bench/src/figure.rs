@@ -13,6 +13,8 @@ pub(crate) enum Figure {
     Tcp4,
     /// Segments sent again in that run.
     Tcp4Retransmits,
+    /// TCP, one stream, inside a VXLAN that the hosts' kernels make.
+    TcpNested,
     /// The largest frame that the receiving interface got during a TCP run.
     LargestFrame,
     /// 64-byte frames delivered at unlimited offered load.
@@ -38,11 +40,12 @@ pub(crate) enum Figure {
 }
 
 impl Figure {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Tcp1,
         Self::Tcp1Retransmits,
         Self::Tcp4,
         Self::Tcp4Retransmits,
+        Self::TcpNested,
         Self::LargestFrame,
         Self::Frames64,
         Self::Frames64Offered,
@@ -63,6 +66,7 @@ impl Figure {
             Self::Tcp1Retransmits => "tcp_1_stream_retransmits",
             Self::Tcp4 => "tcp_4_streams_gbit_per_sec",
             Self::Tcp4Retransmits => "tcp_4_streams_retransmits",
+            Self::TcpNested => "tcp_1_stream_nested_gbit_per_sec",
             Self::LargestFrame => "largest_frame_bytes",
             Self::Frames64 => "frames_64_delivered_kpps",
             Self::Frames64Offered => "frames_64_offered_kpps",
@@ -83,6 +87,7 @@ impl Figure {
             Self::Tcp1 => "TCP 1 stream",
             Self::Tcp4 => "TCP 4 streams",
             Self::Tcp1Retransmits | Self::Tcp4Retransmits => "retransmits",
+            Self::TcpNested => "TCP 1 stream, in a VXLAN",
             Self::LargestFrame => "largest frame",
             Self::Frames64 => "64 B delivered",
             Self::Frames64Offered => "64 B offered",
@@ -100,7 +105,7 @@ impl Figure {
     /// Its unit in the report; empty for a mere number.
     pub(crate) fn unit(self) -> &'static str {
         match self {
-            Self::Tcp1 | Self::Tcp4 | Self::TcpCapturing => "Gbit/s",
+            Self::Tcp1 | Self::Tcp4 | Self::TcpNested | Self::TcpCapturing => "Gbit/s",
             Self::Tcp1Retransmits | Self::Tcp4Retransmits => "",
             Self::LargestFrame => "B",
             Self::Frames64 | Self::Frames64Offered | Self::NoLoss64 | Self::NoLoss1518 => "kpps",
@@ -114,7 +119,7 @@ impl Figure {
     /// A value of it, as precise as it is worth.
     pub(crate) fn show(self, value: f64) -> String {
         match self {
-            Self::Tcp1 | Self::Tcp4 | Self::TcpCapturing | Self::CaptureWritten => format!("{value:.2}"),
+            Self::Tcp1 | Self::Tcp4 | Self::TcpNested | Self::TcpCapturing | Self::CaptureWritten => format!("{value:.2}"),
             Self::IdleCpu | Self::IdleWakeups | Self::NoLoss1518 | Self::NoLoss64 => format!("{value:.1}"),
             Self::Tcp1Retransmits | Self::Tcp4Retransmits | Self::LargestFrame => format!("{value:.0}"),
             Self::Frames64 | Self::Frames64Offered | Self::PingP50 | Self::PingP99 => format!("{value:.0}"),

@@ -17,6 +17,8 @@ pub(crate) struct Host {
     pub(crate) interface: &'static str,
     /// The IPv4 address, in 10.9.0.0/24.
     pub(crate) address: &'static str,
+    /// The IPv4 address inside a tunnel, in 10.10.0.0/24.
+    pub(crate) inner: &'static str,
     address6: &'static str,
 }
 
@@ -41,8 +43,8 @@ impl Lan {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let netns = |end| Netns::create(&format!("{number}-{end}"));
         Ok(Self {
-            a: Host { netns: netns("a")?, interface: "va", address: "10.9.0.1", address6: "fd00:9::1" },
-            b: Host { netns: netns("b")?, interface: "vb", address: "10.9.0.2", address6: "fd00:9::2" },
+            a: Host { netns: netns("a")?, interface: "va", address: "10.9.0.1", inner: "10.10.0.1", address6: "fd00:9::1" },
+            b: Host { netns: netns("b")?, interface: "vb", address: "10.9.0.2", inner: "10.10.0.2", address6: "fd00:9::2" },
             switch: netns("switch")?,
             processes: Vec::new(),
             dir: ScratchDir::new(&number.to_string())?,

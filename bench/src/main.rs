@@ -19,6 +19,7 @@ mod report;
 mod results;
 mod stop;
 mod targets;
+mod virtual_time;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

@@ -3,6 +3,7 @@
 pub(crate) mod capture;
 pub(crate) mod frames;
 pub(crate) mod idle;
+pub(crate) mod nested;
 pub(crate) mod no_loss;
 pub(crate) mod ping;
 pub(crate) mod queues;
@@ -21,6 +22,7 @@ use std::time::Duration;
 pub(crate) enum Step {
     Tcp1,
     Tcp4,
+    TcpNested,
     LargestFrame,
     Frames64,
     NoLoss64,
@@ -35,9 +37,10 @@ pub(crate) type Samples = Vec<(Figure, f64)>;
 
 impl Step {
     /// In the order of a round: the idle switch is watched last, when all that follows load has had its chance to show.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Tcp1,
         Self::Tcp4,
+        Self::TcpNested,
         Self::LargestFrame,
         Self::Frames64,
         Self::NoLoss64,
@@ -52,6 +55,7 @@ impl Step {
         match self {
             Self::Tcp1 => "TCP, 1 stream",
             Self::Tcp4 => "TCP, 4 streams",
+            Self::TcpNested => "TCP through a VXLAN",
             Self::LargestFrame => "largest frame",
             Self::Frames64 => "64-byte frames, unlimited",
             Self::NoLoss64 => "64-byte frames, no loss",
@@ -65,7 +69,7 @@ impl Step {
     /// About how long it takes, in seconds.
     pub(crate) fn estimate(self, settings: &Settings) -> f64 {
         match self {
-            Self::Tcp1 | Self::Tcp4 | Self::Capture => settings.secs as f64 + 0.6,
+            Self::Tcp1 | Self::Tcp4 | Self::TcpNested | Self::Capture => settings.secs as f64 + 0.6,
             Self::LargestFrame => 0.5,
             Self::Frames64 => settings.secs as f64 + 0.3,
             Self::NoLoss64 | Self::NoLoss1518 => 10.0 * (settings.trial_millis as f64 / 1000.0 + 0.3),
@@ -79,9 +83,14 @@ impl Step {
         match self {
             Self::Capture => peer.captures(),
             Self::Idle => !peer.forwards_in_kernel(),
-            Self::Tcp1 | Self::Tcp4 | Self::LargestFrame | Self::Frames64 | Self::NoLoss64 | Self::NoLoss1518 | Self::Ping => {
-                true
-            }
+            Self::Tcp1
+            | Self::Tcp4
+            | Self::TcpNested
+            | Self::LargestFrame
+            | Self::Frames64
+            | Self::NoLoss64
+            | Self::NoLoss1518
+            | Self::Ping => true,
         }
     }
 
@@ -101,6 +110,7 @@ impl Step {
                 let run = tcp::throughput(lan, 4, settings.secs)?;
                 vec![(Figure::Tcp4, run.gbit_per_sec), (Figure::Tcp4Retransmits, run.retransmits)]
             }
+            Self::TcpNested => vec![(Figure::TcpNested, nested::throughput(lan, settings.secs)?.gbit_per_sec)],
             Self::LargestFrame => vec![(Figure::LargestFrame, tcp::largest_frame(lan)? as f64)],
             Self::Frames64 => {
                 let run = frames::trial(lan, WireSize(64), Load::Unlimited, Duration::from_secs(settings.secs))?;

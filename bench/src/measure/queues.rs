@@ -3,7 +3,15 @@
 use crate::fault::{Result, Tried};
 use crate::lan::Lan;
 use crate::peers::Peer;
-use std::fs::read_to_string;
+use crate::process::run;
+use std::fs::{read_dir, read_to_string};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+/// The packet sockets of a namespace with their memory.
+const SOCKETS: [&str; 4] = ["-0", "-a", "-m", "-n"];
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// A line for each kind of queue.
 ///
@@ -17,14 +25,24 @@ pub(crate) fn describe(lan: &Lan, peer: &dyn Peer) -> Result<Vec<String>> {
         format!("host interface's transmit queue: {} frames", word_after(&length, "qlen").unwrap_or("no")),
         format!("kernel's receive backlog per core: {} frames", sysctl("net/core/netdev_max_backlog")?),
     ];
-    let sockets =
-        crate::process::run(lan.switch.command("ss").args(["-0", "-a", "-m", "-n"]), std::time::Duration::from_secs(10))?;
+    let mut sockets = run(lan.switch.command("ss").args(SOCKETS), LIMIT)?;
+    for process in &lan.processes {
+        for netns in held_namespaces(process.pid()) {
+            sockets += &run(Command::new("nsenter").arg(format!("--net={}", netns.display())).arg("ss").args(SOCKETS), LIMIT)?;
+        }
+    }
     lines.extend(receive_buffers(&sockets).map(|bytes| format!("packet socket's receive buffer: {bytes} bytes")));
     if peer.uses_datagrams() {
         let length = lan.switch.enter(|| sysctl("net/unix/max_dgram_qlen"))?;
         lines.push(format!("datagram sockets between switch and ports: {length} frames"));
     }
     Ok(lines)
+}
+
+/// The network namespaces that a program keeps open, as files that can be entered.
+fn held_namespaces(pid: u32) -> Vec<PathBuf> {
+    let descriptors = read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten().map(|entry| entry.path());
+    descriptors.filter(|path| path.read_link().is_ok_and(|target| target.to_string_lossy().starts_with("net:["))).collect()
 }
 
 fn sysctl(name: &str) -> Result<String> {
@@ -53,6 +71,15 @@ mod tests {
         let ss = "p_raw UNCONN 0 0 *:pa *\n skmem:(r0,rb425984,t0,tb212992,f0,w0,o0,bl0,d0)\n\
             p_raw UNCONN 0 0 *:pb *\n skmem:(r0,rb425984,t0,tb212992,f0,w0,o0,bl0,d0)\n";
         assert_eq!(receive_buffers(ss).collect::<Vec<_>>(), ["425984"]);
+    }
+
+    #[test]
+    fn the_namespaces_that_a_program_keeps_open_are_found() {
+        let own = std::fs::File::open("/proc/self/ns/net").unwrap();
+        let found = held_namespaces(std::process::id());
+        let same = |path: &PathBuf| std::fs::read_link(path).unwrap() == std::fs::read_link("/proc/self/ns/net").unwrap();
+        assert!(found.iter().any(same), "{found:?}");
+        drop(own);
     }
 
     #[test]

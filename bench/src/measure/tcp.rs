@@ -28,8 +28,16 @@ pub(crate) struct Throughput {
 /// # Errors
 /// If iperf3 fails.
 pub(crate) fn throughput(lan: &Lan, streams: u32, secs: u64) -> Result<Throughput> {
+    throughput_to(lan, lan.b.address, streams, secs)
+}
+
+/// The same to another address of host b.
+///
+/// # Errors
+/// If iperf3 fails.
+pub(crate) fn throughput_to(lan: &Lan, address: &str, streams: u32, secs: u64) -> Result<Throughput> {
     let (time, streams) = (secs.to_string(), streams.to_string());
-    iperf3(lan, &["-t", &time, "-P", &streams], Duration::from_secs(secs) + SLACK)
+    iperf3(lan, address, &["-t", &time, "-P", &streams], Duration::from_secs(secs) + SLACK)
 }
 
 /// The length in bytes of the largest frame that host b's interface receives during a short TCP run, without check sequence:
@@ -45,7 +53,7 @@ pub(crate) fn largest_frame(lan: &Lan) -> Result<usize> {
     let done = AtomicBool::new(false);
     let largest = std::thread::scope(|scope| {
         let watch = scope.spawn(|| watch(&socket, &done));
-        let sent = iperf3(lan, &["-n", SAMPLE_BYTES], SLACK * 2);
+        let sent = iperf3(lan, lan.b.address, &["-n", SAMPLE_BYTES], SLACK * 2);
         done.store(true, Ordering::Relaxed);
         let largest = watch.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         sent.and(largest)
@@ -64,13 +72,13 @@ fn watch(socket: &PacketSocket, done: &AtomicBool) -> Result<usize> {
     Ok(largest)
 }
 
-fn iperf3(lan: &Lan, arguments: &[&str], limit: Duration) -> Result<Throughput> {
+fn iperf3(lan: &Lan, address: &str, arguments: &[&str], limit: Duration) -> Result<Throughput> {
     let mut command = lan.b.netns.command("iperf3");
     command.args(["-s", "--forceflush"]);
     let mut server = Process::start("iperf3-server", &mut command, lan.dir.path())?;
     server.wait_until("the listening socket", Duration::from_secs(10), |printed| printed.contains("Server listening"))?;
     let mut client = lan.a.netns.command("iperf3");
-    client.args(["-c", lan.b.address, "--connect-timeout", "5000", "-J"]).args(arguments);
+    client.args(["-c", address, "--connect-timeout", "5000", "-J"]).args(arguments);
     let output = output(&mut client, limit)?;
     // The last segments are still on their way through slow switches when the client ends.
     stop::sleep(Duration::from_millis(50))?;
