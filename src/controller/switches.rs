@@ -69,9 +69,7 @@ impl Inner {
         settings: &SwitchSettings,
         origin: Origin,
     ) -> Result<Arc<SwitchEntry>, Refusal> {
-        // Who sends frames chooses their addresses, so the hash starts where nobody knows.
-        let seed = RandomState::new().hash_one(name.as_str());
-        let config = SwitchConfig { fdb: settings.limits(), seed };
+        let config = SwitchConfig { fdb: settings.limits(), seed: seed_for(name) };
         let handle = self.engines.create_switch(name.as_str(), config).map_err(|gone| attempt.engine(gone))?;
         Ok(Arc::new(SwitchEntry::new(name.clone(), origin, handle, settings.clone())))
     }
@@ -125,5 +123,22 @@ impl Inner {
         self.switches.remove(name);
         self.tell(EventKind::SwitchDeleted { switch: name.to_string() });
         Ok(())
+    }
+}
+
+/// Who sends frames chooses their addresses, so the hash of a switch's filtering database starts where nobody knows.
+fn seed_for(name: &Name) -> u64 {
+    RandomState::new().hash_one(name.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_knows_the_seed_of_a_switch_by_its_name() {
+        let name: Name = "s1".parse().expect("a name");
+        let seeds = [(); 8].map(|()| seed_for(&name));
+        assert!((1..8).all(|at| !seeds[..at].contains(&seeds[at])), "{seeds:x?}");
     }
 }

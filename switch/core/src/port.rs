@@ -67,11 +67,12 @@ pub struct PortConfig {
     pub isolated: bool,
     /// Largest payload in bytes, without Ethernet header and VLAN tags; a super-frame counts by its segments.
     pub mtu: u32,
-    /// Which of 01-80-C2-00-00-00…0F pass, bit by last digit. A port takes and gets only those that are open on it.
+    /// Which of 01-80-C2-00-00-01…0F pass, bit by last digit. A port takes and gets only those that are open on it. Bit 0 means
+    /// nothing: 01-80-C2-00-00-00 passes as long as no spanning tree runs.
     pub reserved_open: u16,
     /// How much of what arrives here may be flooded; `None` is without limit.
     pub storm: Option<StormLimit>,
-    /// How many learned addresses this port may hold; `None` is bounded by the switch alone.
+    /// How many addresses may be learned on this port, beside those that were set; `None` is bounded by the switch alone.
     pub fdb_limit: Option<u32>,
     /// Whether a frame whose source finds the port's limit reached is dropped (`fdb_port_limit`) instead of taking the place of
     /// the port's oldest address.

@@ -343,22 +343,27 @@ impl Switch {
     /// If there is no such port.
     pub fn delete_port(&mut self, port: PortId) -> Result<Counters, NoSuchPort> {
         self.port(port)?;
-        self.fdb.flush(Some(port), true);
+        self.fdb.forget(port);
         let place = &mut self.places[port.index()];
         place.generation = place.generation.wrapping_add(1);
         place.port.take().map(|port| port.counters).ok_or(NoSuchPort)
     }
 
     /// Changes what a user may set of a port. What was learned on a port that is set down is forgotten, and its oldest addresses are
-    /// that are more than it may now hold.
+    /// that are more than it may now learn. A storm limit that is another than before starts afresh.
     ///
     /// # Errors
     /// If there is no such port.
     pub fn set_port(&mut self, port: PortId, config: PortConfig) -> Result<(), NoSuchPort> {
         let (up, limit) = (config.up, config.fdb_limit);
-        self.port_mut(port)?.config = config;
+        let place = self.port_mut(port)?;
+        if place.config.storm != config.storm {
+            // What was taken is counted in units of the old rate.
+            place.storm = StormMeter::default();
+        }
+        place.config = config;
         if !up {
-            self.fdb.flush(Some(port), false);
+            self.fdb.flush(Some(port));
         }
         self.fdb.hold_to(limit, port);
         Ok(())
@@ -371,7 +376,7 @@ impl Switch {
     pub fn set_link(&mut self, port: PortId, up: bool) -> Result<(), NoSuchPort> {
         self.port_mut(port)?.link_up = up;
         if !up {
-            self.fdb.flush(Some(port), false);
+            self.fdb.flush(Some(port));
         }
         Ok(())
     }
@@ -419,9 +424,9 @@ impl Switch {
         self.fdb.remove(Vid::NONE, mac, now)
     }
 
-    /// Forgets what was learned, on one port or on all. Answers how many entries that were.
+    /// Forgets what was learned, on one port or on all; what was set stays. Answers how many entries that were.
     pub fn flush_fdb(&mut self, port: Option<PortId>) -> usize {
-        self.fdb.flush(port, false)
+        self.fdb.flush(port)
     }
 
     /// Changes the ageing time, in seconds, held within [`FdbLimits::AGEING_SECS`].

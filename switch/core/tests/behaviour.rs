@@ -242,6 +242,33 @@ fn a_sticky_entry_ages_but_never_moves() {
 }
 
 #[test]
+fn what_was_set_is_neither_flushed_nor_evicted_and_takes_no_share_of_what_a_port_may_learn() {
+    let mut bench = Bench::with(3, FdbLimits { entries: 8, ageing_secs: 300 });
+    let sticky = |bench: &mut Bench, mac| bench.switch.set_fdb(bench.now, mac, bench.ports[0], true);
+    bench.set(0, |port| port.fdb_limit = Some(2));
+    [A, B].into_iter().for_each(|source| drop(bench.frame(0, source, GROUP)));
+    sticky(&mut bench, C).expect("room");
+    assert_eq!([A, B, C].map(|mac| bench.port_of(mac)), [Some(0); 3]);
+    (0..100).for_each(|number| drop(bench.frame(0, station(number), GROUP)));
+    assert_eq!((bench.switch.fdb().len(), bench.port_of(C)), (3, Some(0)), "two learned, and what was set");
+    (100..200).for_each(|number| drop(bench.frame(1, station(number), GROUP)));
+    assert_eq!((bench.switch.fdb().len(), bench.port_of(C)), (8, Some(0)), "full, and it has stayed");
+
+    bench.switch.set_link(bench.ports[0], false).expect("there");
+    bench.switch.set_link(bench.ports[0], true).expect("there");
+    bench.set(0, |port| port.up = false);
+    bench.set(0, |port| (port.up, port.fdb_limit) = (true, Some(0)));
+    assert_eq!((bench.switch.flush_fdb(None), bench.switch.fdb().len()), (5, 1));
+    assert_eq!((bench.port_of(C), bench.switch.flush_fdb(Some(bench.ports[0]))), (Some(0), 0));
+
+    (0..7).for_each(|number| sticky(&mut bench, station(number)).expect("room"));
+    assert_eq!(sticky(&mut bench, station(7)), Err(lanloom_switch_core::FdbError::Full));
+    assert_eq!(bench.frame(1, A, GROUP).learned, Learned::Full);
+    bench.switch.delete_port(bench.ports[0]).expect("there");
+    assert_eq!(bench.switch.fdb().len(), 0, "with its port it goes");
+}
+
+#[test]
 fn a_move_is_counted_and_told() {
     let mut bench = Bench::new(2);
     bench.frame(0, A, GROUP);
@@ -318,6 +345,24 @@ fn floods_beyond_the_limit_are_dropped_and_told_once_and_known_addresses_still_p
     assert_eq!((bench.switch.poll_event(), bench.switch.poll_event()), (Some(Event::Storm { port }), None));
     bench.wait(Duration::from_secs(1));
     assert_eq!(bench.frame(0, A, MacAddr::BROADCAST).fate, Fate::Flooded(FloodKind::Broadcast));
+}
+
+#[test]
+fn a_changed_storm_limit_starts_afresh_and_one_that_is_set_again_does_not() {
+    let mut bench = Bench::new(2);
+    let slow = StormLimit { rate: 1, burst: 1000 };
+    bench.set(0, |port| port.storm = Some(slow));
+    let floods = |bench: &mut Bench| {
+        (0..2000).filter(|_| matches!(bench.frame(0, A, MacAddr::BROADCAST).fate, Fate::Flooded(_))).count()
+    };
+    assert_eq!(floods(&mut bench), 1000);
+    bench.set(0, |port| (port.storm, port.isolated) = (Some(slow), true));
+    assert_eq!(floods(&mut bench), 0, "nothing of the limit changed");
+    bench.set(0, |port| port.storm = Some(StormLimit { rate: 10_000, burst: 100 }));
+    assert_eq!(floods(&mut bench), 100, "the debt of the old rate is forgotten");
+    bench.set(0, |port| port.storm = None);
+    bench.set(0, |port| port.storm = Some(slow));
+    assert_eq!(floods(&mut bench), 1000);
 }
 
 #[test]

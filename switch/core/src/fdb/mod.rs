@@ -1,7 +1,8 @@
 //! The filtering database (802.1D-2004 clause 7.9): which port leads to an address.
 //!
 //! Bounded in total and per port, and fair when full: a port that holds more than its share loses its own oldest addresses,
-//! never another's; a port below its share takes the place of the oldest address of the port that holds most. The hash is
+//! never another's; a port below its share takes the place of the oldest address of the port that holds most. What was set is no
+//! part of that: it counts in total alone, and goes only when it is deleted, with its port, or (sticky) of age. The hash is
 //! seeded, because senders choose their addresses. Ages count in whole seconds since the last refresh: an address lives for
 //! the ageing time and up to one second more.
 //!
@@ -17,7 +18,7 @@ use crate::verdict::Learned;
 use foldhash::SharedSeed;
 use foldhash::fast::FoldHasher;
 use hashbrown::HashTable;
-use order::Order;
+use order::{ListId, Order};
 use slot::{Kind, STAMPS, Slot};
 use std::fmt;
 use std::hash::Hasher;
@@ -28,7 +29,7 @@ type Key = u64;
 /// How much a filtering database may hold, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FdbLimits {
-    /// Addresses in total, static ones included; at least 1.
+    /// Addresses in total, those included that were set; at least 1.
     pub entries: u32,
     /// Whole seconds without a refresh after which a learned address is forgotten, within [`FdbLimits::AGEING_SECS`].
     pub ageing_secs: u32,
@@ -57,7 +58,7 @@ pub struct FdbEntry {
     pub port: PortId,
     /// Whether it was set, never ages and never moves (7.9.1).
     pub is_static: bool,
-    /// Whether it ages like a learned one but never moves to another port.
+    /// Whether it was set, and ages like a learned one but never moves to another port.
     pub sticky: bool,
     /// Whole seconds since it was last refreshed; 0 if static.
     pub age_secs: u32,
@@ -66,7 +67,7 @@ pub struct FdbEntry {
 /// Why an entry was not set or removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FdbError {
-    /// Static entries fill the database.
+    /// Entries that were set fill the database.
     Full,
     /// There is no such entry.
     NoSuchEntry,
@@ -77,7 +78,7 @@ pub enum FdbError {
 impl fmt::Display for FdbError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
-            Self::Full => "the filtering database is full of static entries",
+            Self::Full => "the filtering database is full of entries that were set",
             Self::NoSuchEntry => "no such entry",
             Self::NotIndividual => "not an individual address",
         })
@@ -120,7 +121,7 @@ pub(crate) enum Plan {
     Refused,
 }
 
-/// What one port may hold.
+/// What one port may learn.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Share {
     pub(crate) limit: Option<u32>,
@@ -229,7 +230,7 @@ impl Fdb {
     /// Sets an entry that learning does not move: one that never ages, or (`sticky`) one that ages like a learned one.
     ///
     /// # Errors
-    /// If the address is not individual, or static entries leave no place.
+    /// If the address is not individual, or entries that were set leave no place.
     pub fn set(&mut self, vid: Vid, mac: MacAddr, port: PortId, sticky: bool, now: Instant) -> Result<(), FdbError> {
         if !mac.is_valid_source() {
             return Err(FdbError::NotIndividual);
@@ -256,36 +257,46 @@ impl Fdb {
         Ok(entry)
     }
 
-    /// Forgets what was learned, on one port or on all; `static_too` also what was set. Answers how many entries that were.
-    pub fn flush(&mut self, port: Option<PortId>, static_too: bool) -> usize {
-        if let Some(port) = port
-            && !(static_too && self.ports.get(port.index()).is_some_and(|(_, fixed)| *fixed > 0))
-        {
-            return self.flush_learned(port);
-        }
-        let goes = |slot: &Slot| port.is_none_or(|port| self.port(slot) == port) && (static_too || !slot.is_static());
-        let keys: Vec<Key> = self.table.iter().filter(|slot| goes(slot)).map(|slot| slot.key).collect();
-        for key in &keys {
-            self.take(*key);
-        }
-        keys.len()
-    }
-
-    /// The same for a port without static entries, without a look at those of all others: ports go down in the middle of traffic.
-    fn flush_learned(&mut self, port: PortId) -> usize {
-        if self.ports.get(port.index()).is_none_or(|(id, _)| *id != port) {
-            return 0;
-        }
+    /// Forgets what was learned, on one port or on all. Answers how many entries that were. Looks at no other port's: ports go down
+    /// in the middle of traffic.
+    pub fn flush(&mut self, port: Option<PortId>) -> usize {
         let before = self.table.len();
-        while let Some((key, _)) = self.order.oldest(port.index()) {
-            self.take(key);
+        match port {
+            Some(port) if self.knows(port) => self.drain(ListId::learned(port.index())),
+            Some(_) => {}
+            None => self.order.ports().for_each(|port| self.drain(ListId::learned(port))),
         }
         before - self.table.len()
     }
 
-    /// Forgets a port's oldest addresses until it holds no more than `limit`.
+    /// Forgets all that leads to a port, set or learned.
+    pub(crate) fn forget(&mut self, port: PortId) {
+        if !self.knows(port) {
+            return;
+        }
+        self.drain(ListId::learned(port.index()));
+        self.drain(ListId::sticky(port.index()));
+        if self.ports[port.index()].1 > 0 {
+            let keys: Vec<Key> = self.table.iter().filter(|slot| self.port(slot) == port).map(|slot| slot.key).collect();
+            for key in keys {
+                self.take(key);
+            }
+        }
+    }
+
+    fn knows(&self, port: PortId) -> bool {
+        self.ports.get(port.index()).is_some_and(|(id, _)| *id == port)
+    }
+
+    fn drain(&mut self, list: ListId) {
+        while let Some((key, _)) = self.order.oldest(list) {
+            self.take(key);
+        }
+    }
+
+    /// Forgets the oldest addresses learned on a port until they are no more than `limit`.
     pub(crate) fn hold_to(&mut self, limit: Option<u32>, port: PortId) {
-        let held = self.order.len(port.index());
+        let held = self.order.len(ListId::learned(port.index()));
         (0..held.saturating_sub(limit.unwrap_or(u32::MAX))).for_each(|_| self.evict_oldest(port.index()));
     }
 
@@ -295,7 +306,7 @@ impl Fdb {
         self.next_sweep = self.first_expiry();
     }
 
-    /// When the next learned address may age; never before it does.
+    /// When the next address may age: none does before, and it may be that none does then.
     pub fn next_expiry(&self) -> Option<Instant> {
         (self.next_sweep != u32::MAX).then(|| Instant::from_secs(u64::from(self.next_sweep)))
     }
@@ -307,8 +318,8 @@ impl Fdb {
             return;
         }
         let since = self.live_since(now);
-        for port in self.order.ports() {
-            while let Some((key, seen)) = self.order.oldest(port) {
+        for list in self.order.lists() {
+            while let Some((key, seen)) = self.order.oldest(list) {
                 if seen >= since {
                     break;
                 }
@@ -394,46 +405,44 @@ impl Fdb {
         let is_here = usize::from(slot.port) == port.index();
         // Where an address may live longer than a stamp takes to come again, the stamp alone does not tell.
         let is_fresh = |slot: &Slot| self.limits.ageing_secs < STAMPS || self.order.seen(slot.node) == now;
-        if slot.is_static() || (is_here && slot.was_refreshed_at(now) && is_fresh(slot)) {
+        let Some(from) = slot.list() else { return };
+        if is_here && slot.was_refreshed_at(now) && is_fresh(slot) {
             return;
         }
-        self.order.renew(slot.node, usize::from(slot.port), port.index(), now);
         slot.refresh(port.index(), now);
+        // Only what was learned comes here from another port.
+        let to = if is_here { from } else { ListId::learned(port.index()) };
+        self.order.renew(slot.node, from, to, now);
     }
 
     fn put(&mut self, key: Key, port: PortId, kind: Kind, now: u32) {
-        let node = match kind {
-            Kind::Learned | Kind::Sticky => {
+        let mut slot = Slot::new(key, port.index(), 0, kind, now);
+        match slot.list() {
+            Some(list) => {
                 self.next_sweep = self.next_sweep.min(now.saturating_add(self.limits.ageing_secs).saturating_add(1));
-                self.order.push(port.index(), key, now)
+                slot.node = self.order.push(list, key, now);
             }
-            Kind::Static => {
-                self.ports[port.index()].1 += 1;
-                0
-            }
-        };
+            None => self.ports[port.index()].1 += 1,
+        }
         if self.table.len() == self.table.capacity() {
             self.grow(self.table.len() * 2);
         }
         let (hash, seed, shared) = (self.hash(key), self.seed, &self.shared_seed);
-        let slot = Slot::new(key, port.index(), node, kind, now);
         self.table.insert_unique(hash, slot, |slot| hash_of(slot.key, seed, shared));
     }
 
     fn take(&mut self, key: Key) -> Option<Slot> {
         let entry = self.table.find_entry(self.hash(key), |slot| slot.key == key).ok()?;
         let (slot, _) = entry.remove();
-        let port = usize::from(slot.port);
-        if slot.is_static() {
-            self.ports[port].1 -= 1;
-        } else {
-            self.order.remove(port, slot.node);
+        match slot.list() {
+            Some(list) => self.order.remove(list, slot.node),
+            None => self.ports[usize::from(slot.port)].1 -= 1,
         }
         Some(slot)
     }
 
     fn evict_oldest(&mut self, port: usize) {
-        if let Some((key, _)) = self.order.oldest(port) {
+        if let Some((key, _)) = self.order.oldest(ListId::learned(port)) {
             self.take(key);
             self.stats.evicted += 1;
         }
@@ -442,7 +451,7 @@ impl Fdb {
     /// The port itself if it has reached its own limit and makes room for one more, or the plan that refuses.
     fn victim_in_port(&self, port: usize, share: Share, now: u32) -> Result<Option<usize>, Plan> {
         match share.limit {
-            Some(limit) if self.live_len_of(port, now) >= limit => match (share.drops, limit) {
+            Some(limit) if self.learned_on(port, now) >= limit => match (share.drops, limit) {
                 (true, _) => Err(Plan::Refused),
                 (false, 0) => Err(Plan::Full),
                 (false, _) => Ok(Some(port)),
@@ -454,32 +463,41 @@ impl Fdb {
     /// Whose oldest address goes when all places are taken: the port's own if it has its share, else that of the port that
     /// holds most, if that is over its share.
     fn victim_when_full(&self, port: usize, now: u32) -> Option<usize> {
-        let fixed: u32 = self.ports.iter().map(|(_, fixed)| fixed).sum();
-        let holders = self.order.ports().filter(|other| *other == port || self.live_len_of(*other, now) > 0).count() as u32;
-        let share = (self.limits.entries.saturating_sub(fixed) / holders.max(1)).max(1);
-        if self.live_len_of(port, now) >= share {
+        let set = u32::try_from(self.set_len(now)).unwrap_or(u32::MAX);
+        let holders = self.order.ports().filter(|other| *other == port || self.learned_on(*other, now) > 0).count() as u32;
+        let share = (self.limits.entries.saturating_sub(set) / holders.max(1)).max(1);
+        if self.learned_on(port, now) >= share {
             return Some(port);
         }
-        self.fullest_port(now).filter(|fullest| self.live_len_of(*fullest, now) > share)
+        self.fullest_port(now).filter(|fullest| self.learned_on(*fullest, now) > share)
     }
 
     /// The port that holds the most learned addresses; of equals, the lowest.
     fn fullest_port(&self, now: u32) -> Option<usize> {
-        let held = |port: &usize| self.live_len_of(*port, now);
+        let held = |port: &usize| self.learned_on(*port, now);
         self.order.ports().rev().max_by_key(held).filter(|port| held(port) > 0)
     }
 
-    fn live_len_of(&self, port: usize, now: u32) -> u32 {
-        let aged = if now < self.next_sweep { 0 } else { self.order.len_before(port, self.live_since(now)) };
-        self.order.len(port) - aged
+    fn learned_on(&self, port: usize, now: u32) -> u32 {
+        self.live_len_of(ListId::learned(port), now)
+    }
+
+    fn live_len_of(&self, list: ListId, now: u32) -> u32 {
+        let aged = if now < self.next_sweep { 0 } else { self.order.len_before(list, self.live_since(now)) };
+        self.order.len(list) - aged
+    }
+
+    /// Entries that were set.
+    fn set_len(&self, now: u32) -> u64 {
+        let fixed: u64 = self.ports.iter().map(|(_, fixed)| u64::from(*fixed)).sum();
+        fixed + self.order.ports().map(|port| u64::from(self.live_len_of(ListId::sticky(port), now))).sum::<u64>()
     }
 
     fn live_len(&self, now: u32) -> u64 {
         if now < self.next_sweep {
             return self.table.len() as u64;
         }
-        let fixed: u64 = self.ports.iter().map(|(_, fixed)| u64::from(*fixed)).sum();
-        fixed + self.order.ports().map(|port| u64::from(self.live_len_of(port, now))).sum::<u64>()
+        self.set_len(now) + self.order.ports().map(|port| u64::from(self.learned_on(port, now))).sum::<u64>()
     }
 
     fn is_live(&self, slot: &Slot, now: u32) -> bool {
@@ -492,7 +510,7 @@ impl Fdb {
     }
 
     fn first_expiry(&self) -> u32 {
-        let oldest = self.order.ports().filter_map(|port| self.order.oldest(port)).map(|(_, seen)| seen).min();
+        let oldest = self.order.lists().filter_map(|list| self.order.oldest(list)).map(|(_, seen)| seen).min();
         oldest.map_or(u32::MAX, |seen| seen.saturating_add(self.limits.ageing_secs).saturating_add(1))
     }
 
@@ -545,4 +563,49 @@ fn hash_of(key: Key, seed: u64, shared: &SharedSeed) -> u64 {
     let mut hasher = FoldHasher::with_seed(seed, shared);
     hasher.write_u64(key);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::port::PortConfig;
+    use crate::switch::{Switch, SwitchConfig};
+
+    const NOW: Instant = Instant::from_secs(1);
+
+    fn station(number: u8) -> MacAddr {
+        MacAddr([2, 0, 0, 0, 0, number])
+    }
+
+    #[test]
+    fn one_address_in_two_vlans_is_two_entries() {
+        let (one, two) = (PortId::new(0, 0), PortId::new(1, 0));
+        let mut fdb = Fdb::new(FdbLimits::default(), 1);
+        [one, two].into_iter().for_each(|port| fdb.ensure_port(port));
+        for (vid, port) in [(Vid(1), one), (Vid(4095), two)] {
+            fdb.set(vid, station(1), port, false, NOW).expect("room");
+        }
+        let at = |vid| fdb.lookup(Vid(vid), station(1), NOW);
+        assert_eq!((at(1), at(4095), at(0), at(2)), (Some(one), Some(two), None, None));
+        let shown: Vec<_> = fdb.entries(NOW).iter().map(|entry| (entry.vid, entry.mac)).collect();
+        assert_eq!(shown, [(Vid(1), station(1)), (Vid(4095), station(1))]);
+        assert_eq!(fdb.remove(Vid(1), station(1), NOW).map(|entry| entry.port), Ok(one));
+        assert_eq!(fdb.lookup(Vid(4095), station(1), NOW), Some(two));
+    }
+
+    /// Whoever does not know the seed cannot choose addresses that crowd one bucket.
+    #[test]
+    fn where_an_address_stands_in_the_table_depends_on_the_switchs_seed() {
+        let order = |seed| {
+            let mut switch = Switch::new(SwitchConfig { seed, ..SwitchConfig::default() });
+            let port = switch.add_port(PortConfig::default()).expect("a place");
+            (0..=255).for_each(|number| switch.set_fdb(NOW, station(number), port, false).expect("room"));
+            switch.fdb.table.iter().map(|slot| slot.key).collect::<Vec<_>>()
+        };
+        let orders = [0, 1, 2, u64::MAX].map(order);
+        assert_eq!(orders[1], order(1), "the same seed, the same order");
+        for (at, one) in orders.iter().enumerate() {
+            assert!(orders[..at].iter().all(|other| other != one), "two seeds, one order");
+        }
+    }
 }

@@ -1,6 +1,6 @@
-//! Learned addresses of each port, oldest refresh first.
+//! Addresses of each port that age, oldest refresh first: those that were learned, and apart from them those that were set.
 //!
-//! One doubly linked list a port through a shared slab. An address moves to the end at most once a second, not once a frame:
+//! Doubly linked lists through a shared slab. An address moves to the end at most once a second, not once a frame:
 //! an exact order would cost cache misses on every frame, and ageing counts in seconds anyway.
 
 use super::Key;
@@ -10,6 +10,22 @@ const END: u32 = u32::MAX;
 
 /// A place in the slab.
 pub(super) type NodeId = u32;
+
+/// One of the two lists of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ListId(usize);
+
+impl ListId {
+    /// What was learned on the port at this index.
+    pub(super) fn learned(port: usize) -> Self {
+        Self(port * 2)
+    }
+
+    /// What was set there and ages.
+    pub(super) fn sticky(port: usize) -> Self {
+        Self(port * 2 + 1)
+    }
+}
 
 #[derive(Clone, Debug)]
 struct Node {
@@ -28,7 +44,7 @@ struct List {
 
 const EMPTY: List = List { oldest: END, newest: END, len: 0 };
 
-/// The lists of all ports, by port index.
+/// The lists of all ports.
 #[derive(Clone, Debug)]
 pub(super) struct Order {
     nodes: Vec<Node>,
@@ -46,21 +62,22 @@ impl Order {
         self.nodes.reserve(capacity.saturating_sub(self.nodes.len()));
     }
 
-    /// Makes room for a port's list.
+    /// Makes room for a port's lists.
     pub(super) fn ensure_port(&mut self, port: usize) {
-        if self.lists.len() <= port {
-            self.lists.resize(port + 1, EMPTY);
+        let lists = ListId::sticky(port).0 + 1;
+        if self.lists.len() < lists {
+            self.lists.resize(lists, EMPTY);
         }
     }
 
-    /// Addresses in a port's list.
-    pub(super) fn len(&self, port: usize) -> u32 {
-        self.lists.get(port).map_or(0, |list| list.len)
+    /// Addresses in a list.
+    pub(super) fn len(&self, list: ListId) -> u32 {
+        self.lists.get(list.0).map_or(0, |list| list.len)
     }
 
-    /// How many of a port's addresses were last seen before second `since`: the first ones of its list.
-    pub(super) fn len_before(&self, port: usize, since: u32) -> u32 {
-        let mut node = self.lists.get(port).map_or(END, |list| list.oldest);
+    /// How many of a list's addresses were last seen before second `since`: its first ones.
+    pub(super) fn len_before(&self, list: ListId, since: u32) -> u32 {
+        let mut node = self.lists.get(list.0).map_or(END, |list| list.oldest);
         let mut len = 0;
         while node != END && self.nodes[node as usize].seen < since {
             node = self.nodes[node as usize].after;
@@ -69,9 +86,9 @@ impl Order {
         len
     }
 
-    /// The port's address that was refreshed longest ago, and when.
-    pub(super) fn oldest(&self, port: usize) -> Option<(Key, u32)> {
-        let oldest = self.lists.get(port)?.oldest;
+    /// The list's address that was refreshed longest ago, and when.
+    pub(super) fn oldest(&self, list: ListId) -> Option<(Key, u32)> {
+        let oldest = self.lists.get(list.0)?.oldest;
         (oldest != END).then(|| (self.nodes[oldest as usize].key, self.nodes[oldest as usize].seen))
     }
 
@@ -87,13 +104,18 @@ impl Order {
         self.nodes[id as usize].seen
     }
 
-    /// Ports that have a list, by index.
+    /// Ports that have lists, by index.
     pub(super) fn ports(&self) -> std::ops::Range<usize> {
-        0..self.lists.len()
+        0..self.lists.len() / 2
     }
 
-    /// Puts an address seen at second `seen` at the end of a port's list.
-    pub(super) fn push(&mut self, port: usize, key: Key, seen: u32) -> NodeId {
+    /// All lists.
+    pub(super) fn lists(&self) -> impl Iterator<Item = ListId> + use<> {
+        (0..self.lists.len()).map(ListId)
+    }
+
+    /// Puts an address seen at second `seen` at the end of a list.
+    pub(super) fn push(&mut self, list: ListId, key: Key, seen: u32) -> NodeId {
         let node = Node { key, seen, before: END, after: END };
         let id = if self.free == END {
             self.nodes.push(node);
@@ -104,26 +126,26 @@ impl Order {
             self.nodes[id as usize] = node;
             id
         };
-        self.link(port, id);
+        self.link(list, id);
         id
     }
 
     /// Moves a node to the end of `to`'s list, from `from`'s, as seen at second `seen`.
-    pub(super) fn renew(&mut self, id: NodeId, from: usize, to: usize, seen: u32) {
+    pub(super) fn renew(&mut self, id: NodeId, from: ListId, to: ListId, seen: u32) {
         self.unlink(from, id);
         self.nodes[id as usize].seen = seen;
         self.link(to, id);
     }
 
-    /// Takes a node out of a port's list.
-    pub(super) fn remove(&mut self, port: usize, id: NodeId) {
-        self.unlink(port, id);
+    /// Takes a node out of its list.
+    pub(super) fn remove(&mut self, list: ListId, id: NodeId) {
+        self.unlink(list, id);
         self.nodes[id as usize].after = self.free;
         self.free = id;
     }
 
-    fn link(&mut self, port: usize, id: NodeId) {
-        let list = &mut self.lists[port];
+    fn link(&mut self, list: ListId, id: NodeId) {
+        let list = &mut self.lists[list.0];
         let last = list.newest;
         list.newest = id;
         list.len += 1;
@@ -136,9 +158,9 @@ impl Order {
         (node.before, node.after) = (last, END);
     }
 
-    fn unlink(&mut self, port: usize, id: NodeId) {
+    fn unlink(&mut self, list: ListId, id: NodeId) {
         let Node { before, after, .. } = self.nodes[id as usize];
-        let list = &mut self.lists[port];
+        let list = &mut self.lists[list.0];
         list.len -= 1;
         if before == END {
             list.oldest = after;
@@ -146,7 +168,7 @@ impl Order {
             self.nodes[before as usize].after = after;
         }
         if after == END {
-            self.lists[port].newest = before;
+            list.newest = before;
         } else {
             self.nodes[after as usize].before = before;
         }

@@ -1,7 +1,7 @@
 //! One address in the table: 16 bytes, so that a decision touches few cache lines however large the table is.
 
 use super::Key;
-use super::order::NodeId;
+use super::order::{ListId, NodeId};
 
 /// How an entry came and whether it goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,15 @@ impl Slot {
             0 => Kind::Learned,
             1 => Kind::Sticky,
             _ => Kind::Static,
+        }
+    }
+
+    /// The list that it is in, if it ages.
+    pub(super) fn list(&self) -> Option<ListId> {
+        match self.kind() {
+            Kind::Learned => Some(ListId::learned(usize::from(self.port))),
+            Kind::Sticky => Some(ListId::sticky(usize::from(self.port))),
+            Kind::Static => None,
         }
     }
 

@@ -256,6 +256,9 @@ impl Reference {
     pub(crate) fn set_port(&mut self, id: PortId, config: PortConfig) -> bool {
         let Some(place) = self.port_mut(id) else { return false };
         let (up, limit) = (config.up, config.fdb_limit);
+        if place.config.storm != config.storm {
+            place.backlog = (0, 0);
+        }
         place.config = config;
         if !up {
             self.table.flush(Some(id), false);

@@ -135,29 +135,29 @@ impl Table {
         known.map(|at| self.rows.remove(at)).is_some()
     }
 
-    pub(crate) fn flush(&mut self, port: Option<PortId>, static_too: bool) -> usize {
+    pub(crate) fn flush(&mut self, port: Option<PortId>, set_too: bool) -> usize {
         let before = self.rows.len();
         self.rows.retain(|row| {
             let named = port.is_none_or(|port| row.port == port);
-            !named || (row.origin == Origin::Static && !static_too)
+            !named || (row.origin != Origin::Learned && !set_too)
         });
         before - self.rows.len()
     }
 
-    /// A port with its share or more pays for its new address itself. One below its share takes a place from the port that
-    /// holds most, if that one is above its share.
-    /// Takes a port's oldest addresses until no more than `limit` are left.
+    /// Takes the oldest addresses that were learned on a port until no more than `limit` are left.
     pub(crate) fn hold_to(&mut self, limit: u32, port: PortId) {
         while self.learned_on(port) > limit as usize {
             self.evict_oldest_of(port);
         }
     }
 
+    /// A port with its share or more pays for its new address itself. One below its share takes a place from the port that
+    /// holds most, if that one is above its share.
     fn make_room_for(&mut self, port: PortId) -> bool {
-        let mut holders: Vec<PortId> = self.ageing_rows().map(|row| row.port).chain([port]).collect();
+        let mut holders: Vec<PortId> = self.learned_rows().map(|row| row.port).chain([port]).collect();
         holders.sort_unstable();
         holders.dedup();
-        let set = self.rows.iter().filter(|row| row.origin == Origin::Static).count();
+        let set = self.rows.iter().filter(|row| row.origin != Origin::Learned).count();
         let share = ((self.places - set) / holders.len()).max(1);
         if self.learned_on(port) >= share {
             self.evict_oldest_of(port);
@@ -172,9 +172,9 @@ impl Table {
         }
     }
 
-    /// The port with the most addresses; of equals, the lowest.
+    /// The port with the most learned addresses; of equals, the lowest.
     fn fullest(&self) -> Option<PortId> {
-        let mut ports: Vec<PortId> = self.ageing_rows().map(|row| row.port).collect();
+        let mut ports: Vec<PortId> = self.learned_rows().map(|row| row.port).collect();
         ports.sort_by_key(|port| port.index());
         ports.dedup();
         let most = ports.iter().map(|port| self.learned_on(*port)).max()?;
@@ -182,7 +182,7 @@ impl Table {
     }
 
     fn evict_oldest_of(&mut self, port: PortId) {
-        if let Some(at) = self.rows.iter().position(|row| row.port == port && row.origin != Origin::Static) {
+        if let Some(at) = self.rows.iter().position(|row| row.port == port && row.origin == Origin::Learned) {
             self.rows.remove(at);
             self.tally.evicted += 1;
         }
@@ -198,11 +198,11 @@ impl Table {
     }
 
     fn learned_on(&self, port: PortId) -> usize {
-        self.ageing_rows().filter(|row| row.port == port).count()
+        self.learned_rows().filter(|row| row.port == port).count()
     }
 
-    fn ageing_rows(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(|row| row.origin != Origin::Static)
+    fn learned_rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| row.origin == Origin::Learned)
     }
 
     fn row_of(&self, mac: MacAddr, now: u64) -> Option<usize> {
