@@ -39,7 +39,10 @@ impl Description<'_> {
 impl fmt::Display for Description<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Ok(packet) = LaxSlicedPacket::from_ethernet(self.bytes) else {
-            return write!(out, "truncated Ethernet frame, {} B", self.bytes.len());
+            return match (self.is_cut(), self.bytes.len(), self.whole_len) {
+                (true, kept, len) => write!(out, "Ethernet frame, {len} B, of which {kept} were kept"),
+                (false, len, _) => write!(out, "truncated Ethernet frame, {len} B"),
+            };
         };
         for tag in &packet.link_exts {
             match tag {
@@ -62,6 +65,16 @@ impl fmt::Display for Description<'_> {
 }
 
 impl Description<'_> {
+    /// Whether the capture, not the sender, left out its end.
+    fn is_cut(&self) -> bool {
+        self.whole_len > self.bytes.len()
+    }
+
+    /// What is wrong with headers that are not there: nothing if the capture left them out.
+    fn fault(&self, fault: &'static str) -> &'static str {
+        if self.is_cut() { "" } else { fault }
+    }
+
     fn other_line(&self, out: &mut fmt::Formatter<'_>, packet: &LaxSlicedPacket<'_>, start: usize) -> fmt::Result {
         let (source, destination) = (mac_at(self.bytes, 6), mac_at(self.bytes, 0));
         let len = self.whole_len.saturating_sub(start);
@@ -72,11 +85,11 @@ impl Description<'_> {
             return Ok(());
         }
         match inner.ether_type {
-            EtherType::ARP => write!(out, "arp from {source} (truncated)"),
-            EtherType::IPV4 => write!(out, "ip from {source} (malformed), {len} B"),
-            EtherType::IPV6 => write!(out, "ip6 from {source} (malformed), {len} B"),
+            EtherType::ARP => write!(out, "arp from {source}{}", self.fault(" (truncated)")),
+            EtherType::IPV4 => write!(out, "ip from {source}{}, {len} B", self.fault(" (malformed)")),
+            EtherType::IPV6 => write!(out, "ip6 from {source}{}, {len} B", self.fault(" (malformed)")),
             EtherType::VLAN_TAGGED_FRAME | EtherType::PROVIDER_BRIDGING => {
-                write!(out, "{source} > {destination}, truncated tag")
+                write!(out, "{source} > {destination}{}", self.fault(", truncated tag"))
             }
             EtherType(length @ 0..0x600) => write!(out, "{source} > {destination} llc {length} B"),
             EtherType(kind) => write!(out, "{source} > {destination} {kind:#06x} {len} B"),

@@ -5,8 +5,10 @@
 //! tcp port 80                  src net 10.1.0.0/16        ether host 02:00:00:00:00:0a
 //! vlan 5 and udp               broadcast                  (arp or icmp) and dst host 10.0.0.2
 //! ```
-//! The part of pcap-filter(7) that people type, with its rules: `and` and `or` bind alike, from left to right. One thing is
-//! different: VLAN tags are looked through, so that `arp` finds tagged ARP too. It is *not* a machine for byte offsets.
+//! The part of pcap-filter(7) that people type, with its rules: `and` and `or` bind alike, from left to right, and an address or
+//! number alone is what the one before it was, so that `src 10.0.0.1 or 10.0.0.2` means two sources. Two things are different:
+//! VLAN tags are looked through, so that `arp` finds tagged ARP too, and an address that nothing stands before is a host's. It is
+//! *not* a machine for byte offsets.
 
 mod parse;
 

@@ -156,6 +156,23 @@ fn a_fragment_is_not_taken_for_a_datagram() {
 }
 
 #[test]
+fn whatever_was_left_out_by_the_capture_is_nobodys_fault() {
+    let frames = [
+        (udp((1000, 2000), &[0; 100]), "ip from 02:00:00:00:00:0a, 128 B"),
+        (ethernet([0xff; 6], 0x0806, &[0; 46]), "arp from 02:00:00:00:00:0a"),
+        (ethernet(B, 0x8100, &[0; 46]), "02:00:00:00:00:0a > 02:00:00:00:00:0b"),
+    ];
+    for (bytes, expected) in frames {
+        assert_eq!(describe(&bytes[..14]).cut_from(bytes.len()).to_string(), expected);
+        for kept in 0..bytes.len() {
+            let said = describe(&bytes[..kept]).cut_from(bytes.len()).to_string();
+            assert!(!said.contains("truncated") && !said.contains("malformed"), "{kept} of {}: {said}", bytes.len());
+        }
+    }
+    assert_eq!(describe(&[0; 8]).cut_from(60).to_string(), "Ethernet frame, 60 B, of which 8 were kept");
+}
+
+#[test]
 fn a_frame_cut_by_the_capture_is_not_called_truncated_but_one_cut_on_the_wire_is() {
     let whole = tcp(TcpHeader::new(40000, 80, 7, 1024), &[0; 1000]);
     let said = "tcp 10.0.0.1:40000 > 10.0.0.2:80 [none] seq 7 len 1000";

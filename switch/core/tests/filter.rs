@@ -74,6 +74,22 @@ fn words_are_joined_as_tcpdump_joins_them() {
 }
 
 #[test]
+fn an_address_or_number_alone_is_what_the_one_before_it_was() {
+    assert_eq!(taken("src 10.0.0.53 or 10.0.0.2"), "dns", "two sources");
+    assert_eq!(taken("dst host 10.0.0.53 or 10.1.0.2"), "ping dns");
+    assert_eq!(taken("tcp port 1000 or 80"), "http", "not the tagged one of UDP");
+    assert_eq!(taken("udp dst port 53 or 5353"), "dns mdns");
+    assert_eq!(taken("src net 10.1.0.0/16 or fe80::/64"), "ping6 mdns");
+    assert_eq!(taken("ether src 02:00:00:00:00:0b or 02:00:00:00:00:0a"), "raw");
+    assert_eq!(taken("src 10.0.0.1 and (10.0.0.2 or 10.0.0.1) or 10.0.0.2"), "arp ping http dns tagged");
+    assert_eq!(taken("src 10.0.0.2 or not 10.0.0.1 and ip"), "dns");
+    assert_eq!(taken("src 10.0.0.2 or arp or 10.1.0.2"), "arp ping dns", "a word in between: a host");
+    let error = |text: &str| text.parse::<Filter>().expect_err(text).to_string();
+    assert_eq!(error("port 80 or 10.0.0.1"), "the filter cannot have \"10.0.0.1\" there: write a port number from 0 to 65535");
+    assert_eq!(error("host 10.0.0.1 or 80"), "the filter cannot have \"80\" there: write an IP address");
+}
+
+#[test]
 fn a_cut_frame_is_judged_by_what_is_left_and_by_its_length() {
     let bytes = build("tcp src=10.0.0.1 dst=10.0.0.2 dport=80 len=1000").expect("a frame").bytes;
     let holds = |filter: &str, kept| filter.parse::<Filter>().expect("a filter").matches(&bytes[..kept], bytes.len());

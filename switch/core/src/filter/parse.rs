@@ -17,7 +17,7 @@ pub(super) fn parse(text: &str) -> Result<Node, FilterError> {
     if words.is_empty() {
         return Ok(Node::All);
     }
-    let mut parser = Parser { words: &words };
+    let mut parser = Parser { words: &words, before: None };
     let node = parser.expression()?;
     match parser.peek() {
         None => Ok(node),
@@ -27,6 +27,24 @@ pub(super) fn parse(text: &str) -> Result<Node, FilterError> {
 
 struct Parser<'a> {
     words: &'a [&'a str],
+    /// What an address or number is that says nothing of itself: what the one before it was.
+    before: Option<Qualifiers>,
+}
+
+/// What stands before an address or a number.
+#[derive(Clone, Copy)]
+struct Qualifiers {
+    protocol: Option<Term>,
+    side: Side,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Host,
+    Net,
+    Port,
+    Mac,
 }
 
 impl<'a> Parser<'a> {
@@ -72,8 +90,10 @@ impl<'a> Parser<'a> {
             return Ok(Node::Not(Box::new(self.factor()?)));
         }
         if self.take_if("(") {
+            let before = self.before;
             let inner = self.expression()?;
             let closing = self.take(")")?;
+            self.before = before;
             return match closing {
                 ")" => Ok(inner),
                 word => Err(FilterError::Unexpected { word: word.to_owned(), expected: ")" }),
@@ -93,19 +113,42 @@ impl<'a> Parser<'a> {
             "icmp6" => Term::ProtocolIn(0x86dd, 58),
             "tcp" => Term::Protocol(6),
             "udp" => Term::Protocol(17),
-            _ => return self.other(word).map(Node::Term),
+            _ => return self.other(word),
         };
         match self.peek() {
             Some(next @ ("src" | "dst" | "host" | "net" | "port")) => {
                 self.words = &self.words[1..];
-                let end = self.end(next)?;
-                Ok(Node::And(Box::new(Node::Term(protocol)), Box::new(Node::Term(end))))
+                self.end(Some(protocol), next)
             }
-            _ => Ok(Node::Term(protocol)),
+            _ => Ok(self.alone(protocol)),
         }
     }
 
-    fn other(&mut self, word: &str) -> Result<Term, FilterError> {
+    /// A word that leaves nothing for those behind it.
+    fn alone(&mut self, term: Term) -> Node {
+        self.before = None;
+        Node::Term(term)
+    }
+
+    fn other(&mut self, word: &'a str) -> Result<Node, FilterError> {
+        match word {
+            "ether" => self.ether(),
+            "src" | "dst" | "host" | "net" | "port" => self.end(None, word),
+            "broadcast" | "multicast" | "vlan" | "less" | "greater" => {
+                let term = self.plain(word)?;
+                Ok(self.alone(term))
+            }
+            _ => match self.before {
+                Some(before) => self.qualified(before, word),
+                None => match word.parse() {
+                    Ok(address) => Ok(self.alone(host(Side::Either, address))),
+                    Err(_) => Err(FilterError::Unexpected { word: word.to_owned(), expected: PRIMITIVES }),
+                },
+            },
+        }
+    }
+
+    fn plain(&mut self, word: &str) -> Result<Term, FilterError> {
         match word {
             "broadcast" => Ok(Term::Broadcast),
             "multicast" => Ok(Term::Multicast),
@@ -119,32 +162,28 @@ impl<'a> Parser<'a> {
             },
             "less" => Ok(Term::AtMost(self.value("a length in bytes")?)),
             "greater" => Ok(Term::AtLeast(self.value("a length in bytes")?)),
-            "ether" => self.ether(),
-            "src" | "dst" | "host" | "net" | "port" => self.end(word),
-            _ => match word.parse() {
-                Ok(address) => Ok(host(Side::Either, address)),
-                Err(_) => Err(FilterError::Unexpected { word: word.to_owned(), expected: PRIMITIVES }),
-            },
+            word => Err(FilterError::Unexpected { word: word.to_owned(), expected: PRIMITIVES }),
         }
     }
 
-    fn ether(&mut self) -> Result<Term, FilterError> {
-        const ADDRESS: &str = "a MAC address like 02:00:00:00:00:0a";
-        match self.take("host, src, dst, proto, broadcast or multicast")? {
-            "host" => Ok(Term::Mac(Side::Either, self.value(ADDRESS)?)),
+    fn ether(&mut self) -> Result<Node, FilterError> {
+        const EXPECTED: &str = "host, src, dst, proto, broadcast or multicast";
+        let side = match self.take(EXPECTED)? {
+            "host" => Side::Either,
             side @ ("src" | "dst") => {
                 self.take_if("host");
-                let side = if side == "src" { Side::Source } else { Side::Destination };
-                Ok(Term::Mac(side, self.value(ADDRESS)?))
+                if side == "src" { Side::Source } else { Side::Destination }
             }
-            "proto" => self.ether_type(),
-            "broadcast" => Ok(Term::Broadcast),
-            "multicast" => Ok(Term::Multicast),
-            word => Err(FilterError::Unexpected {
-                word: word.to_owned(),
-                expected: "host, src, dst, proto, broadcast or multicast",
-            }),
-        }
+            "proto" => {
+                let kind = self.ether_type()?;
+                return Ok(self.alone(kind));
+            }
+            "broadcast" => return Ok(self.alone(Term::Broadcast)),
+            "multicast" => return Ok(self.alone(Term::Multicast)),
+            word => return Err(FilterError::Unexpected { word: word.to_owned(), expected: EXPECTED }),
+        };
+        let address = self.take(MAC_ADDRESS)?;
+        self.qualified(Qualifiers { protocol: None, side, kind: Kind::Mac }, address)
     }
 
     fn ether_type(&mut self) -> Result<Term, FilterError> {
@@ -158,40 +197,65 @@ impl<'a> Parser<'a> {
     }
 
     /// What comes from `src`, `dst`, `host`, `net` or `port` on.
-    fn end(&mut self, word: &str) -> Result<Term, FilterError> {
+    fn end(&mut self, protocol: Option<Term>, word: &'a str) -> Result<Node, FilterError> {
         let expected = "host, net, port or an IP address";
         let (side, what) = match word {
             "src" => (Side::Source, self.take(expected)?),
             "dst" => (Side::Destination, self.take(expected)?),
             what => (Side::Either, what),
         };
-        match what {
-            "host" => Ok(host(side, self.value("an IP address")?)),
-            "net" => self.net(side),
-            "port" => Ok(Term::Port(side, self.value("a port number from 0 to 65535")?)),
-            address => match address.parse() {
-                Ok(address) => Ok(host(side, address)),
-                Err(_) => Err(FilterError::Unexpected { word: address.to_owned(), expected }),
-            },
-        }
+        let (kind, word) = match what {
+            "host" => (Kind::Host, self.take(Kind::Host.expected())?),
+            "net" => (Kind::Net, self.take(Kind::Net.expected())?),
+            "port" => (Kind::Port, self.take(Kind::Port.expected())?),
+            address if address.parse::<IpAddr>().is_ok() => (Kind::Host, address),
+            word => return Err(FilterError::Unexpected { word: word.to_owned(), expected }),
+        };
+        self.qualified(Qualifiers { protocol, side, kind }, word)
     }
 
-    fn net(&mut self, side: Side) -> Result<Term, FilterError> {
-        let expected = "a network like 10.1.0.0/16";
-        let word = self.take(expected)?;
-        let read = || {
-            let (address, bits) = word.split_once('/')?;
-            let (address, bits): (IpAddr, u8) = (address.parse().ok()?, bits.parse().ok()?);
-            let most = if address.is_ipv4() { 32 } else { 128 };
-            (bits <= most).then_some(Term::Net(side, address, bits))
+    /// An address or a number with what stands before it, or stood before the one before it.
+    fn qualified(&mut self, qualifiers: Qualifiers, word: &str) -> Result<Node, FilterError> {
+        let Qualifiers { protocol, side, kind } = qualifiers;
+        let read = match kind {
+            Kind::Host => word.parse().ok().map(|address| host(side, address)),
+            Kind::Net => net(side, word),
+            Kind::Port => word.parse().ok().map(|port| Term::Port(side, port)),
+            Kind::Mac => word.parse().ok().map(|mac| Term::Mac(side, mac)),
         };
-        read().ok_or_else(|| FilterError::Unexpected { word: word.to_owned(), expected })
+        let unexpected = || FilterError::Unexpected { word: word.to_owned(), expected: kind.expected() };
+        let end = Node::Term(read.ok_or_else(unexpected)?);
+        self.before = Some(qualifiers);
+        Ok(match protocol {
+            Some(protocol) => Node::And(Box::new(Node::Term(protocol)), Box::new(end)),
+            None => end,
+        })
     }
+}
+
+impl Kind {
+    fn expected(self) -> &'static str {
+        match self {
+            Self::Host => "an IP address",
+            Self::Net => "a network like 10.1.0.0/16",
+            Self::Port => "a port number from 0 to 65535",
+            Self::Mac => MAC_ADDRESS,
+        }
+    }
+}
+
+fn net(side: Side, word: &str) -> Option<Term> {
+    let (address, bits) = word.split_once('/')?;
+    let (address, bits): (IpAddr, u8) = (address.parse().ok()?, bits.parse().ok()?);
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    (bits <= most).then_some(Term::Net(side, address, bits))
 }
 
 fn host(side: Side, address: IpAddr) -> Term {
     Term::Net(side, address, if address.is_ipv4() { 32 } else { 128 })
 }
+
+const MAC_ADDRESS: &str = "a MAC address like 02:00:00:00:00:0a";
 
 const PRIMITIVES: &str = "arp, ip, ip6, icmp, icmp6, tcp, udp, vlan, host, src, dst, net, port, ether, broadcast, multicast, less, greater, an IP address, not or (";
 
