@@ -1,7 +1,7 @@
 //! `lanloom`: one program, the daemon and what speaks to it.
 
 use clap::Parser;
-use lanloom::cli::{self, Cli, Command, Failure, Rooms};
+use lanloom::cli::{self, Cli, Command, Failure, FrameInFile, Rooms};
 use lanloom::daemon::{self, Options};
 use lanloom_switch_io::capture::{make_way, read};
 use std::fs::File;
@@ -35,6 +35,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-fn frame_at(file: File, number: u64) -> Result<Vec<u8>, String> {
-    read::frame_at(BufReader::new(file), number).map(|frame| frame.bytes.to_vec()).map_err(|error| error.to_string())
+fn frame_at(file: File, number: u64) -> Result<FrameInFile, String> {
+    let frame = read::frame_at(BufReader::new(file), number).map_err(|error| error.to_string())?;
+    let segment_size = frame.segment_size();
+    Ok(FrameInFile { bytes: frame.bytes, len: frame.original_len, segment_size })
 }

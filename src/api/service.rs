@@ -7,8 +7,8 @@ use crate::api::capture;
 use crate::api::metrics::Measured;
 use crate::api::time::rfc3339;
 use crate::api::types::{
-    ApiError, Capability, CaptureQuery, Counters, EngineInfo, ErrorCode, Event, FdbEntry, Info, PortChange, PortInfo, Reloaded,
-    ResetDone, SwitchChange, SwitchCreate, SwitchInfo, TraceAnswer,
+    ApiError, Capability, CaptureFormat, CaptureQuery, Counters, EngineInfo, ErrorCode, Event, FdbEntry, Info, PortChange,
+    PortInfo, Reloaded, ResetDone, SwitchChange, SwitchCreate, SwitchInfo, TraceAnswer,
 };
 use crate::config::{Config, FdbSpec, Openings, PortSettings, Storm, SwitchSettings};
 use crate::controller::{Controller, NewPort};
@@ -20,6 +20,7 @@ use lanloom_switch_core::describe::describe;
 use lanloom_switch_core::filter::Filter;
 use lanloom_switch_core::{MacAddr, Vid};
 use lanloom_switch_io::capture::Scope;
+use lanloom_switch_io::engine::Asked;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -196,9 +197,28 @@ impl Service {
         Ok(Measured { switches: counters, engines: self.engines() })
     }
 
-    pub(super) fn trace(&self, switch: &Name, port: &Name, frame: Built) -> Answer<TraceAnswer> {
-        let (trace, ports) = self.controller.trace(switch, port, &frame.bytes)?;
-        Ok(view::trace(trace, ports, describe(&frame.bytes).to_string(), frame.assumed))
+    /// `len` bytes has the frame of which `built` may be the beginning; a super-frame has `size` bytes of payload in each segment.
+    pub(super) fn trace(
+        &self,
+        switch: &Name,
+        port: &Name,
+        built: Built,
+        len: Option<u32>,
+        size: Option<u16>,
+    ) -> Answer<TraceAnswer> {
+        let len = len.unwrap_or(0).max(built.bytes.len() as u32);
+        let frame = describe(&built.bytes).cut_from(len as usize).to_string();
+        let asked = Asked::new(built.bytes).cut_from(len);
+        let asked = match size {
+            None => asked,
+            Some(size) => asked.in_segments(size).ok_or_else(|| {
+                let why = format!("it cannot be told what it is on the wire in segments of {size} bytes");
+                let hint = "give all headers of a TCP or UDP packet, or leave the segments out";
+                ApiError::new(ErrorCode::Invalid, "trace the frame", format!("on {switch}/{port}"), why, hint)
+            })?,
+        };
+        let (trace, ports) = self.controller.trace(switch, port, asked)?;
+        Ok(view::trace(trace, ports, frame, built.assumed))
     }
 
     pub(super) fn capture(&self, switch: &Name, port: Option<&Name>, query: &CaptureQuery) -> Answer<mpsc::Receiver<Bytes>> {
@@ -208,7 +228,9 @@ impl Service {
             let (why, hint) = said.split_once(": ").unwrap_or((&said, "write it as for tcpdump"));
             refused(ErrorCode::Invalid, why.to_owned(), hint)
         })?;
-        let scope = Scope { snaplen: query.snaplen.unwrap_or(u32::MAX), drops: query.drops, filter, ..Scope::default() };
+        // Only a whole super-frame can be cut into segments, each of which the writer then cuts to the snaplen.
+        let cut = query.snaplen.filter(|_| !(query.segments && query.format == CaptureFormat::Pcapng));
+        let scope = Scope { snaplen: cut.unwrap_or(u32::MAX), drops: query.drops, filter, ..Scope::default() };
         let capturing = self.controller.capture(switch, port, scope)?;
         capture::start(capturing.receiver, query)
             .map_err(|error| refused(ErrorCode::Unavailable, error.to_string(), "end other captures, and retry"))

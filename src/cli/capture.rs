@@ -32,7 +32,7 @@ pub struct CaptureArgs {
     /// Keep so many bytes of each frame
     #[arg(short = 's', long, value_name = "SNAPLEN", value_parser = clap::value_parser!(u32).range(1..))]
     snaplen: Option<u32>,
-    /// Only frames of which a copy was dropped
+    /// Only frames that were dropped, or of which a copy was
     #[arg(long)]
     drops: bool,
     /// Frames as on the wire in place of super-frames

@@ -108,8 +108,19 @@ impl Cli {
 /// What the command line needs and may not know: rooms that only the program's wiring reaches.
 #[derive(Clone, Copy, Debug)]
 pub struct Rooms {
-    /// The bytes of frame N, from 1, of a capture file.
-    pub frame_at: fn(file: File, number: u64) -> Result<Vec<u8>, String>,
+    /// Frame N, from 1, of a capture file.
+    pub frame_at: fn(file: File, number: u64) -> Result<FrameInFile, String>,
+}
+
+/// A frame as a capture file has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrameInFile {
+    /// What was kept of it.
+    pub bytes: Vec<u8>,
+    /// How many bytes it had.
+    pub len: u32,
+    /// Bytes of payload of each frame on the wire, if it is a super-frame and the file says so.
+    pub segment_size: Option<u16>,
 }
 
 /// Does a command other than `daemon`, which its caller runs.

@@ -34,7 +34,7 @@ impl TraceArgs {
     pub(super) async fn run(self, client: &Client, rooms: &Rooms, out: &mut Output) -> Result<(), Failure> {
         let (switch, port) = (self.switch.as_str(), self.port.to_string());
         let on = format!("on {switch}/{port}");
-        let body = TraceRequest { port, frame: self.frame(rooms)? };
+        let body = self.request(port, rooms)?;
         let call = Call::post("trace the frame", on, &["v1", "switches", switch, "trace"]).json(&body);
         let answer: TraceAnswer = client.ask(call).await?;
         if self.listing.json {
@@ -51,20 +51,24 @@ impl TraceArgs {
     }
 
     /// The frame in the daemon's words: a file's frame as hexadecimal digits, anything else as it is.
-    fn frame(&self, rooms: &Rooms) -> Result<String, Failure> {
+    fn request(&self, port: String, rooms: &Rooms) -> Result<TraceRequest, Failure> {
         let words = self.frame.join(" ");
-        let Some((file, number)) = place_in_file(&words) else { return Ok(words) };
+        let Some((file, number)) = place_in_file(&words) else {
+            return Ok(TraceRequest { port, frame: words, ..TraceRequest::default() });
+        };
         let failed = |error: &dyn std::fmt::Display| {
             Failure::failed(format!(
                 "cannot read frame {number} of {file}: {error}; name a pcapng file and a frame that it has"
             ))
         };
         let opened = File::open(file).map_err(|error| failed(&error))?;
-        let bytes = (rooms.frame_at)(opened, number).map_err(|error| failed(&error))?;
-        Ok(bytes.iter().fold(String::new(), |mut digits, byte| {
+        let found = (rooms.frame_at)(opened, number).map_err(|error| failed(&error))?;
+        let frame = found.bytes.iter().fold(String::new(), |mut digits, byte| {
             let _ = write!(digits, "{byte:02x}");
             digits
-        }))
+        });
+        let len = (found.len as usize > found.bytes.len()).then_some(found.len);
+        Ok(TraceRequest { port, frame, len, segment_size: found.segment_size })
     }
 }
 

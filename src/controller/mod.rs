@@ -56,7 +56,7 @@ use dashmap::DashMap;
 use lanloom_drivers::kernel::{Kernel, Netns};
 use lanloom_switch_core::{Counters, MacAddr, Trace};
 use lanloom_switch_io::capture::Scope;
-use lanloom_switch_io::engine::Engines;
+use lanloom_switch_io::engine::{Asked, Engines};
 use lanloom_switch_io::link::memory::MemoryEnd;
 use refusal::Attempt;
 use registry::SwitchEntry;
@@ -254,7 +254,7 @@ impl Controller {
     ///
     /// # Errors
     /// If there is no such port, or `frame` is shorter than an Ethernet header.
-    pub fn trace(&self, switch: &Name, port: &Name, frame: &[u8]) -> Result<(Trace, Vec<String>), Refusal> {
+    pub fn trace(&self, switch: &Name, port: &Name, frame: Asked) -> Result<(Trace, Vec<String>), Refusal> {
         self.inner.trace(switch, port, frame)
     }
 

@@ -12,7 +12,7 @@ use crate::store::{Compare, OPERATIONS_MAX, Operation, Txn};
 use crate::url::{MTU_MIN, PortUrl};
 use lanloom_switch_core::{EgressFate, PortId, Trace};
 use lanloom_switch_io::capture::{Receiver, Scope};
-use lanloom_switch_io::engine::PortError;
+use lanloom_switch_io::engine::{Asked, PortError};
 use lanloom_switch_io::link::memory::MemoryEnd;
 use lanloom_switch_io::plug::Plug;
 
@@ -246,13 +246,14 @@ impl Inner {
         Ok(known.into_iter().filter_map(view).collect())
     }
 
-    pub(super) fn trace(&self, switch: &Name, port: &Name, frame: &[u8]) -> Result<(Trace, Vec<String>), Refusal> {
+    pub(super) fn trace(&self, switch: &Name, port: &Name, frame: Asked) -> Result<(Trace, Vec<String>), Refusal> {
         let attempt = Attempt::new("trace on", format!("{switch}/{port}"));
         let entry = self.entry(&attempt, switch)?;
         let from = entry.port(port).ok_or_else(|| no_port(&attempt, switch))?;
+        let kept = frame.kept();
         let trace = entry.handle.trace(from.id, frame).map_err(|error| attempt.port(error))?;
         let hint = "give at least the 14 bytes of an Ethernet header";
-        let trace = trace.ok_or_else(|| attempt.invalid(format!("{} bytes are no frame", frame.len()), hint))?;
+        let trace = trace.ok_or_else(|| attempt.invalid(format!("{kept} bytes are no frame"), hint))?;
         let ports = entry.ports_in_order();
         let sent = trace.verdict.copies.iter().filter(|(_, fate)| *fate == EgressFate::Sent);
         let name = |id: PortId| ports.iter().find(|port| port.id == id).map(|port| port.spec.name.to_string());

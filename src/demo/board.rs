@@ -145,7 +145,7 @@ impl Board {
 
     /// What would become of a frame that came in on `port`.
     pub(super) fn trace(&self, port: &str, frame: String) -> Result<TraceAnswer, String> {
-        let body = TraceRequest { port: port.to_owned(), frame };
+        let body = TraceRequest { port: port.to_owned(), frame, ..TraceRequest::default() };
         self.ask(Call::post("trace the frame", SWITCH, &["v1", "switches", SWITCH, "trace"]).json(&body))
     }
 

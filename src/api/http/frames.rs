@@ -18,12 +18,12 @@ pub(super) async fn counters(State(service): State<Shared>, Path(switch): Path<S
 pub(super) async fn trace(State(service): State<Shared>, Path(switch): Path<String>, body: Bytes) -> Answer {
     let request: TraceRequest = Ask::new("trace a frame on switch", &switch).body(&body)?;
     let ask = Ask::new("trace the frame", format!("on {switch}/{}", request.port));
-    let frame = lanloom_switch_core::build::build(&request.frame).map_err(|error| {
+    let built = lanloom_switch_core::build::build(&request.frame).map_err(|error| {
         let said = error.to_string();
         let (why, hint) = said.split_once("; ").unwrap_or((&said, "see `lanloom trace --help`"));
         ask.invalid(why, hint)
     })?;
-    ok(&service.trace(&ask.name(&switch)?, &ask.name(&request.port)?, frame)?)
+    ok(&service.trace(&ask.name(&switch)?, &ask.name(&request.port)?, built, request.len, request.segment_size)?)
 }
 
 pub(super) async fn metrics(State(service): State<Shared>) -> Answer {

@@ -37,7 +37,7 @@ pub struct CaptureQuery {
     /// Keep so many bytes of each frame.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snaplen: Option<u32>,
-    /// Only frames of which a copy was dropped.
+    /// Only frames that were dropped, or of which a copy was.
     #[serde(default)]
     pub drops: bool,
     /// Only frames that this takes, in the words of tcpdump: `arp or icmp`, `host 10.0.0.1 and tcp port 80`.

@@ -9,8 +9,14 @@ use utoipa::ToSchema;
 pub struct TraceRequest {
     /// The port it would arrive on.
     pub port: String,
-    /// The frame: hexadecimal digits, or `arp|icmp|tcp|udp src=… dst=…`.
+    /// The frame: hexadecimal digits, or a kind (`arp`, `icmp`, `tcp`, `udp`, `eth`) and its fields, like `src=… dst=…`.
     pub frame: String,
+    /// How many bytes it has, if the digits are only its beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub len: Option<u32>,
+    /// Bytes of payload of each frame on the wire, if it is a super-frame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment_size: Option<u16>,
 }
 
 /// What would happen, step by step.
@@ -23,7 +29,7 @@ pub struct TraceAnswer {
     pub assumed: Vec<String>,
     /// What the switch looks at, in order, and what it finds.
     pub steps: Vec<String>,
-    /// How the frame ends: as a capture would say it.
+    /// How the frame ends: `sent to` the ports, or `dropped:` and why.
     pub verdict: String,
     /// The ports that would get it.
     pub ports: Vec<String>,

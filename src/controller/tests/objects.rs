@@ -5,7 +5,7 @@ use crate::config::{FdbSpec, Openings, SwitchSettings};
 use crate::controller::{EventKind, Origin, RefusalKind};
 use lanloom_drivers::kernel::Kernel;
 use lanloom_switch_core::{Fate, FloodKind};
-use lanloom_switch_io::engine::PortState;
+use lanloom_switch_io::engine::{Asked, PortState};
 use std::time::Duration;
 
 fn entry(mac: &str, port: &str) -> FdbSpec {
@@ -117,9 +117,9 @@ async fn a_frame_can_be_traced_by_the_names_of_ports() {
         controller.add_port(name("s1"), port(None, url)).await.expect("a port");
     }
     let broadcast = [[0xff; 6].as_slice(), &[2, 0, 0, 0, 0, 1], &[0; 48]].concat();
-    let (trace, ports) = controller.trace(&name("s1"), &name("p2"), &broadcast).expect("a trace");
+    let (trace, ports) = controller.trace(&name("s1"), &name("p2"), Asked::new(broadcast)).expect("a trace");
     assert_eq!((trace.verdict.fate, ports), (Fate::Flooded(FloodKind::Broadcast), vec!["p1".into(), "p3".into()]));
-    assert!(why(controller.trace(&name("s1"), &name("p2"), &[0; 13])).contains("13 bytes are no frame"));
+    assert!(why(controller.trace(&name("s1"), &name("p2"), Asked::new(vec![0; 13]))).contains("13 bytes are no frame"));
     let counters = controller.counters(&name("s1")).expect("the switch");
     assert_eq!(
         counters.iter().map(|(name, seen)| (name.as_str(), seen.rx.frames)).collect::<Vec<_>>(),

@@ -23,7 +23,7 @@ pub struct Flow {
 impl Flow {
     /// Counts one frame.
     pub fn count(&mut self, frame: &Frame<'_>) {
-        self.count_raw(frame.bytes().len(), frame.segments());
+        self.count_raw(frame.whole_len() as usize, frame.segments());
     }
 
     /// Counts one frame of `len` bytes that stands for `segments` on the wire.

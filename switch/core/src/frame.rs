@@ -14,6 +14,7 @@ pub const TAG_LEN: usize = 4;
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
     bytes: &'a [u8],
+    len: u32,
     segments: u32,
     wire_len: u32,
 }
@@ -21,7 +22,8 @@ pub struct Frame<'a> {
 impl<'a> Frame<'a> {
     /// A frame as it is on the wire, or `None` if it is shorter than an Ethernet header (`malformed`).
     pub fn new(bytes: &'a [u8]) -> Option<Self> {
-        (bytes.len() >= HEADER_LEN).then_some(Self { bytes, segments: 1, wire_len: bytes.len() as u32 })
+        let len = bytes.len() as u32;
+        (bytes.len() >= HEADER_LEN).then_some(Self { bytes, len, segments: 1, wire_len: len })
     }
 
     /// A super-frame that will be cut into `segments` frames, none longer than `wire_len` bytes. `None` as for [`Frame::new`].
@@ -29,9 +31,20 @@ impl<'a> Frame<'a> {
         Some(Self { segments: segments.max(1), wire_len, ..Self::new(bytes)? })
     }
 
+    /// The same for bytes that are only the beginning of a frame of `len` bytes, as a capture with a snaplen keeps it. Tags that
+    /// were not kept are not seen.
+    pub fn cut_from(self, len: u32) -> Self {
+        Self { len: len.max(self.len), ..self }
+    }
+
     /// The bytes, from the destination address on.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
+    }
+
+    /// How many bytes it has, whether or not all of them are here.
+    pub fn whole_len(&self) -> u32 {
+        self.len
     }
 
     /// Destination address.

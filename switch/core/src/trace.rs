@@ -82,8 +82,8 @@ impl Teller<'_> {
             (true, false) => "down: its link carries nothing",
         };
         let size = match self.frame.segments() {
-            1 => format!("{} bytes", self.frame.bytes().len()),
-            segments => format!("{} bytes, {segments} frames on the wire", self.frame.bytes().len()),
+            1 => format!("{} bytes", self.frame.whole_len()),
+            segments => format!("{} bytes, {segments} frames on the wire", self.frame.whole_len()),
         };
         format!("received on {} ({state}): {size}", self.name(self.port))
     }

@@ -146,3 +146,27 @@ fn a_snaplen_cuts_frames_and_their_length_is_still_known() {
     assert_eq!(records.bytes(1).expect("the second"), &[8; 60][..]);
     assert!(records.bytes(2).is_none());
 }
+
+#[test]
+fn however_small_the_snaplen_it_is_told_who_sent_a_frame() {
+    let (mut sender, mut receiver) = ring(Scope { snaplen: 1, ..Scope::default() });
+    let bytes = [&[0xff; 6][..], &[2, 0, 0, 0, 0, 0x0a], &[8, 6], &[0; 46]].concat();
+    sender.record(&record(0, P0, &bytes, &[]));
+    sender.flush();
+    let Heard::Records(records) = receiver.next(LONG) else { panic!("one record") };
+    let record = records.iter().next().expect("one record");
+    assert_eq!((record.bytes.len(), record.source().to_string()), (14, "02:00:00:00:00:0a".to_owned()));
+}
+
+#[test]
+fn records_tell_of_the_losses_that_no_record_has_told_yet() {
+    let (mut sender, mut receiver) = ring(Scope { room: 2000, ..Scope::default() });
+    sender.record(&record(0, P0, &[7; 900], &[]));
+    for id in 1..4 {
+        sender.record(&record(id, P1, &[7; 1900], &[]));
+    }
+    sender.record(&record(4, P0, &[7; 60], &[]));
+    sender.flush();
+    let Heard::Records(records) = receiver.next(LONG) else { panic!("two records") };
+    assert_eq!((records.len(), records.lost()), (2, &[(P1, 3)][..]));
+}

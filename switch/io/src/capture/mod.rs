@@ -27,7 +27,7 @@ pub mod writer;
 
 pub use comment::Comment;
 pub use record::{PortLabel, PortNames, Record};
-pub use ring::{Heard, Receiver, Records, Scope, Sender};
+pub use ring::{CaptureId, Heard, Receiver, Records, Scope, Sender};
 pub use text::Lines;
 pub use writer::{Settings, Writer};
 

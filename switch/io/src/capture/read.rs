@@ -28,6 +28,16 @@ pub struct Captured {
     pub id: Option<u64>,
 }
 
+impl Captured {
+    /// Bytes of payload of each frame on the wire, if this is a super-frame of which our comment says so: `… · GSO 45×1448`.
+    pub fn segment_size(&self) -> Option<u16> {
+        let (_, shape) = self.comment.as_deref()?.rsplit_once(" · ")?;
+        let (segments, size) = shape.strip_prefix("GSO ")?.split_once('×')?;
+        segments.parse::<u32>().ok()?;
+        size.parse().ok().filter(|size| *size > 0)
+    }
+}
+
 /// Frame `number` of a capture file, from 1 as Wireshark counts.
 ///
 /// # Errors

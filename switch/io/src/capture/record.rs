@@ -16,7 +16,7 @@ pub struct Record<'a> {
     pub id: u64,
     /// The port that it came in on.
     pub port: PortId,
-    /// From the destination address on; behind the ring cut to the capture's snaplen.
+    /// From the destination address on; behind the ring cut to the capture's snaplen, but for the Ethernet header.
     pub bytes: &'a [u8],
     /// Bytes that it had before it was cut to the snaplen.
     pub original_len: u32,

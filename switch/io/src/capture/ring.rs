@@ -7,10 +7,11 @@ use super::record::{PortLabel, Record};
 use crate::vnet::VnetHeader;
 use bytes::{Bytes, BytesMut};
 use lanloom_switch_core::filter::Filter;
+use lanloom_switch_core::frame::HEADER_LEN;
 use lanloom_switch_core::{EgressFate, Fate, Learned, PortId};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ const CHUNK: usize = 256 << 10;
 /// What a capture is about. [`Default`] is everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
-    /// Bytes kept of each frame.
+    /// Bytes kept of each frame; at least its Ethernet header is, by which it is told who sent it.
     pub snaplen: u32,
     /// Only frames that come in or were to go out here.
     pub port: Option<PortId>,
@@ -50,11 +51,18 @@ impl Scope {
     }
 }
 
+/// A capture's number, like no other's in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CaptureId(pub u64);
+
 /// Makes a ring: its ends for the engine and for the reader.
 pub fn ring(scope: Scope) -> (Sender, Receiver) {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let id = CaptureId(NEXT.fetch_add(1, Ordering::Relaxed));
     let (sender, receiver) = mpsc::channel();
     let shared = Arc::new(Shared { waiting: AtomicUsize::new(0), deaf: AtomicBool::new(false) });
     let sender = Sender {
+        id,
         scope,
         chunk: BytesMut::new(),
         entries: Vec::new(),
@@ -64,7 +72,7 @@ pub fn ring(scope: Scope) -> (Sender, Receiver) {
         shared: Arc::clone(&shared),
         sender,
     };
-    (sender, Receiver { shared, receiver, release: 0 })
+    (sender, Receiver { id, shared, receiver, release: 0 })
 }
 
 /// What both ends see.
@@ -85,6 +93,7 @@ enum Message {
 /// The engine's end.
 #[derive(Debug)]
 pub struct Sender {
+    id: CaptureId,
     scope: Scope,
     chunk: BytesMut,
     entries: Vec<Entry>,
@@ -98,6 +107,11 @@ pub struct Sender {
 }
 
 impl Sender {
+    /// Which capture this is.
+    pub fn id(&self) -> CaptureId {
+        self.id
+    }
+
     /// Names a port. Comes before the first record that has to do with it; again if its name changes.
     pub fn port(&mut self, label: PortLabel) {
         self.flush();
@@ -110,7 +124,7 @@ impl Sender {
         if !self.is_heard() || !self.scope.takes(record) {
             return;
         }
-        let bytes = &record.bytes[..record.bytes.len().min(self.scope.snaplen as usize)];
+        let bytes = &record.bytes[..record.bytes.len().min((self.scope.snaplen as usize).max(HEADER_LEN))];
         let cost = size_of::<Entry>() + bytes.len() + size_of_val(record.copies);
         if self.cost + cost + self.shared.waiting.load(Ordering::Relaxed) > self.scope.room {
             return self.count_lost(record.port);
@@ -133,6 +147,7 @@ impl Sender {
             bytes: self.chunk.split().freeze(),
             entries: self.entries.drain(..).collect(),
             copies: self.copies.drain(..).collect(),
+            lost: self.lost.clone(),
             cost: std::mem::take(&mut self.cost),
         };
         self.shared.waiting.fetch_add(records.cost, Ordering::Relaxed);
@@ -180,6 +195,7 @@ impl Drop for Sender {
 /// The reader's end. Dropping it tells the engine to stop recording.
 #[derive(Debug)]
 pub struct Receiver {
+    id: CaptureId,
     shared: Arc<Shared>,
     receiver: mpsc::Receiver<Message>,
     /// Room of the records last handed out, given back when the next are asked for.
@@ -187,6 +203,11 @@ pub struct Receiver {
 }
 
 impl Receiver {
+    /// Which capture this is.
+    pub fn id(&self) -> CaptureId {
+        self.id
+    }
+
     /// Waits at most `timeout` for what comes next. The room of the records before is free again by this.
     pub fn next(&mut self, timeout: Duration) -> Heard {
         self.give_back();
@@ -232,6 +253,7 @@ pub struct Records {
     bytes: Bytes,
     entries: Vec<Entry>,
     copies: Vec<(PortId, EgressFate)>,
+    lost: Vec<(PortId, u64)>,
     cost: usize,
 }
 
@@ -249,6 +271,11 @@ impl Records {
     /// Each of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = Record<'_>> {
         self.entries.iter().map(|entry| entry.record(&self.bytes, &self.copies))
+    }
+
+    /// Frames by port that were lost so far and of which no record has told yet.
+    pub fn lost(&self) -> &[(PortId, u64)] {
+        &self.lost
     }
 
     /// The bytes of record `at`, to keep without copying.

@@ -5,7 +5,6 @@ use super::pcapng::{self, Packet, Statistics};
 use super::record::{PortLabel, PortNames, Record};
 use super::ring::Records;
 use crate::offload::{self, Cutter};
-use crate::vnet::Checksum;
 use bytes::Bytes;
 use lanloom_switch_core::{EgressFate, Fate, Learned, PortId};
 use std::collections::HashMap;
@@ -36,7 +35,8 @@ impl Default for Settings {
 ///
 /// Each frame stands once, inbound on the interface of its ingress port, with its number and its verdict as a comment. Its
 /// checksum is finished; a super-frame stays one packet whose checksum is right for its whole length, or becomes the frames on
-/// the wire. Only frames that were cut to a snaplen before keep a partial checksum, which nobody can check.
+/// the wire. Frames whose virtio-net header lies stand as they came, and those that were cut to a snaplen before keep a partial
+/// checksum, which nobody can check.
 #[derive(Debug)]
 pub struct Writer {
     settings: Settings,
@@ -113,17 +113,15 @@ impl Writer {
     /// Adds one frame.
     pub fn record(&mut self, record: &Record<'_>) {
         let interface = self.count(record);
-        // A super-frame without a partial checksum has none that is right for its whole length.
-        let partial = matches!(record.vnet.checksum, Checksum::Partial { .. });
-        if record.vnet.gso.is_some() && (self.settings.segments || !partial) && self.segments(interface, record) {
+        if self.settings.segments && record.vnet.gso.is_some() && self.segments(interface, record) {
             return;
         }
         let said = self.said.take().filter(|said| said.fits(record)).unwrap_or_else(|| Said::new(record, &self.names));
         let kept = &record.bytes[..record.bytes.len().min(self.settings.snaplen as usize)];
         let written = self.packet(interface, record, kept, record.original_len, &said.comment);
         self.said = Some(said);
-        if kept.len() == record.original_len as usize {
-            offload::finish(&mut self.out[written], record.vnet.checksum);
+        if kept.len() == record.original_len as usize && offload::check(record.bytes, &record.vnet).is_ok() {
+            offload::finish_whole(&mut self.out[written], &record.vnet);
         }
     }
 

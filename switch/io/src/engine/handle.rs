@@ -1,15 +1,16 @@
 //! How others speak to a switch: questions that its thread answers between two rounds.
 
 use super::Engines;
+use super::asked::Asked;
 use super::runtime::SwitchRuntime;
 use super::thread::Engine;
 use crate::capture::ring::ring;
-use crate::capture::{Receiver, Scope};
+use crate::capture::{CaptureId, Receiver, Scope};
 use crate::clock;
 use crate::link::{Link, LinkError};
 use crate::plug::{Plug, Source};
 use lanloom_switch_core::fdb::FdbStats;
-use lanloom_switch_core::{Counters, FdbEntry, FdbError, FdbLimits, Frame, MacAddr, NoSuchPort, PortConfig, PortId, Trace};
+use lanloom_switch_core::{Counters, FdbEntry, FdbError, FdbLimits, MacAddr, NoSuchPort, PortConfig, PortId, Trace};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -323,18 +324,17 @@ impl SwitchHandle {
     /// What would become of a frame received on a port now. Sends nothing and changes nothing.
     ///
     /// # Errors
-    /// If there is no such port; `None` if `bytes` is no frame.
-    pub fn trace(&self, id: PortId, bytes: &[u8]) -> Result<Option<Trace>, PortError> {
-        let bytes = bytes.to_owned();
+    /// If there is no such port; `None` if what is asked about is no frame.
+    pub fn trace(&self, id: PortId, asked: Asked) -> Result<Option<Trace>, PortError> {
         let trace = self.ask(move |runtime| {
-            let Some(frame) = Frame::new(&bytes) else { return Ok(None) };
+            let Some(frame) = asked.frame() else { return Ok(None) };
             let name = |port| runtime.port_name(port);
             runtime.switch.trace(clock::now(), id, &frame, &name).map(Some)
         })??;
         Ok(trace)
     }
 
-    /// Begins a capture; it ends when the receiver is dropped.
+    /// Begins a capture; it ends when the receiver is dropped, or by [`SwitchHandle::end_capture`].
     ///
     /// # Errors
     /// If the switch is gone.
@@ -342,6 +342,14 @@ impl SwitchHandle {
         let (sender, receiver) = ring(scope);
         self.ask(move |runtime| runtime.capture(sender))?;
         Ok(receiver)
+    }
+
+    /// Ends a capture in good order: its reader hears what was recorded, and then the end. Answers `false` if it has ended already.
+    ///
+    /// # Errors
+    /// If the switch is gone.
+    pub fn end_capture(&self, id: CaptureId) -> Result<bool, EngineGone> {
+        self.ask(move |runtime| runtime.end_capture(id))
     }
 
     /// Deletes the switch; its links close.

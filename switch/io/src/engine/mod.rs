@@ -11,9 +11,11 @@
 //! | `runtime.rs` | one switch with its ports, and what happens to a batch |
 //! | `egress.rs` | a port's copies on their way into its link |
 //! | `handle.rs` | how others speak to a switch |
+//! | `asked.rs` | a frame that is asked about |
 //! | `mailbox.rs` | commands to a thread |
 //! | `watch.rs` | what becomes of the interfaces behind the ports |
 
+mod asked;
 mod egress;
 mod handle;
 mod mailbox;
@@ -26,6 +28,7 @@ mod allocation;
 #[cfg(test)]
 mod tests;
 
+pub use asked::Asked;
 pub use handle::{EngineGone, PortError, PortState, PortStatus, SwitchHandle, SwitchStatus};
 
 use crate::clock;

@@ -2,7 +2,7 @@
 
 use super::{BATCH, EventKind, egress};
 use crate::buffer::Batch;
-use crate::capture::{PortLabel, Record, Sender};
+use crate::capture::{CaptureId, PortLabel, Record, Sender};
 use crate::clock;
 use crate::link::{Link, LinkError, Waiting};
 use crate::offload::{self, Shape};
@@ -155,6 +155,13 @@ impl SwitchRuntime {
         self.captures.push(sender);
     }
 
+    /// Ends a capture, which its reader then hears. `false` if there is no such capture any more.
+    pub(super) fn end_capture(&mut self, id: CaptureId) -> bool {
+        let before = self.captures.len();
+        self.captures.retain(|capture| capture.id() != id);
+        self.captures.len() < before
+    }
+
     fn label(&self, id: PortId) -> Option<PortLabel> {
         let port = self.port(id).ok()?;
         Some(PortLabel { port: id, name: port.name.clone(), description: port.description.clone() })
@@ -276,7 +283,8 @@ impl SwitchRuntime {
         cut
     }
 
-    /// Tells the captures of the batch, now that every copy has ended: first of what was no frame, of which nothing was kept.
+    /// Tells the captures of the batch, now that every copy has ended: last of what was no frame, of which nothing was kept, not even
+    /// when it came.
     fn hand_over(&mut self, id: PortId, batch: &Batch) {
         let Self { captures, next_id, round, .. } = self;
         if captures.is_empty() {
@@ -300,9 +308,6 @@ impl SwitchRuntime {
             captures.iter_mut().for_each(|capture| capture.record(&Record { id: *next_id, ..record }));
             *next_id += 1;
         };
-        for (len, reason) in batch.rejected() {
-            tell(Record { original_len: *len as u32, fate: Fate::Dropped(*reason), ..plain });
-        }
         for (number, judged) in round.judged.iter().enumerate().take(batch.len()) {
             let bytes = batch.bytes(number);
             tell(Record {
@@ -316,6 +321,9 @@ impl SwitchRuntime {
                 copies: &round.copies[judged.copies.clone()],
                 ..plain
             });
+        }
+        for (len, reason) in batch.rejected() {
+            tell(Record { original_len: *len as u32, fate: Fate::Dropped(*reason), ..plain });
         }
         captures.retain_mut(Sender::flush);
     }

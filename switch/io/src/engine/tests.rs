@@ -101,14 +101,18 @@ fn a_capture_tells_every_drop_that_the_counters_tell_of() {
     let (sender, mut receiver) = ring(Scope::default());
     runtime.capture(sender);
     assert_eq!(runtime.serve(id, true, &mut buffers).expect("a link that is up"), 1);
-    let mut told = Vec::new();
+    let (mut told, mut times) = (Vec::new(), Vec::new());
     loop {
         match receiver.next(Duration::ZERO) {
-            Heard::Records(records) => told.extend(records.iter().map(|record| (record.fate, record.original_len, record.id))),
+            Heard::Records(records) => {
+                times.extend(records.iter().map(|record| record.time));
+                told.extend(records.iter().map(|record| (record.fate, record.original_len, record.id)));
+            }
             Heard::Port(_) => {}
             Heard::Nothing | Heard::End(_) => break,
         }
     }
+    assert!(times.is_sorted(), "no time runs backwards: {times:?}");
     let dropped = Fate::Dropped;
     told.sort_by_key(|(_, len, _)| *len);
     let fates: Vec<_> = told.iter().map(|(fate, len, _)| (*fate, *len)).collect();

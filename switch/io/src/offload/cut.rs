@@ -126,7 +126,7 @@ impl<'a> Cutter<'a> {
 
 /// The pseudo-header's sum without the length. A partial checksum holds it, and knows better than the addresses, which are not
 /// those of the packet's end if it is source-routed (RFC 8200, 8.1).
-fn pseudo_header(bytes: &[u8], layers: &Layers, checksum: Checksum) -> Sum {
+pub(super) fn pseudo_header(bytes: &[u8], layers: &Layers, checksum: Checksum) -> Sum {
     match checksum {
         Checksum::Partial { .. } => {
             let field = layers.l4 + layers.transport.checksum_offset();

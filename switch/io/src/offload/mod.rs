@@ -19,8 +19,8 @@ mod shape;
 mod tests;
 
 pub use cut::Cutter;
-pub use finish::finish;
-pub use shape::{MAX_UDP_SEGMENTS, MIN_TCP_SIZE, Shape, check};
+pub use finish::{finish, finish_whole};
+pub use shape::{MAX_UDP_SEGMENTS, MIN_TCP_SIZE, Shape, check, shape_of};
 
 use crate::link::Offloads;
 use crate::vnet::{Checksum, GsoKind, VnetHeader};

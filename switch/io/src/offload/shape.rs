@@ -49,6 +49,20 @@ pub fn check(bytes: &[u8], vnet: &VnetHeader) -> Result<Shape, DropReason> {
     Ok(Shape { segments: 1, wire_len: bytes.len() as u32 })
 }
 
+/// What a super-frame is on the wire that is cut into `size` bytes of payload each. Of its `len` bytes the first are there, as a
+/// capture with a snaplen keeps them. `None` if they are no whole TCP or UDP packet's, lack some of its headers, or `size` is 0.
+pub fn shape_of(bytes: &[u8], len: u32, size: u16) -> Option<Shape> {
+    let layers = Layers::find(bytes)?;
+    let payload = (len as usize).checked_sub(layers.payload)?;
+    (size > 0).then(|| shape(&layers, payload, size))
+}
+
+fn shape(layers: &Layers, payload: usize, size: u16) -> Shape {
+    let size = usize::from(size);
+    let (segments, wire_len) = (payload.div_ceil(size).max(1), layers.payload + size.min(payload));
+    Shape { segments: segments as u32, wire_len: wire_len as u32 }
+}
+
 fn check_partial(bytes: &[u8], start: u16, offset: u16) -> Result<(), DropReason> {
     let field = usize::from(start) + usize::from(offset);
     let sound = usize::from(start) >= network_start(bytes) && field + 2 <= bytes.len();
@@ -66,12 +80,11 @@ pub(super) fn super_frame(bytes: &[u8], gso: Gso, checksum: Checksum) -> Result<
     if !sound {
         return Err(DropReason::Malformed);
     }
-    let size = usize::from(gso.size);
-    let wire_len = layers.payload + size.min(payload);
-    if wire_len > FRAME_MAX {
+    let shape = shape(&layers, payload, gso.size);
+    if shape.wire_len as usize > FRAME_MAX {
         return Err(DropReason::Oversize);
     }
-    Ok((layers, Shape { segments: payload.div_ceil(size).max(1) as u32, wire_len: wire_len as u32 }))
+    Ok((layers, shape))
 }
 
 fn kind_agrees(layers: &Layers, kind: GsoKind) -> bool {
