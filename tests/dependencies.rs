@@ -48,28 +48,77 @@ const BANNED: &[&str] = &[
 /// lock file for a feature of smoltcp that nobody turns on.
 const LINKS: &[&str] = &["defmt", "rayon-core"];
 
-/// A crate that was chosen for a role: the package that has the role, its folder, and what the role is.
+/// A crate that was chosen for a role.
 struct Role {
     name: &'static str,
+    /// The package that has the role.
     package: &'static str,
-    folder: &'static str,
+    /// What it is.
     does: &'static str,
+    /// The file or folder that has it and the item of the crate without which it would not.
+    place: (&'static str, &'static str),
+    /// The test of behaviour that runs through that file.
+    proof: (&'static str, &'static str),
 }
 
 const ROLES: &[Role] = &[
-    role("etherparse", "lanloom-switch-core", "switch/core", "reads headers for trace and capture text"),
-    role("nix", "lanloom-switch-io", "switch/io", "makes the system calls of the links"),
-    role("bytes", "lanloom-switch-io", "switch/io", "holds frames that cross threads"),
-    role("tun-tap", "lanloom-switch-io", "switch/io", "opens a TAP without offloads"),
-    role("smoltcp", "lanloom-lab", "switch/lab", "is the TCP/IP of hosts in process"),
-    role("rtnetlink", "lanloom-drivers", "drivers", "makes interfaces, addresses and routes"),
-    role("dashmap", "lanloom", ".", "holds registries that many read while one writes"),
-    role("tokio", "lanloom", ".", "runs the control plane"),
+    Role {
+        name: "etherparse",
+        package: "lanloom-switch-core",
+        does: "reads headers for trace and capture text",
+        place: ("switch/core/src/describe", "etherparse::"),
+        proof: ("switch/core/tests/describe.rs", "tcp_shows_flags_numbers_and_payload_length"),
+    },
+    Role {
+        name: "nix",
+        package: "lanloom-switch-io",
+        does: "makes the system calls of the links",
+        place: ("switch/io/src/engine/thread.rs", "nix::sys::epoll::Epoll"),
+        proof: ("switch/io/tests/engine_interfaces.rs", "an_idle_engine"),
+    },
+    Role {
+        name: "bytes",
+        package: "lanloom-switch-io",
+        does: "holds frames that cross threads",
+        place: ("switch/io/src/capture/ring.rs", "bytes::BytesMut"),
+        proof: ("switch/io/tests/capture_ring.rs", "everything_arrives_in_order_while_there_is_room"),
+    },
+    Role {
+        name: "tun-tap",
+        package: "lanloom-switch-io",
+        does: "opens a TAP without offloads",
+        place: ("switch/io/src/link/plain_tap.rs", "tun_tap::Iface"),
+        proof: ("tests/lab_offloads.rs", "what_a_port_without_offloads_gets_from_real_streams_has_no_bad_checksum"),
+    },
+    Role {
+        name: "smoltcp",
+        package: "lanloom-lab",
+        does: "is the TCP/IP of hosts in process",
+        place: ("switch/lab/src/host/mod.rs", "smoltcp::iface::Interface"),
+        proof: ("switch/lab/tests/lab.rs", "a_megabyte_crosses_a_switch_by_tcp_over_both_ip_versions"),
+    },
+    Role {
+        name: "rtnetlink",
+        package: "lanloom-drivers",
+        does: "makes interfaces, addresses and routes",
+        place: ("drivers/src/kernel/linux/link.rs", "rtnetlink::LinkVeth"),
+        proof: ("tests/controller_kernel.rs", "what_was_made_outlives_kill_9_and_a_reset_leaves_nothing"),
+    },
+    Role {
+        name: "dashmap",
+        package: "lanloom",
+        does: "holds registries that many read while one writes",
+        place: ("src/controller/registry.rs", "dashmap::DashMap"),
+        proof: ("tests/api_daemon.rs", "what_commands_made"),
+    },
+    Role {
+        name: "tokio",
+        package: "lanloom",
+        does: "runs the control plane",
+        place: ("src/daemon", "tokio::"),
+        proof: ("tests/api_daemon.rs", "hosts_talk"),
+    },
 ];
-
-const fn role(name: &'static str, package: &'static str, folder: &'static str, does: &'static str) -> Role {
-    Role { name, package, folder, does }
-}
 
 /// A crate of the workspace and what must not end up in it, directly or through others.
 struct CrateRule {
@@ -121,12 +170,19 @@ fn nothing_needs_a_tool_or_a_library_to_build() {
 #[test]
 fn each_named_crate_has_its_role() {
     let tree = Tree::read();
-    for Role { name, package, folder, does } in ROLES {
+    for Role { name, package, does, place: (place, item), proof: (tests, test) } in ROLES {
         assert!(tree.direct(package).contains(*name), "{package} does not depend on {name} any more, which {does}");
-        let src = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join("src");
-        let used = source::files(&src).iter().any(|file| mentions(file, &name.replace('-', "_")));
-        assert!(used, "{package} depends on {name} but no longer uses it; it {does}");
+        assert!(uses(place, item), "{place} does not use {item} any more: {name} {does}");
+        let proofs = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(tests));
+        assert!(proofs.contains(&format!("fn {test}")), "{tests} has no test {test} any more, which shows that {name} {does}");
     }
+}
+
+#[test]
+fn a_crate_that_lost_its_place_is_noticed() {
+    assert!(uses("switch/io/src/link/plain_tap.rs", "tun_tap::Iface"));
+    assert!(!uses("switch/io/src/link/tap.rs", "tun_tap::Iface"));
+    assert!(!uses("switch/io/src/link/plain_tap.rs", "tun_tap::Queue"));
 }
 
 #[test]
@@ -204,7 +260,15 @@ fn one<'a>(words: &mut std::iter::Peekable<impl Iterator<Item = &'a str>>) -> Op
     words.next().map(|name| LICENCES.contains(&name.replace("+WITH+", " WITH ").as_str()))
 }
 
-fn mentions(file: &Path, name: &str) -> bool {
-    let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("reading {}: {error}", file.display()));
-    source::paths(&text).iter().any(|path| path[0] == name)
+/// Whether a file or folder of this repository uses an item, or anything below a path that ends in `::`.
+fn uses(place: &str, item: &str) -> bool {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(place);
+    let files = if path.is_dir() { source::files(&path) } else { vec![path] };
+    files.iter().flat_map(|file| source::paths(&read(file))).map(|path| path.join("::")).any(|path| {
+        if item.ends_with("::") { path.starts_with(item) } else { path == item || path.starts_with(&format!("{item}::")) }
+    })
+}
+
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).unwrap_or_else(|error| panic!("reading {}: {error}", file.display()))
 }
