@@ -1,6 +1,7 @@
 //! The frame path allocates nothing: a counting allocator under this crate's own tests says so.
 
-#![allow(unsafe_code)] // The allocator's trait is unsafe; this one hands every call on and counts it.
+#[path = "../../../core/tests/counting/mod.rs"]
+mod counting;
 
 use super::runtime::{Buffers, SwitchRuntime};
 use crate::buffer::Batch;
@@ -10,38 +11,7 @@ use crate::link::{Link, LinkError, Offloads, Waiting};
 use crate::vnet::{Checksum, Gso, GsoKind, VnetHeader};
 use etherparse::PacketBuilder;
 use lanloom_switch_core::{EgressFate, PortConfig, PortId, StormLimit, SwitchConfig};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::os::fd::BorrowedFd;
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call goes to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`.
-        unsafe { System.dealloc(place, layout) }
-    }
-
-    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller keeps the contract of `realloc`.
-        unsafe { System.realloc(place, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Brings the same frames for ever, and takes all that it is sent.
 struct Stub {
@@ -118,9 +88,7 @@ fn the_frame_path_allocates_nothing_whatever_is_left_to_do_for_a_frame() {
     };
     // Memory that is used again every round is taken in the first.
     serve(2);
-    let before = ALLOCATIONS.get();
-    serve(100);
-    assert_eq!(ALLOCATIONS.get() - before, 0);
+    assert_eq!(counting::allocations(|| serve(100)), 0);
     let sent = |id: usize| runtime.switch.counters(PortId::new(id as u16, 0)).expect("there").tx;
     assert!(sent(1).gso_segments > 0 && sent(2).frames > 2000 && sent(3).gso_segments > 0, "all kinds of frames went");
 }
