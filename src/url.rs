@@ -155,7 +155,8 @@ impl PortUrl {
             "tap" => Self::parse_tap(&target, query),
             "veth" => Self::parse_veth(&target, query),
             "iface" => no_keys(scheme, query).and_then(|()| Ok(Self::Iface(target.parse()?))),
-            "memory" => no_keys(scheme, query).and_then(|()| Ok(Self::Memory(target.parse()?))),
+            // Its other end is in this process: nobody outside can have it.
+            "memory" => Err(Fault::InProcess),
             _ => Err(Fault::UnknownScheme(shown(scheme))),
         }
     }
@@ -297,6 +298,7 @@ pub struct UrlError {
 enum Fault {
     NoScheme,
     UnknownScheme(String),
+    InProcess,
     UnknownKey { key: String, scheme: &'static str, known: &'static str },
     KeyOfNone(String, String),
     NoValue(String),
@@ -325,6 +327,7 @@ impl fmt::Display for Fault {
         match self {
             Self::NoScheme => write!(out, "it does not say what kind of port; there are {SCHEMES}"),
             Self::UnknownScheme(scheme) => write!(out, "no kind of port is called {scheme}; there are {SCHEMES}"),
+            Self::InProcess => write!(out, "a memory:// port is made in process only; write one of {SCHEMES}"),
             Self::UnknownKey { key, scheme, known } => write!(out, "{scheme}:// has no key {key}; it has {known}"),
             Self::KeyOfNone(key, scheme) => write!(out, "{scheme}:// has no keys, and so no {key}; leave out what follows '?'"),
             Self::NoValue(pair) => write!(out, "{pair} has no value; write KEY=VALUE"),
@@ -363,7 +366,6 @@ mod tests {
             "tap://t0?netns=blue&offload=off&mtu=9000&persist=no&mac=02:00:00:00:00:0a",
             "veth://eth0?netns=/run/netns/blue&mtu=1400",
             "iface://enp3s0",
-            "memory://demo",
             "tap://a%26b?netns=/tmp/with%20space/%3F",
         ] {
             assert_eq!(text.parse::<PortUrl>().map(|url| url.to_string()), Ok(text.to_owned()));
@@ -377,6 +379,7 @@ mod tests {
         for (text, said) in [
             ("t0", "there are tap://, veth://, iface://"),
             ("vde://x", "no kind of port is called \"vde\"; there are tap://"),
+            ("memory://demo", "made in process only; write one of tap://"),
             ("tap://t0?color=red", "no key \"color\"; it has netns, offload, mtu, persist, mac"),
             ("veth://t0?netns=a&offload=off", "no key \"offload\"; it has netns, mtu, mac"),
             ("veth://t0", "add ?netns=NAME"),

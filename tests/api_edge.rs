@@ -73,7 +73,16 @@ fn bodies_and_queries_that_say_something_else_are_400() {
         server.ask("POST", "/v1/switches", body).assert_refused(400);
         server.ask("PATCH", "/v1/switches/s1", &format!("{body}x")).assert_refused(400);
     }
-    for url in ["", "tap://", "tap://a/b", "file:///etc/passwd", "tap://t0?netns=../x", "tap://t0?colour=red", "veth://v0"] {
+    for url in [
+        "",
+        "tap://",
+        "tap://a/b",
+        "file:///etc/passwd",
+        "tap://t0?netns=../x",
+        "tap://t0?colour=red",
+        "veth://v0",
+        "memory://m0",
+    ] {
         server.ask("POST", "/v1/switches/s1/ports", &format!("{{\"url\":\"{url}\"}}")).assert_refused(400);
     }
     for query in ["", "?switch=s1&count=x", "?switch=s1&format=gif", "?colour=red", "?switch=s1&switch=s2"] {

@@ -1,7 +1,7 @@
 //! The controller on a real kernel, in namespaces of its own: what it made carries frames, outlives `kill -9`, is found again
 //! as it was, and goes without a trace. Needs root; without, it says so and ends.
 
-use lanloom::config::{Config, SwitchSettings};
+use lanloom::config::SwitchSettings;
 use lanloom::controller::{Controller, KernelPlugger, NewPort, Setup};
 use lanloom::names::Name;
 use lanloom::store::Embedded;
@@ -119,7 +119,7 @@ async fn follow_orders(dir: &Path) {
         plugger: Arc::new(KernelPlugger),
         ephemeral: false,
         plumbing: Some(dir.join("plumbing")),
-        config: Config::default(),
+        config: None,
     };
     let (controller, started) = Controller::start(setup).await.expect("threads");
     let mut notes = started.notes;

@@ -71,15 +71,17 @@ impl Reload {
         let call = Call::post("reload the configuration", "", &["v1", "config", "reload"]);
         let done: Reloaded = client.ask(call).await?;
         if self.listing.json {
-            return out.json(&done);
+            out.json(&done)?;
+        } else {
+            done.changes.iter().try_for_each(|change| out.line(change))?;
         }
-        done.changes.iter().try_for_each(|change| out.line(change))?;
         if !done.notes.is_empty() {
             return Err(Failure::failed(format!(
                 "cannot reload all of the configuration: {}; mend that and reload",
                 done.notes.join("; ")
             )));
         }
-        if done.changes.is_empty() { out.line("nothing had changed") } else { Ok(()) }
+        let is_silent = self.listing.json || !done.changes.is_empty();
+        if is_silent { Ok(()) } else { out.line("nothing had changed") }
     }
 }

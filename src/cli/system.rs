@@ -33,15 +33,17 @@ impl Reset {
     async fn run(self, client: &Client, out: &mut Output) -> Result<(), Failure> {
         let done: ResetDone = client.ask(Call::post("reset this host", "", &["v1", "system", "reset"])).await?;
         if self.listing.json {
-            return out.json(&done);
+            out.json(&done)?;
+        } else {
+            done.removed.iter().try_for_each(|thing| out.line(format_args!("removed {thing}")))?;
         }
-        done.removed.iter().try_for_each(|thing| out.line(format_args!("removed {thing}")))?;
         if !done.left.is_empty() {
             return Err(Failure::failed(format!(
                 "cannot remove all of ours: {}; mend that and reset again",
                 done.left.join("; ")
             )));
         }
-        if done.removed.is_empty() { out.line("nothing was left to remove") } else { Ok(()) }
+        let is_silent = self.listing.json || !done.removed.is_empty();
+        if is_silent { Ok(()) } else { out.line("nothing was left to remove") }
     }
 }

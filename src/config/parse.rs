@@ -70,11 +70,7 @@ impl Reader<'_> {
         let mut table = self.table(table)?;
         let (name, url) = (self.take::<Name>(&mut table, "name", &whole), self.take::<PortUrl>(&mut table, "url", &whole));
         let settings = self.rest(table, &whole);
-        let ((name, span), (url, url_span)) = (name?, url?);
-        if matches!(url, PortUrl::Memory(_)) {
-            self.fault(url_span, "a memory:// port is made in process only; write tap://, veth:// or iface://");
-            return None;
-        }
+        let ((name, span), (url, _)) = (name?, url?);
         Some((PortSpec { name, url, settings: settings? }, span))
     }
 
@@ -87,8 +83,11 @@ impl Reader<'_> {
             if !entry.mac.is_valid_source() {
                 self.fault(span.clone(), format!("{} is not the address of one station", entry.mac));
             }
-            if entry.vid > 4094 {
-                self.fault(span.clone(), format!("VLAN {} is not possible; write 0 to 4094", entry.vid));
+            if entry.vid != 0 {
+                self.fault(
+                    span.clone(),
+                    format!("the switch does not look at VLAN tags, and so has no VLAN {}; leave vid out", entry.vid),
+                );
             }
         }
     }

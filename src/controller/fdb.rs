@@ -46,16 +46,24 @@ impl Inner {
         let done = entry.handle.set_fdb(set.mac, port.id, set.sticky).map_err(|gone| attempt.engine(gone))?;
         done.map_err(|error| attempt.fdb(error))?;
         let in_process = matches!(port.spec.url, PortUrl::Memory(_));
-        if origin == Origin::Command && !in_process {
-            let put = records::put_fdb(switch, &set).map_err(unsaid(&attempt))?;
-            if let Err(refusal) = self.commit(&attempt, Txn::of([put])).await {
-                let before = old.and_then(|(old, _)| Some((entry.port(&old.port)?.id, old.sticky)));
-                let undone = match before {
-                    Some((port, sticky)) => entry.handle.set_fdb(set.mac, port, sticky).map(drop),
-                    None => entry.handle.delete_fdb(set.mac).map(drop),
-                };
-                return Err(refusal.and(undone.map_err(|gone| attempt.engine(gone))));
+        let record = match origin {
+            Origin::Command if in_process => None,
+            Origin::Command => Some(records::put_fdb(switch, &set).map_err(unsaid(&attempt))?),
+            // It is the file's from now on, and so in no store.
+            Origin::Config if old.as_ref().is_some_and(|old| old.1 == Origin::Command) => {
+                Some(Operation::Delete { key: fdb_key(switch, set.mac) })
             }
+            Origin::Config => None,
+        };
+        if let Some(record) = record
+            && let Err(refusal) = self.commit(&attempt, Txn::of([record])).await
+        {
+            let before = old.and_then(|(old, _)| Some((entry.port(&old.port)?.id, old.sticky)));
+            let undone = match before {
+                Some((port, sticky)) => entry.handle.set_fdb(set.mac, port, sticky).map(drop),
+                None => entry.handle.delete_fdb(set.mac).map(drop),
+            };
+            return Err(refusal.and(undone.map_err(|gone| attempt.engine(gone))));
         }
         let (mac, port) = (set.mac, set.port.to_string());
         entry.fdb.insert(mac, (set, origin));

@@ -54,15 +54,17 @@ use crate::names::Name;
 use crate::store::{Outcome, Store, Txn};
 use dashmap::DashMap;
 use lanloom_drivers::kernel::{Kernel, Netns};
-use lanloom_switch_core::{Counters, MacAddr, Trace};
+use lanloom_switch_core::{Counters, MacAddr, PortId, Trace};
 use lanloom_switch_io::capture::Scope;
 use lanloom_switch_io::engine::{Asked, Engines};
 use lanloom_switch_io::link::memory::MemoryEnd;
 use refusal::Attempt;
 use registry::SwitchEntry;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::{Mutex, OnceCell, broadcast};
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::{Mutex, broadcast};
 
 /// The controller of a daemon. Clones are the same.
 #[derive(Clone)]
@@ -76,13 +78,15 @@ struct Inner {
     store: Arc<dyn Store>,
     plugger: Arc<dyn Plugger>,
     engines: Engines,
-    switches: DashMap<Name, Arc<SwitchEntry>>,
+    switches: Arc<DashMap<Name, Arc<SwitchEntry>>>,
     writer: Mutex<()>,
     /// What the engines were started with.
     daemon: DaemonSpec,
     ephemeral: bool,
     plumbing_path: Option<PathBuf>,
-    plumbing: OnceCell<Netns>,
+    plumbing: Mutex<Option<Netns>>,
+    /// The last place given in the order in which ports were made.
+    last_order: AtomicU64,
     events: broadcast::Sender<Event>,
 }
 
@@ -246,8 +250,12 @@ impl Controller {
     /// If there is no such switch.
     pub fn counters(&self, switch: &Name) -> Result<Vec<(String, Counters)>, Refusal> {
         let attempt = Attempt::new("count", switch);
-        let counters = self.inner.entry(&attempt, switch)?.handle.counters().map_err(|gone| attempt.engine(gone))?;
-        Ok(counters.into_iter().map(|(_, name, counters)| (name, counters)).collect())
+        let entry = self.inner.entry(&attempt, switch)?;
+        let mut counted = entry.handle.counters().map_err(|gone| attempt.engine(gone))?;
+        let places: HashMap<PortId, usize> =
+            entry.ports_in_order().iter().enumerate().map(|(place, port)| (port.id, place)).collect();
+        counted.sort_by_key(|(id, _, _)| places.get(id).copied().unwrap_or(usize::MAX));
+        Ok(counted.into_iter().map(|(_, name, counters)| (name, counters)).collect())
     }
 
     /// What would become of a frame received on a port now, and the names of the ports that would get it.
@@ -321,9 +329,14 @@ impl Inner {
     async fn commit(&self, attempt: &Attempt, txn: Txn) -> Result<(), Refusal> {
         match self.store.txn(txn).await {
             Ok(Outcome::Committed(_)) => Ok(()),
-            Ok(Outcome::Conflict(key)) => Err(attempt.changed(&key)),
+            Ok(Outcome::Conflict(key)) => Err(attempt.recorded(&key)),
             Err(error) => Err(attempt.store(error)),
         }
+    }
+
+    /// The next place in the order in which ports are made.
+    fn next_order(&self) -> u64 {
+        self.last_order.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     fn tell(&self, kind: EventKind) {

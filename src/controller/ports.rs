@@ -1,6 +1,6 @@
 //! Making, setting and deleting ports, and what can be asked of them.
 
-use super::records::{self, fdb_key, port_key};
+use super::records::{self, fdb_key, made_key, port_key};
 use super::refusal::Attempt;
 use super::registry::{Origin, PortEntry, PortView, SwitchEntry};
 use super::switches::{not_yours, unsaid};
@@ -57,9 +57,10 @@ impl Inner {
         let entry = self.entry(&attempt, switch)?;
         let name = self.free_name(&attempt, &entry, new.name)?;
         let attempt = Attempt::new("add port", format!("{switch}/{name} ({})", new.url));
-        let wire = Wire { switch, port: &name, url: &new.url, mtu: new.settings.mtu };
+        let wire = Wire { switch, port: &name, url: &new.url, origin, mtu: new.settings.mtu };
         check(&attempt, wire, &new.settings)?;
         self.free_interface(&attempt, &new.url)?;
+        self.free_record(&attempt, &port_key(switch, &name)).await?;
         let wired = self.wire(&attempt, wire).await?;
         let spec = PortSpec { name: name.clone(), url: new.url.clone(), settings: new.settings };
         let plugged = plug(&entry, &spec, wired.plug);
@@ -67,7 +68,8 @@ impl Inner {
             Ok(id) => id,
             Err(error) => return Err(attempt.port(error).and(self.take_back(&attempt, wire, wired.made).await)),
         };
-        let port = PortEntry { id, origin, spec, made: wired.made };
+        let (made, number, order) = (wired.made, wired.number, self.next_order());
+        let port = PortEntry { id, origin, spec, made, number, order, leaving: false };
         if let Err(refusal) = self.record_port(&attempt, &entry, &port, wired.keep.as_deref()).await {
             let unplugged = entry.handle.delete_port(id).map(drop).map_err(|error| attempt.port(error));
             let left = self.take_back(&attempt, wire, wired.made).await;
@@ -79,7 +81,13 @@ impl Inner {
 
     /// Undoes what was made, after it was unplugged. A TAP that was not made to outlive us is gone with its link.
     async fn take_back(&self, attempt: &Attempt, wire: Wire<'_>, made: bool) -> Result<(), Refusal> {
-        if made && matches!(wire.url, PortUrl::Veth(_)) { self.unwire(attempt, wire).await } else { Ok(()) }
+        if !made {
+            return Ok(());
+        }
+        if matches!(wire.url, PortUrl::Veth(_)) {
+            self.unwire(attempt, wire, None).await?;
+        }
+        self.disclaim(attempt, wire).await
     }
 
     /// Writes the port down, and makes it outlive us.
@@ -109,7 +117,8 @@ impl Inner {
         let name = self.free_name(&attempt, &entry, Some(name.clone()))?;
         let spec = PortSpec { name: name.clone(), url: PortUrl::Memory(name), settings: PortSettings::default() };
         let id = plug(&entry, &spec, Plug::Memory(end)).map_err(|error| attempt.port(error))?;
-        self.register(&entry, PortEntry { id, origin: Origin::Command, spec, made: false });
+        let (origin, order) = (Origin::Command, self.next_order());
+        self.register(&entry, PortEntry { id, origin, spec, made: false, number: None, order, leaving: false });
         Ok(())
     }
 
@@ -135,6 +144,12 @@ impl Inner {
         Ok(())
     }
 
+    /// Whether no start before this one left a record of that key.
+    async fn free_record(&self, attempt: &Attempt, key: &str) -> Result<(), Refusal> {
+        let range = self.store.range(key).await.map_err(|error| attempt.store(error))?;
+        if range.pairs.iter().any(|pair| pair.key == key) { Err(attempt.recorded(key)) } else { Ok(()) }
+    }
+
     /// From now on it is there.
     pub(super) fn register(&self, entry: &SwitchEntry, port: PortEntry) {
         let (switch, name, url) = (entry.name.to_string(), port.spec.name.clone(), port.spec.url.to_string());
@@ -156,20 +171,21 @@ impl Inner {
         if new.spec.settings == old.spec.settings {
             return Ok(());
         }
-        let before = Wire { switch, port: name, url: &old.spec.url, mtu: old.spec.settings.mtu };
+        let number = old.number;
+        let before = Wire { switch, port: name, url: &old.spec.url, origin: old.origin, mtu: old.spec.settings.mtu };
         let after = Wire { mtu: new.spec.settings.mtu, ..before };
         check(&attempt, after, &new.spec.settings)?;
         let (mtu_before, mtu_after) = (before.interface_mtu(), after.interface_mtu());
         if mtu_after != mtu_before
-            && let Err(error) = self.set_interface_mtu(after, mtu_after).await
+            && let Err(error) = self.set_interface_mtu(after, number, mtu_after).await
         {
-            let undone = self.set_interface_mtu(before, mtu_before).await.map_err(|error| attempt.kernel(error));
+            let undone = self.set_interface_mtu(before, number, mtu_before).await.map_err(|error| attempt.kernel(error));
             return Err(attempt.kernel(error).and(undone));
         }
         if let Err(refusal) = self.write_settings(&attempt, &entry, &new).await {
             let undone = match mtu_after == mtu_before {
                 true => Ok(()),
-                false => self.set_interface_mtu(before, mtu_before).await.map_err(|error| attempt.kernel(error)),
+                false => self.set_interface_mtu(before, number, mtu_before).await.map_err(|error| attempt.kernel(error)),
             };
             return Err(refusal.and(undone));
         }
@@ -193,12 +209,19 @@ impl Inner {
         if by == Origin::Command && port.origin == Origin::Config {
             return Err(not_yours(&attempt));
         }
-        let wire = Wire { switch, port: name, url: &port.spec.url, mtu: None };
+        let wire = Wire { switch, port: name, url: &port.spec.url, origin: port.origin, mtu: None };
         self.forget_port(&attempt, &entry, &port).await?;
-        if port.made
-            && let Err(refusal) = self.unwire(&attempt, wire).await
-        {
-            return Err(refusal.and(self.remember_port(&attempt, &entry, &port).await));
+        if port.made {
+            // That its interface goes down with it is nothing to tell.
+            entry.ports.insert(name.clone(), PortEntry { leaving: true, ..port.clone() });
+            if let Err(refusal) = self.unwire(&attempt, wire, port.number).await {
+                entry.ports.insert(name.clone(), port.clone());
+                return Err(refusal.and(self.remember_port(&attempt, &entry, &port).await));
+            }
+            if let Err(refusal) = self.disclaim(&attempt, wire).await {
+                // The interface is gone. The next start will find that, and forget its record.
+                tracing::warn!("{refusal}");
+            }
         }
         // Its thread may have ended; then it is gone all the same.
         let _ = entry.handle.delete_port(port.id);
@@ -214,6 +237,10 @@ impl Inner {
         let mut keys: Vec<Operation> = entries_on(entry, port).map(|mac| ours(fdb_key(&entry.name, mac))).collect();
         if port.origin == Origin::Command {
             keys.push(ours(port_key(&entry.name, &port.spec.name)));
+        }
+        if !port.made {
+            // What it was once made for is gone, or somebody else's by now.
+            keys.push(ours(made_key(&entry.name, &port.spec.name)));
         }
         for keys in keys.chunks(OPERATIONS_MAX) {
             self.commit(attempt, Txn::of(keys.iter().cloned())).await?;

@@ -75,21 +75,11 @@ pub enum Step {
         /// Why.
         why: String,
     },
-    /// Delete a veth that no port has: what a crash in the middle of making or deleting one left.
-    DeleteStray {
-        /// Its end in the plumbing namespace.
-        peer: String,
-    },
 }
 
 /// The steps for ports that are wanted. `peers` are the veth ends in the plumbing namespace.
 pub fn plan(wanted: &[Wanted], peers: &[String]) -> Vec<Step> {
     wanted.iter().map(|wanted| step(wanted, peers)).collect()
-}
-
-/// The veth ends that belong to none of the ports there are.
-pub fn strays(owned: &[String], peers: &[String]) -> Vec<Step> {
-    peers.iter().filter(|peer| !owned.contains(peer)).map(|peer| Step::DeleteStray { peer: peer.clone() }).collect()
 }
 
 fn step(wanted: &Wanted, peers: &[String]) -> Step {
@@ -155,12 +145,5 @@ mod tests {
         let iface = |found| steps(WantedKind::Iface, found, &[]);
         assert_eq!(iface(Found::Other), "adopt");
         assert_eq!(iface(Found::Nothing), "wait: there is no such interface");
-    }
-
-    #[test]
-    fn a_veth_end_that_no_port_has_is_a_stray() {
-        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let found = strays(&names(&["h1"]), &names(&["h1", "h2"]));
-        assert_eq!(found, [Step::DeleteStray { peer: "h2".into() }]);
     }
 }

@@ -7,15 +7,20 @@ use crate::store::{self, Operation, RecordError};
 use crate::url::PortUrl;
 use lanloom_switch_core::MacAddr;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// Under which everything of ours stands.
 pub(super) const ROOT: &str = "/lanloom/";
 pub(super) const SWITCHES: &str = "/lanloom/switches/";
 pub(super) const PORTS: &str = "/lanloom/ports/";
 pub(super) const FDB: &str = "/lanloom/fdb/";
+const MADE: &str = "/lanloom/made/";
 
 /// The schema of all values.
-const SCHEMA: u32 = 1;
+///
+/// 2: interfaces that we made have records of their own, and ports an order; in 1 a port's record said whether we made its
+/// interface.
+const SCHEMA: u32 = 2;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,8 +33,22 @@ pub(super) struct SwitchRecord {
 pub(super) struct PortRecord {
     pub(super) url: PortUrl,
     pub(super) settings: PortSettings,
-    /// Whether we made the interface, and so delete it with the port.
+    /// Its place in the order in which ports were made.
+    #[serde(default)]
+    pub(super) order: u64,
+    /// In schema 1, whether we made the interface.
+    #[serde(default, skip_serializing)]
     pub(super) made: bool,
+}
+
+/// An interface that we made, or were about to: written before it is made and deleted after it is gone, so that one that a crash
+/// or a change of the file left without its port is known as ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MadeRecord {
+    pub(super) url: PortUrl,
+    /// Whether the configuration file wanted it.
+    pub(super) file: bool,
 }
 
 pub(super) fn switch_key(switch: &Name) -> String {
@@ -38,6 +57,10 @@ pub(super) fn switch_key(switch: &Name) -> String {
 
 pub(super) fn port_key(switch: &Name, port: &Name) -> String {
     format!("{PORTS}{switch}/{port}")
+}
+
+pub(super) fn made_key(switch: &Name, port: &Name) -> String {
+    format!("{MADE}{switch}/{port}")
 }
 
 pub(super) fn fdb_key(switch: &Name, mac: MacAddr) -> String {
@@ -50,7 +73,11 @@ pub(super) fn put_switch(switch: &Name, settings: &SwitchSettings) -> Result<Ope
 
 pub(super) fn put_port(switch: &SwitchEntry, port: &PortEntry) -> Result<Operation, RecordError> {
     let (url, settings) = (port.spec.url.clone(), port.spec.settings.clone());
-    put(port_key(&switch.name, &port.spec.name), &PortRecord { url, settings, made: port.made })
+    put(port_key(&switch.name, &port.spec.name), &PortRecord { url, settings, order: port.order, made: port.made })
+}
+
+pub(super) fn put_made(switch: &Name, port: &Name, url: &PortUrl, file: bool) -> Result<Operation, RecordError> {
+    put(made_key(switch, port), &MadeRecord { url: url.clone(), file })
 }
 
 pub(super) fn put_fdb(switch: &Name, entry: &FdbSpec) -> Result<Operation, RecordError> {
@@ -67,21 +94,41 @@ pub(super) struct Records {
     pub(super) switches: Vec<(Name, SwitchRecord)>,
     pub(super) ports: Vec<(Name, Name, PortRecord)>,
     pub(super) fdb: Vec<(Name, FdbSpec)>,
+    pub(super) made: Vec<(Name, Name, MadeRecord)>,
+    /// The keys of all, of those that could not be read too.
+    keys: HashSet<String>,
     /// A line for each, with its key.
     pub(super) unreadable: Vec<String>,
 }
 
 impl Records {
-    /// Ports come in the order of their names, `p2` before `p10`.
+    /// Ports come in the order in which they were made; those of schema 1 by name, `p2` before `p10`.
     pub(super) fn read(pairs: &[store::Pair]) -> Self {
         let mut records = Self::default();
         for pair in pairs {
+            records.keys.insert(pair.key.clone());
             if let Err(why) = records.read_one(&pair.key, &pair.value) {
                 records.unreadable.push(format!("{}: {why}", pair.key));
             }
         }
-        records.ports.sort_by(|(_, a, _), (_, b, _)| (a.as_str().len(), a).cmp(&(b.as_str().len(), b)));
+        let key = |(_, name, record): &(Name, Name, PortRecord)| (record.order, name.as_str().len(), name.clone());
+        records.ports.sort_by_key(key);
         records
+    }
+
+    /// Whether there is a record of that switch, readable or not.
+    pub(super) fn has_switch(&self, switch: &Name) -> bool {
+        self.keys.contains(&switch_key(switch))
+    }
+
+    /// Whether there is a record of that port, readable or not.
+    pub(super) fn has_port(&self, switch: &Name, port: &Name) -> bool {
+        self.keys.contains(&port_key(switch, port))
+    }
+
+    /// Whether it is recorded that we made a port's interface.
+    pub(super) fn has_made(&self, switch: &Name, port: &Name) -> bool {
+        self.keys.contains(&made_key(switch, port))
     }
 
     fn read_one(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
@@ -93,6 +140,9 @@ impl Records {
         } else if let Some((switch, port)) = key.strip_prefix(PORTS).and_then(|rest| rest.split_once('/')) {
             let record = store::decode(SCHEMA, value).map_err(|error| text(&error))?;
             self.ports.push((name(switch)?, name(port)?, record));
+        } else if let Some((switch, port)) = key.strip_prefix(MADE).and_then(|rest| rest.split_once('/')) {
+            let record = store::decode(SCHEMA, value).map_err(|error| text(&error))?;
+            self.made.push((name(switch)?, name(port)?, record));
         } else if let Some((switch, _)) = key.strip_prefix(FDB).and_then(|rest| rest.split_once('/')) {
             let entry = store::decode(SCHEMA, value).map_err(|error| text(&error))?;
             self.fdb.push((name(switch)?, entry));

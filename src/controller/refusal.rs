@@ -100,12 +100,18 @@ impl Attempt {
     }
 
     pub(super) fn store(&self, error: StoreError) -> Refusal {
-        self.failed(error, "see the daemon's log")
+        tracing::error!(what = self.what, on = self.on, %error, "the store did not do it");
+        self.failed(
+            error,
+            "the daemon's log has it; look after the disk of its state directory (`lanloom info` names it), and retry",
+        )
     }
 
-    /// Somebody else changed the record between reading and writing it.
-    pub(super) fn changed(&self, key: &str) -> Refusal {
-        self.conflict(format!("its record {key} was changed by somebody else"), "look at it again, and retry")
+    /// What is to be made has a record, although it is not there: what an earlier start left.
+    pub(super) fn recorded(&self, key: &str) -> Refusal {
+        let hint = "choose another name, or start the daemon as it was then, with its --config and its version; \
+                    `lanloom system reset` forgets all records";
+        self.conflict(format!("there is a record of one of that name ({key}) that this start could not bring about"), hint)
     }
 
     pub(super) fn engine(&self, _: EngineGone) -> Refusal {

@@ -46,6 +46,13 @@ pub(super) struct PortEntry {
     pub(super) spec: PortSpec,
     /// Whether we made the interface, and so delete it with the port.
     pub(super) made: bool,
+    /// The number of the interface that was there under the URL's name when the link was plugged in. What is there under another
+    /// number, or while the port never had its interface, is somebody else's.
+    pub(super) number: Option<u32>,
+    /// Its place in the order in which ports were made.
+    pub(super) order: u64,
+    /// Whether it is being deleted, and its end nothing to tell of.
+    pub(super) leaving: bool,
 }
 
 /// A switch, as shown.
@@ -112,11 +119,16 @@ impl SwitchEntry {
         self.ports.get(name).map(|port| port.value().clone())
     }
 
-    /// Copies, in the order of their places.
+    /// Copies: the file's in its order, then the commands' in the order made.
     pub(super) fn ports_in_order(&self) -> Vec<PortEntry> {
         let mut ports: Vec<PortEntry> = self.ports.iter().map(|port| port.value().clone()).collect();
-        ports.sort_by_key(|port| port.id.index());
+        ports.sort_by_key(|port| (port.origin == Origin::Command, port.order, port.id.index()));
         ports
+    }
+
+    /// Whether the end of a port's link is worth telling: of one that is here to stay.
+    pub(super) fn stays(&self, port: &str) -> bool {
+        port.parse::<Name>().ok().and_then(|name| self.port(&name)).is_some_and(|port| !port.leaving)
     }
 
     pub(super) fn free_port_name(&self) -> Option<Name> {

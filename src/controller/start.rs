@@ -2,24 +2,27 @@
 //! it can be. Nothing of it can fail the start.
 
 use super::ports::plug;
-use super::reconcile::{self, Step, Wanted, WantedKind};
-use super::records::{ROOT, Records, port_key, switch_key};
+use super::reconcile::{self, Found, Step, Wanted, WantedKind};
+use super::records::{MadeRecord, ROOT, Records, fdb_key, port_key, switch_key};
 use super::refusal::Attempt;
 use super::registry::{Origin, PortEntry, SwitchEntry};
-use super::wiring::Wire;
+use super::wiring::{Wire, place};
 use super::{Controller, Event, Inner, Plugger, Refusal};
 use crate::config::{self, Change, Config, PortSpec};
 use crate::names::Name;
 use crate::store::{Operation, Store, Txn};
 use crate::url::PortUrl;
+use dashmap::DashMap;
 use lanloom_drivers::kernel::{Kernel, Netns};
-use lanloom_switch_io::engine::{EngineConfig, EngineEvent, Engines};
+use lanloom_switch_core::PortId;
+use lanloom_switch_io::engine::{EngineConfig, EngineEvent, Engines, EventKind as EngineEventKind};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
-use tokio::sync::{OnceCell, broadcast};
+use tokio::sync::broadcast;
 
 /// Events that a slow listener may be behind.
 const EVENTS: usize = 1024;
@@ -36,8 +39,9 @@ pub struct Setup {
     pub ephemeral: bool,
     /// Where the namespace of the veths' host ends is mounted; with none it goes with the daemon, and so do the veths.
     pub plumbing: Option<PathBuf>,
-    /// What the configuration file says; empty if there is none.
-    pub config: Config,
+    /// What the configuration file says, if there is one. What an earlier start made for the file is deleted when the file no
+    /// longer wants it, but not when there is no file.
+    pub config: Option<Config>,
 }
 
 /// What a start or a reload did.
@@ -55,24 +59,26 @@ impl Controller {
     /// # Errors
     /// If the process has no thread or descriptor left.
     pub async fn start(setup: Setup) -> io::Result<(Self, Started)> {
-        let events = broadcast::Sender::new(EVENTS);
-        let engines = Engines::start(engine_config(&setup.config, events.clone())?)?;
-        let Setup { kernel, store, plugger, ephemeral, plumbing: plumbing_path, config } = setup;
+        let Setup { kernel, store, plugger, ephemeral, plumbing: plumbing_path, config: file } = setup;
+        let config = file.clone().unwrap_or_default();
+        let (events, switches) = (broadcast::Sender::new(EVENTS), Arc::new(DashMap::new()));
+        let engines = Engines::start(engine_config(&config, events.clone(), &switches)?)?;
         let inner = Inner {
             kernel,
             store,
             plugger,
             engines,
-            switches: dashmap::DashMap::new(),
+            switches,
             writer: tokio::sync::Mutex::new(()),
             daemon: config.daemon.clone(),
             ephemeral,
             plumbing_path,
-            plumbing: OnceCell::new(),
+            plumbing: tokio::sync::Mutex::new(None),
+            last_order: AtomicU64::new(0),
             events,
         };
         let controller = Self { inner: Arc::new(inner) };
-        let found = controller.change(move |inner| async move { Ok(inner.find_again(&config).await) }).await;
+        let found = controller.change(move |inner| async move { Ok(inner.find_again(file.as_ref()).await) }).await;
         let started = found.unwrap_or_else(|refusal| Started { changes: vec![], notes: vec![refusal.to_string()] });
         started.notes.iter().for_each(|note| tracing::warn!("{note}"));
         Ok((controller, started))
@@ -80,10 +86,23 @@ impl Controller {
 }
 
 /// Engine events become ours on a thread that ends with the engines.
-fn engine_config(config: &Config, events: broadcast::Sender<Event>) -> io::Result<EngineConfig> {
+fn engine_config(
+    config: &Config,
+    events: broadcast::Sender<Event>,
+    switches: &Arc<DashMap<Name, Arc<SwitchEntry>>>,
+) -> io::Result<EngineConfig> {
     let (sender, receiver) = mpsc::sync_channel::<EngineEvent>(EVENTS);
+    // The switches hold the engines, and these this thread.
+    let switches = Arc::downgrade(switches);
+    let is_told = move |event: &EngineEvent| match &event.kind {
+        EngineEventKind::PortDown { port, .. } => {
+            let entry = || switches.upgrade()?.get(&event.switch.parse::<Name>().ok()?).map(|entry| Arc::clone(&entry));
+            entry().is_some_and(|entry| entry.stays(port))
+        }
+        EngineEventKind::PortUp { .. } | EngineEventKind::AddressMoved { .. } | EngineEventKind::Storm { .. } => true,
+    };
     let forward = move || {
-        for event in receiver {
+        for event in receiver.into_iter().filter(is_told) {
             // Nobody may be listening.
             let _ = events.send(super::EventKind::from(event).into());
         }
@@ -95,8 +114,39 @@ fn engine_config(config: &Config, events: broadcast::Sender<Event>) -> io::Resul
     Ok(EngineConfig { threads, spin, events: Some(sender) })
 }
 
+/// What to do about a port that waits.
+const WAITING: &str = "it is down until that interface is there: see to it, or delete the port";
+
+/// A port to be found again.
+struct Finding<'a> {
+    entry: &'a SwitchEntry,
+    spec: PortSpec,
+    origin: Origin,
+    /// Whether what is there under its interface's name, if it can be plugged in, is what we made for it.
+    made: bool,
+    order: u64,
+}
+
+/// Whether what is recorded on a switch can never be again: the file had it and has it no more.
+fn is_orphan(records: &Records, switch: &Name, has_file: bool) -> bool {
+    has_file && !records.has_switch(switch)
+}
+
+/// Whether there is still to be a port for an interface that we made. Without a file, what was made for one may be again.
+fn is_wanted(records: &Records, file: Option<&Config>, (switch, port): (&Name, &Name), record: &MadeRecord) -> bool {
+    let in_file = file.and_then(|file| file.switches.iter().find(|other| other.name == *switch));
+    let of_file = in_file.and_then(|switch| switch.ports.iter().find(|other| other.name == *port));
+    if let Some(spec) = of_file {
+        return spec.url.scheme() == record.url.scheme() && place(&spec.url) == place(&record.url);
+    }
+    if record.file {
+        return file.is_none();
+    }
+    records.has_port(switch, port) && (in_file.is_some() || !is_orphan(records, switch, file.is_some()))
+}
+
 impl Inner {
-    async fn find_again(&self, config: &Config) -> Started {
+    async fn find_again(&self, file: Option<&Config>) -> Started {
         let mut started = Started::default();
         let records = match self.store.range(ROOT).await {
             Ok(range) => Records::read(&range.pairs),
@@ -107,17 +157,14 @@ impl Inner {
         };
         let left = records.unreadable.iter().map(|why| format!("a record was left as it is: {why}"));
         started.notes.extend(left);
-        let started = self.find_switches(&records, config, started).await;
-        let mut started = self.follow(config, started).await;
-        self.find_ports(&records, &mut started).await;
-        for (switch, set) in &records.fdb {
-            if let Err(refusal) = self.add_fdb(switch, set.clone(), Origin::Command).await {
-                started.notes.push(refusal.to_string());
-            }
-        }
-        if let Err(refusal) = self.sweep().await {
-            started.notes.push(refusal.to_string());
-        }
+        let last = records.ports.iter().map(|(_, _, record)| record.order).max();
+        self.last_order.store(last.unwrap_or(0), Ordering::Relaxed);
+        self.sweep(&records, file, &mut started.notes).await;
+        let config = file.cloned().unwrap_or_default();
+        let started = self.find_switches(&records, &config, started).await;
+        let mut started = self.follow(&config, started).await;
+        self.find_ports(&records, file.is_some(), &mut started.notes).await;
+        self.find_fdb(&records, file.is_some(), &mut started.notes).await;
         started
     }
 
@@ -126,10 +173,8 @@ impl Inner {
         for (name, record) in &records.switches {
             let attempt = Attempt::new("find switch again", name);
             if config.switches.iter().any(|switch| switch.name == *name) {
-                let gone = Txn::of([Operation::Delete { key: switch_key(name) }]);
-                let taken = self.commit(&attempt, gone).await;
-                started.notes.push(format!("switch {name} was made by a command and is now the configuration file's"));
-                started.notes.extend(taken.err().map(|refusal| refusal.to_string()));
+                let told = format!("switch {name} was made by a command and is now the configuration file's");
+                self.drop_record(&attempt, switch_key(name), told, &mut started.notes).await;
                 continue;
             }
             match self.start_switch(&attempt, name, &record.settings, Origin::Command) {
@@ -140,83 +185,137 @@ impl Inner {
         started
     }
 
-    async fn find_ports(&self, records: &Records, started: &mut Started) {
+    async fn find_ports(&self, records: &Records, has_file: bool, notes: &mut Vec<String>) {
         for (switch, name, record) in &records.ports {
             let attempt = Attempt::new("find port again", format!("{switch}/{name}"));
-            let spec = PortSpec { name: name.clone(), url: record.url.clone(), settings: record.settings.clone() };
-            let entry = match self.entry(&attempt, switch) {
-                Ok(entry) => entry,
-                Err(refusal) => {
-                    started.notes.push(refusal.to_string());
-                    continue;
-                }
+            let Some(entry) = self.switches.get(switch).map(|entry| Arc::clone(entry.value())) else {
+                self.without_switch(&attempt, is_orphan(records, switch, has_file), (switch, name), notes).await;
+                continue;
             };
             if entry.ports.contains_key(name) {
-                let gone = Txn::of([Operation::Delete { key: port_key(switch, name) }]);
-                started.notes.push(format!("port {switch}/{name} was made by a command and is now the configuration file's"));
-                started.notes.extend(self.commit(&attempt, gone).await.err().map(|refusal| refusal.to_string()));
+                let told = format!("port {switch}/{name} was made by a command and is now the configuration file's");
+                self.drop_record(&attempt, port_key(switch, name), told, notes).await;
                 continue;
             }
-            self.find_port(&attempt, &entry, spec, Origin::Command, record.made, &mut started.notes).await;
+            let is_noted = records.has_made(switch, name);
+            let spec = PortSpec { name: name.clone(), url: record.url.clone(), settings: record.settings.clone() };
+            let (made, order) = (record.made || is_noted, record.order);
+            self.find_port(&attempt, Finding { entry: &entry, spec, origin: Origin::Command, made, order }, notes).await;
+            let wire = Wire { switch, port: name, url: &record.url, origin: Origin::Command, mtu: None };
+            if record.made
+                && !is_noted
+                && let Err(refusal) = self.claim(&attempt, wire).await
+            {
+                notes.push(refusal.to_string());
+            }
         }
     }
 
-    /// Brings a port about: adopted, made again, or waiting.
-    async fn find_port(
+    /// A command's port on a switch of the file's goes when the switch is in the file no more, as by a reload.
+    async fn without_switch(
         &self,
         attempt: &Attempt,
-        entry: &SwitchEntry,
-        spec: PortSpec,
-        origin: Origin,
-        made: bool,
+        is_orphan: bool,
+        (switch, port): (&Name, &Name),
         notes: &mut Vec<String>,
     ) {
-        let wire = Wire { switch: &entry.name, port: &spec.name, url: &spec.url, mtu: spec.settings.mtu };
-        let id = match self.try_port(attempt, entry, &spec, wire).await {
-            Ok(id) => Ok(id),
+        if is_orphan {
+            let told = format!("port {switch}/{port} is gone: its switch is not in the configuration file any more");
+            return self.drop_record(attempt, port_key(switch, port), told, notes).await;
+        }
+        let hint = "start the daemon with the --config file that it had, or forget all with `lanloom system reset`";
+        notes.push(attempt.not_found(format!("there is no switch {switch}"), hint).to_string());
+    }
+
+    async fn find_fdb(&self, records: &Records, has_file: bool, notes: &mut Vec<String>) {
+        for (switch, set) in &records.fdb {
+            let attempt = Attempt::new("find fdb entry again", format!("{switch} {}", set.mac));
+            let (key, mac) = (fdb_key(switch, set.mac), set.mac);
+            let entry = self.switches.get(switch).map(|entry| Arc::clone(entry.value()));
+            let is_of_file = |entry: &Arc<SwitchEntry>| entry.fdb.get(&mac).is_some_and(|old| old.1 == Origin::Config);
+            let has_port = |entry: &Arc<SwitchEntry>| entry.ports.contains_key(&set.port);
+            if entry.as_ref().is_some_and(is_of_file) {
+                let told = format!("address {mac} on {switch} was set by a command and is now the configuration file's");
+                self.drop_record(&attempt, key, told, notes).await;
+            } else if is_orphan(records, switch, has_file)
+                && !records.has_port(switch, &set.port)
+                && !entry.as_ref().is_some_and(has_port)
+            {
+                let told =
+                    format!("address {mac} on {switch} is gone: port {} is not in the configuration file any more", set.port);
+                self.drop_record(&attempt, key, told, notes).await;
+            } else if let Err(refusal) = self.add_fdb(switch, set.clone(), Origin::Command).await {
+                notes.push(refusal.to_string());
+            }
+        }
+    }
+
+    /// Forgets what is not so any more.
+    async fn drop_record(&self, attempt: &Attempt, key: String, told: String, notes: &mut Vec<String>) {
+        notes.push(told);
+        let gone = self.commit(attempt, Txn::of([Operation::Delete { key }])).await;
+        notes.extend(gone.err().map(|refusal| refusal.to_string()));
+    }
+
+    /// Brings a port about: adopted, made again, or waiting.
+    async fn find_port(&self, attempt: &Attempt, found: Finding<'_>, notes: &mut Vec<String>) {
+        let Finding { entry, spec, origin, made, order } = found;
+        let wire = Wire { switch: &entry.name, port: &spec.name, url: &spec.url, origin, mtu: spec.settings.mtu };
+        let plugged = match self.try_port(attempt, entry, &spec, wire).await {
+            Ok((id, is_new, number)) => Ok((id, made || is_new, number)),
             Err(why) => {
                 notes.push(why.to_string());
-                self.wait_for(attempt, entry, &spec, wire).await
+                // Whose it is that it waits for is not known: it is not ours to delete.
+                self.wait_for(attempt, entry, &spec, wire).await.map(|id| (id, false, None))
             }
         };
-        match id {
-            Ok(id) => self.register(entry, PortEntry { id, origin, spec, made }),
+        match plugged {
+            Ok((id, made, number)) => {
+                if origin == Origin::Config
+                    && made
+                    && let Err(refusal) = self.claim_adopted(attempt, wire).await
+                {
+                    notes.push(refusal.to_string());
+                }
+                self.register(entry, PortEntry { id, origin, spec, made, number, order, leaving: false });
+            }
             Err(refusal) => notes.push(refusal.to_string()),
         }
     }
 
+    /// Plugs in what is there, or makes it. Answers the port, whether it was made, and the interface's number.
     async fn try_port(
         &self,
         attempt: &Attempt,
         entry: &SwitchEntry,
         spec: &PortSpec,
         wire: Wire<'_>,
-    ) -> Result<lanloom_switch_core::PortId, Refusal> {
+    ) -> Result<(PortId, bool, Option<u32>), Refusal> {
         let (kind, peers) = match &spec.url {
             PortUrl::Tap(_) => (WantedKind::Tap, Vec::new()),
             PortUrl::Veth(_) => (WantedKind::Veth { peer: wire.peer() }, self.peers().await?),
             PortUrl::Iface(_) | PortUrl::Memory(_) => (WantedKind::Iface, Vec::new()),
         };
         let (switch, port) = (entry.name.clone(), spec.name.clone());
-        let wanted = Wanted { switch, port, kind, found: self.look(&spec.url).await };
-        match reconcile::plan(&[wanted], &peers).pop() {
+        let (found, number) = self.look(&spec.url).await;
+        match reconcile::plan(&[Wanted { switch, port, kind, found }], &peers).pop() {
             Some(Step::Adopt { .. }) => {
                 let opened = self.open(attempt, wire).await?;
-                plug(entry, spec, opened).map_err(|error| attempt.port(error))
+                Ok((plug(entry, spec, opened).map_err(|error| attempt.port(error))?, false, number))
             }
             Some(Step::Make { .. }) => {
                 let wired = self.wire(attempt, wire).await?;
                 let id = match plug(entry, spec, wired.plug) {
                     Ok(id) => id,
-                    Err(error) => return Err(attempt.port(error).and(self.unwire(attempt, wire).await)),
+                    Err(error) => return Err(attempt.port(error).and(self.unwire(attempt, wire, wired.number).await)),
                 };
                 if let Some(Err(error)) = wired.keep.map(|keep| keep.keep()) {
                     tracing::warn!(port = %spec.name, %error, "the TAP could not be made persistent");
                 }
-                Ok(id)
+                Ok((id, wired.made, wired.number))
             }
-            Some(Step::Wait { why, .. }) => Err(attempt.failed(why, "it is down until that interface is there")),
-            Some(Step::DeleteStray { .. }) | None => Err(attempt.failed("nothing is to be done", "report it")),
+            Some(Step::Wait { why, .. }) => Err(attempt.failed(why, WAITING)),
+            None => Err(attempt.failed("nothing is to be done", "report it")),
         }
     }
 
@@ -226,7 +325,7 @@ impl Inner {
         entry: &SwitchEntry,
         spec: &PortSpec,
         wire: Wire<'_>,
-    ) -> Result<lanloom_switch_core::PortId, Refusal> {
+    ) -> Result<PortId, Refusal> {
         let source = self.source(wire).await.map_err(|error| attempt.kernel(error))?;
         let (name, url, config) = (spec.name.as_str(), spec.url.to_string(), spec.settings.config(None));
         entry.handle.add_waiting_port(name, &url, source, config).map_err(|error| attempt.port(error))
@@ -241,30 +340,44 @@ impl Inner {
         Ok(veths.map(|link| link.name).collect())
     }
 
-    /// Deletes veths that no port has. Only if there is a plumbing namespace: it is not made for that.
-    async fn sweep(&self) -> Result<(), Refusal> {
-        let attempt = Attempt::new("clear", "the plumbing namespace");
-        let Some(path) = &self.plumbing_path else { return Ok(()) };
-        let there = self.kernel.netns_exists(&Netns::At(path.clone())).await.map_err(|error| attempt.kernel(error))?;
-        if !there {
-            return Ok(());
-        }
-        let wired = |entry: &Arc<SwitchEntry>| -> Vec<String> {
-            let peer = |port: PortEntry| {
-                let (switch, port, url) = (&entry.name, &port.spec.name, &port.spec.url);
-                matches!(url, PortUrl::Veth(_)).then(|| Wire { switch, port, url, mtu: None }.peer())
-            };
-            entry.ports_in_order().into_iter().filter_map(peer).collect()
-        };
-        let owned: Vec<String> = self.entries().iter().flat_map(wired).collect();
-        let plumbing = self.plumbing().await.map_err(|error| attempt.kernel(error))?;
-        for step in reconcile::strays(&owned, &self.peers().await?) {
-            if let Step::DeleteStray { peer } = step {
-                self.delete_link(&plumbing, &peer).await.map_err(|error| attempt.kernel(error))?;
-                tracing::info!(peer, "a veth that no port has was deleted");
+    /// Deletes the interfaces that an earlier start made for ports that are wanted no more: a crash left them, or they were taken
+    /// out of the file. Only what has a record that says so is certainly ours.
+    async fn sweep(&self, records: &Records, file: Option<&Config>, notes: &mut Vec<String>) {
+        for (switch, port, record) in &records.made {
+            if is_wanted(records, file, (switch, port), record) {
+                continue;
+            }
+            match self.remove_made(switch, port, record).await {
+                Ok(()) => tracing::info!(url = %record.url, %switch, %port, "what was made for a port that is no more is gone"),
+                Err(refusal) => notes.push(refusal.to_string()),
             }
         }
-        Ok(())
+    }
+
+    /// Deletes an interface that was made for a port that is not there, unless it is somebody else's by now, and its record.
+    pub(super) async fn remove_made(&self, switch: &Name, port: &Name, record: &MadeRecord) -> Result<(), Refusal> {
+        let attempt = Attempt::new("remove the interface of", format!("{switch}/{port} ({})", record.url));
+        let origin = if record.file { Origin::Config } else { Origin::Command };
+        let wire = Wire { switch, port, url: &record.url, origin, mtu: None };
+        let is_used = self.free_interface(&attempt, &record.url).is_err();
+        match (&record.url, self.look(&record.url).await) {
+            (PortUrl::Tap(_), _) if is_used => {}
+            (PortUrl::Tap(_), (Found::Tap { attached: true }, _)) => {
+                let hint = "stop that process, or delete the interface with `ip link delete`";
+                return Err(attempt.conflict("another process has it open", hint));
+            }
+            (PortUrl::Tap(_), (Found::Unknown(why), _)) => return Err(attempt.failed(why, "start the daemon again")),
+            (PortUrl::Tap(_), (_, number)) => self.unwire(&attempt, wire, number).await?,
+            (PortUrl::Veth(_), _) if self.has_plumbing(&attempt).await? => self.unwire(&attempt, wire, None).await?,
+            (PortUrl::Veth(_) | PortUrl::Iface(_) | PortUrl::Memory(_), _) => {}
+        }
+        self.disclaim(&attempt, wire).await
+    }
+
+    /// Whether there is a plumbing namespace: it is not made to look into it.
+    async fn has_plumbing(&self, attempt: &Attempt) -> Result<bool, Refusal> {
+        let Some(path) = &self.plumbing_path else { return Ok(false) };
+        self.kernel.netns_exists(&Netns::At(path.clone())).await.map_err(|error| attempt.kernel(error))
     }
 
     pub(super) async fn reload(&self, config: &Config) -> Started {
@@ -314,7 +427,9 @@ impl Inner {
                 self.free_interface(&attempt, &port.url)?;
                 // The file says that it is ours, so an interface that is there already is one that an earlier start made.
                 let made = !matches!(port.url, PortUrl::Iface(_));
-                self.find_port(&attempt, &entry, port, Origin::Config, made, notes).await;
+                let order = self.next_order();
+                let found = Finding { entry: &entry, spec: port, origin: Origin::Config, made, order };
+                self.find_port(&attempt, found, notes).await;
                 Ok(())
             }
         }

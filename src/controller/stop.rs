@@ -1,6 +1,6 @@
 //! How a daemon leaves things.
 
-use super::records::ROOT;
+use super::records::{ROOT, Records};
 use super::refusal::Attempt;
 use super::registry::Origin;
 use super::{Inner, Refusal};
@@ -43,15 +43,46 @@ impl Inner {
     }
 
     pub(super) async fn reset(&self) -> Removed {
-        let mut removed = self.remove_all().await;
-        let records = self.forget_all().await;
-        removed.left.extend(records.err().map(|refusal| refusal.to_string()));
+        let mut removed = Removed::default();
+        self.remove_switches(&mut removed).await;
+        self.remove_orphans(&mut removed).await;
+        if removed.left.is_empty() {
+            self.remove_plumbing(&mut removed).await;
+        }
+        // What is left keeps its records, so that it is not lost sight of.
+        if removed.left.is_empty() {
+            removed.left.extend(self.forget_all().await.err().map(|refusal| refusal.to_string()));
+        }
+        removed
+    }
+
+    /// Interfaces of ours whose ports did not come about at the start.
+    async fn remove_orphans(&self, removed: &mut Removed) {
+        let attempt = Attempt::new("read", "the records");
+        let records = match self.store.range(ROOT).await {
+            Ok(range) => Records::read(&range.pairs),
+            Err(error) => return removed.left.push(attempt.store(error).to_string()),
+        };
+        for (switch, port, record) in &records.made {
+            if self.switches.get(switch).is_some_and(|entry| entry.ports.contains_key(port)) {
+                continue;
+            }
+            let what = format!("interface {} of port {switch}/{port}, which was not there", record.url);
+            removed.note(what, self.remove_made(switch, port, record).await);
+        }
+    }
+
+    async fn remove_all(&self) -> Removed {
+        let mut removed = Removed::default();
+        self.remove_switches(&mut removed).await;
+        if removed.left.is_empty() {
+            self.remove_plumbing(&mut removed).await;
+        }
         removed
     }
 
     /// Goes on whatever fails.
-    async fn remove_all(&self) -> Removed {
-        let mut removed = Removed::default();
+    async fn remove_switches(&self, removed: &mut Removed) {
         for entry in self.entries() {
             for port in entry.ports_in_order() {
                 let what = format!("port {}/{} ({})", entry.name, port.spec.name, port.spec.url);
@@ -60,15 +91,13 @@ impl Inner {
             let what = format!("switch {}", entry.name);
             removed.note(what, self.delete_switch(&entry.name, Origin::Config).await);
         }
-        if removed.left.is_empty() {
-            self.remove_plumbing(&mut removed).await;
-        }
-        removed
     }
 
     /// With what is in it: the host ends of veths, and so the veths.
     async fn remove_plumbing(&self, removed: &mut Removed) {
         let Some(path) = &self.plumbing_path else { return };
+        // The next veth makes it anew.
+        *self.plumbing.lock().await = None;
         match self.kernel.delete_netns(&Netns::At(path.clone())).await {
             Ok(_) => removed.removed.push(format!("namespace {}", path.display())),
             Err(error) if matches!(error.why(), Why::NoSuchNetns(_)) => {}

@@ -6,9 +6,13 @@
 
 use super::plugger::Keep;
 use super::reconcile::Found;
+use super::records::{self, made_key};
 use super::refusal::Attempt;
+use super::registry::Origin;
+use super::switches::unsaid;
 use super::{Inner, Refusal};
 use crate::names::Name;
+use crate::store::{Operation, Txn};
 use crate::url::{PortUrl, TAP_MTU_MAX, TapUrl, VETH_MTU_MAX, VethUrl};
 use lanloom_drivers::kernel::{self, KernelError, LinkChange, LinkKind, Netns, TapMove, VethSpec, Why};
 use lanloom_switch_io::link::LinkError;
@@ -18,11 +22,16 @@ use std::path::PathBuf;
 /// MTU of an interface that nothing was said about, in bytes.
 const MTU_USUAL: u32 = 1500;
 
+/// What to do about what the kernel refuses for reasons of its own.
+const UNKNOWN_HINT: &str = "see `lanloom info` for what this kernel lets us do";
+
 /// Something to plug in, and what is left to do once it is.
 pub(super) struct Wired {
     pub(super) plug: Plug,
     /// Whether we made it.
     pub(super) made: bool,
+    /// The number of the interface under the URL's name.
+    pub(super) number: Option<u32>,
     /// What makes it outlive us.
     pub(super) keep: Option<Box<dyn Keep>>,
 }
@@ -33,6 +42,8 @@ pub(super) struct Wire<'a> {
     pub(super) switch: &'a Name,
     pub(super) port: &'a Name,
     pub(super) url: &'a PortUrl,
+    /// Who wants it.
+    pub(super) origin: Origin,
     /// MTU that was set of the port.
     pub(super) mtu: Option<u32>,
 }
@@ -68,8 +79,12 @@ impl Inner {
 
     /// Where the host ends of veths are; made at the first need.
     pub(super) async fn plumbing(&self) -> Result<Netns, KernelError> {
-        let open = || self.kernel.open_plumbing(self.plumbing_path.as_deref());
-        self.plumbing.get_or_try_init(open).await.cloned()
+        let mut plumbing = self.plumbing.lock().await;
+        if let Some(open) = &*plumbing {
+            return Ok(open.clone());
+        }
+        let opened = self.kernel.open_plumbing(self.plumbing_path.as_deref()).await?;
+        Ok(plumbing.insert(opened).clone())
     }
 
     /// How a port's link is opened, and opened again.
@@ -96,22 +111,27 @@ impl Inner {
         })
     }
 
-    /// What is under the name of a URL's interface.
-    pub(super) async fn look(&self, url: &PortUrl) -> Found {
+    /// What is under the name of a URL's interface, and its number.
+    pub(super) async fn look(&self, url: &PortUrl) -> (Found, Option<u32>) {
         let name = match kernel_name(url.target()) {
             Ok(name) => name,
-            Err(error) => return Found::Unknown(error.to_string()),
+            Err(error) => return (Found::Unknown(error.to_string()), None),
         };
         match self.kernel.link(&self.netns(url), &name).await {
-            Ok(link) => match link.kind {
-                LinkKind::Tun => Found::Tap { attached: link.carrier },
-                LinkKind::Veth => Found::Veth,
-                LinkKind::Loopback | LinkKind::Bridge | LinkKind::Vxlan | LinkKind::Device | LinkKind::Other(_) => Found::Other,
-            },
+            Ok(link) => {
+                let found = match link.kind {
+                    LinkKind::Tun => Found::Tap { attached: link.carrier },
+                    LinkKind::Veth => Found::Veth,
+                    LinkKind::Loopback | LinkKind::Bridge | LinkKind::Vxlan | LinkKind::Device | LinkKind::Other(_) => {
+                        Found::Other
+                    }
+                };
+                (found, Some(link.index))
+            }
             Err(error) => match error.why() {
-                Why::NoSuchLink => Found::Nothing,
-                Why::NoSuchNetns(_) => Found::NoNamespace,
-                _ => Found::Unknown(error.to_string()),
+                Why::NoSuchLink => (Found::Nothing, None),
+                Why::NoSuchNetns(_) => (Found::NoNamespace, None),
+                _ => (Found::Unknown(error.to_string()), None),
             },
         }
     }
@@ -119,9 +139,9 @@ impl Inner {
     /// Makes or opens what a new port is to be plugged into. What fails leaves nothing behind.
     pub(super) async fn wire(&self, attempt: &Attempt, wire: Wire<'_>) -> Result<Wired, Refusal> {
         let target = wire.url.target();
-        let found = self.look(wire.url).await;
+        let (found, number) = self.look(wire.url).await;
         match (&found, wire.url) {
-            (Found::Unknown(why), _) => return Err(attempt.failed(why, "see `lanloom info` for what this kernel lets us do")),
+            (Found::Unknown(why), _) => return Err(attempt.failed(why, UNKNOWN_HINT)),
             (Found::NoNamespace, _) => {
                 let netns = wire.url.netns().map(ToString::to_string).unwrap_or_default();
                 let hint = "make it with `ip netns add`, or name another";
@@ -142,11 +162,39 @@ impl Inner {
             }
             (_, PortUrl::Tap(_) | PortUrl::Veth(_) | PortUrl::Iface(_) | PortUrl::Memory(_)) => {}
         }
-        match (found, wire.url) {
-            (Found::Nothing, PortUrl::Tap(tap)) => self.make_tap(attempt, wire, tap).await,
-            (Found::Nothing, PortUrl::Veth(veth)) => self.make_veth(attempt, wire, veth).await,
-            _ => Ok(Wired { plug: self.open(attempt, wire).await?, made: false, keep: None }),
+        let made = match (found, wire.url) {
+            (Found::Nothing, PortUrl::Tap(tap)) => {
+                self.claim(attempt, wire).await?;
+                self.make_tap(attempt, wire, tap).await
+            }
+            (Found::Nothing, PortUrl::Veth(veth)) => {
+                self.claim(attempt, wire).await?;
+                self.make_veth(attempt, wire, veth).await
+            }
+            _ => return Ok(Wired { plug: self.open(attempt, wire).await?, made: false, number, keep: None }),
+        };
+        match made {
+            Ok(wired) => Ok(wired),
+            Err(refusal) => Err(refusal.and(self.disclaim(attempt, wire).await)),
         }
+    }
+
+    /// Writes down that a port's interface is ours, before it is made.
+    pub(super) async fn claim(&self, attempt: &Attempt, wire: Wire<'_>) -> Result<(), Refusal> {
+        let put = records::put_made(wire.switch, wire.port, wire.url, wire.origin == Origin::Config);
+        self.commit(attempt, Txn::of([put.map_err(unsaid(attempt))?])).await
+    }
+
+    /// As [`Inner::claim`], of what was there already; it mostly is written down.
+    pub(super) async fn claim_adopted(&self, attempt: &Attempt, wire: Wire<'_>) -> Result<(), Refusal> {
+        let key = made_key(wire.switch, wire.port);
+        let range = self.store.range(&key).await.map_err(|error| attempt.store(error))?;
+        if range.pairs.iter().any(|pair| pair.key == key) { Ok(()) } else { self.claim(attempt, wire).await }
+    }
+
+    /// Deletes that record, after the interface.
+    pub(super) async fn disclaim(&self, attempt: &Attempt, wire: Wire<'_>) -> Result<(), Refusal> {
+        self.commit(attempt, Txn::of([Operation::Delete { key: made_key(wire.switch, wire.port) }])).await
     }
 
     /// Opens what is there.
@@ -162,10 +210,10 @@ impl Inner {
         let name = kernel_name(url.ifname.as_str()).map_err(|error| attempt.kernel(error))?;
         let (netns, mtu, mac) = (self.netns(wire.url), wire.interface_mtu(), url.mac);
         let moved = self.kernel.move_tap(&TapMove { from, netns, name, mtu, mac, tx_queue_len: None }).await;
-        moved.map_err(|error| attempt.kernel(error))?;
+        let number = Some(moved.map_err(|error| attempt.kernel(error))?.index);
         let (plug, keep) = tap.plug(source);
         let stays = url.persist && !self.ephemeral;
-        Ok(Wired { plug, made: true, keep: stays.then_some(keep) })
+        Ok(Wired { plug, made: true, number, keep: stays.then_some(keep) })
     }
 
     async fn make_veth(&self, attempt: &Attempt, wire: Wire<'_>, url: &VethUrl) -> Result<Wired, Refusal> {
@@ -174,17 +222,26 @@ impl Inner {
         let peer_name = kernel_name(&wire.peer()).map_err(|error| attempt.kernel(error))?;
         let (netns, mtu, mac) = (self.netns(wire.url), wire.interface_mtu(), url.mac);
         let spec = VethSpec { netns, name, peer_netns, peer_name, mtu, mac, tx_queue_len: None };
-        self.kernel.create_veth(&spec).await.map_err(|error| attempt.kernel(error))?;
+        let veth = self.kernel.create_veth(&spec).await.map_err(|error| attempt.kernel(error))?;
+        let number = Some(veth.guest.index);
         match self.open(attempt, wire).await {
-            Ok(plug) => Ok(Wired { plug, made: true, keep: None }),
-            Err(refusal) => Err(refusal.and(self.unwire(attempt, wire).await)),
+            Ok(plug) => Ok(Wired { plug, made: true, number, keep: None }),
+            Err(refusal) => Err(refusal.and(self.unwire(attempt, wire, number).await)),
         }
     }
 
-    /// Deletes the interface that was made for a port. One that is gone already is as good as deleted.
-    pub(super) async fn unwire(&self, attempt: &Attempt, wire: Wire<'_>) -> Result<(), Refusal> {
+    /// Deletes the interface that was made for a port and has that number. One that is gone already is as good as deleted; one
+    /// that has taken its name is somebody else's, and stays.
+    pub(super) async fn unwire(&self, attempt: &Attempt, wire: Wire<'_>, number: Option<u32>) -> Result<(), Refusal> {
         let deleted = match wire.url {
-            PortUrl::Tap(_) => self.delete_link(&self.netns(wire.url), wire.url.target()).await,
+            PortUrl::Tap(_) => match self.look(wire.url).await {
+                (Found::Tap { .. }, there) if there == number => {
+                    self.delete_link(&self.netns(wire.url), wire.url.target()).await
+                }
+                (Found::Unknown(why), _) => return Err(attempt.failed(why, UNKNOWN_HINT)),
+                (Found::Tap { .. } | Found::Veth | Found::Other | Found::Nothing | Found::NoNamespace, _) => Ok(()),
+            },
+            // Its end in our namespace has a name that nobody else gives.
             PortUrl::Veth(_) => match self.plumbing().await {
                 Ok(plumbing) => self.delete_link(&plumbing, &wire.peer()).await,
                 Err(error) => Err(error),
@@ -201,14 +258,24 @@ impl Inner {
         }
     }
 
-    /// Gives the interface of a port an MTU; one that is not there gets it when it is made.
-    pub(super) async fn set_interface_mtu(&self, wire: Wire<'_>, mtu: u32) -> Result<(), KernelError> {
-        let guest = (self.netns(wire.url), wire.url.target().to_owned());
-        let ends = match wire.url {
-            PortUrl::Tap(_) => vec![guest],
-            PortUrl::Veth(_) => vec![guest, (self.plumbing().await?, wire.peer())],
-            PortUrl::Iface(_) | PortUrl::Memory(_) => Vec::new(),
-        };
+    /// Gives the interface of a port an MTU; one that is not there gets it when it is made, and one under its name that has
+    /// another number is somebody else's.
+    pub(super) async fn set_interface_mtu(&self, wire: Wire<'_>, number: Option<u32>, mtu: u32) -> Result<(), KernelError> {
+        let mut ends = Vec::new();
+        if matches!(wire.url, PortUrl::Tap(_) | PortUrl::Veth(_)) {
+            let guest = (self.netns(wire.url), wire.url.target().to_owned());
+            match self.kernel.link(&guest.0, &kernel_name(&guest.1)?).await {
+                Ok(link) if Some(link.index) == number && matches!(link.kind, LinkKind::Tun | LinkKind::Veth) => {
+                    ends.push(guest)
+                }
+                Ok(_) => {}
+                Err(error) if matches!(error.why(), Why::NoSuchLink | Why::NoSuchNetns(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if matches!(wire.url, PortUrl::Veth(_)) {
+            ends.push((self.plumbing().await?, wire.peer()));
+        }
         let change = LinkChange { mtu: Some(mtu), ..LinkChange::default() };
         for (netns, name) in ends {
             match self.kernel.set_link(&netns, &kernel_name(&name)?, &change).await {
@@ -236,7 +303,7 @@ fn tap_failed(attempt: &Attempt, error: &std::io::Error) -> Refusal {
     let hint = match error.kind() {
         PermissionDenied => "it needs CAP_NET_ADMIN, and /dev/net/tun readable and writable: run as root, or use veth://",
         NotFound => "there is no /dev/net/tun: load the tun module, or give the container that device",
-        _ => "see `lanloom info` for what this kernel lets us do",
+        _ => UNKNOWN_HINT,
     };
     attempt.failed(format!("making a TAP: {error}"), hint)
 }
@@ -252,5 +319,17 @@ fn open_failed(attempt: &Attempt, url: &PortUrl, error: &LinkError) -> Refusal {
     if busy {
         return attempt.conflict(format!("another process has {} open", url.target()), "stop that process");
     }
-    attempt.failed(format!("opening {}: {error}", url.target()), "it needs CAP_NET_RAW and CAP_NET_ADMIN: run as root")
+    attempt.failed(format!("opening {}: {error}", url.target()), open_hint(error))
+}
+
+fn open_hint(error: &LinkError) -> &'static str {
+    let LinkError::Io(error) = error else { return "look at the interface with `ip link`, and retry" };
+    match error.raw_os_error() {
+        Some(nix::libc::EPERM | nix::libc::EACCES) => "it needs CAP_NET_RAW and CAP_NET_ADMIN: run as root",
+        Some(nix::libc::EMFILE | nix::libc::ENFILE) => {
+            "no file descriptor is left: delete ports, or start the daemon with a higher `ulimit -n` (LimitNOFILE= of systemd)"
+        }
+        Some(nix::libc::ENOBUFS | nix::libc::ENOMEM) => "no memory is left for its buffers: free some, and retry",
+        _ => UNKNOWN_HINT,
+    }
 }

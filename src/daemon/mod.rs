@@ -33,11 +33,10 @@ use signals::{Signals, Wish};
 use socket::Socket;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 /// Runs until it is told to stop.
 ///
@@ -46,24 +45,28 @@ use tokio::task::JoinHandle;
 pub fn run(options: &Options) -> Result<(), String> {
     logs::start()?;
     raise_file_limit();
-    let config = options.config.as_deref().map_or_else(|| Ok(Config::default()), read_config)?;
+    let config = options.config.as_deref().map(read_config).transpose()?;
     let socket = Socket::listen(&options.socket)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("control").enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start the daemon: {error}; free some memory or threads"))?;
     runtime.block_on(serve(options, config, &socket))
 }
 
-async fn serve(options: &Options, config: Config, socket: &Socket) -> Result<(), String> {
+async fn serve(options: &Options, config: Option<Config>, socket: &Socket) -> Result<(), String> {
     let failed = |error| format!("cannot start the daemon: {error}; free some memory, threads or file descriptors");
     let mut signals = Signals::listen().map_err(failed)?;
     let kernel: Arc<dyn Kernel> = Arc::new(LinuxKernel::new(&options.netns_dir));
-    let metrics = options.metrics.or(config.daemon.metrics);
+    // Before anything is made that would outlive a start that fails.
+    let metrics = match options.metrics.or(config.as_ref().and_then(|config| config.daemon.metrics)) {
+        Some(address) => Some(bind_metrics(address).await?),
+        None => None,
+    };
     let setup = Setup {
         kernel: Arc::clone(&kernel),
         store: open_store(options.state.as_deref())?,
         plugger: Arc::new(KernelPlugger),
         ephemeral: options.ephemeral,
-        plumbing: (!options.ephemeral).then(|| socket.path().with_extension("plumbing")),
+        plumbing: plumbing(options, socket),
         config,
     };
     let (controller, _) = Controller::start(setup).await.map_err(failed)?;
@@ -73,8 +76,9 @@ async fn serve(options: &Options, config: Config, socket: &Socket) -> Result<(),
     let listener = socket.listener().map_err(failed)?;
     let mut servers =
         vec![tokio::spawn(server::serve(listener, router(Arc::clone(&service)), Limits::default(), stopped.clone()))];
-    if let Some(address) = metrics {
-        servers.push(serve_metrics(address, &service, stopped).await?);
+    if let Some(listener) = metrics {
+        let limits = Limits { connections: 16, ..Limits::default() };
+        servers.push(tokio::spawn(server::serve(listener, metrics_router(Arc::clone(&service)), limits, stopped)));
     }
     tracing::info!(socket = %socket.path().display(), "ready");
     notify::tell(Notice::Ready);
@@ -112,15 +116,16 @@ async fn leave(controller: &Controller) -> Result<(), String> {
     if done.left.is_empty() { Ok(()) } else { Err(format!("cannot remove everything: {}", done.left.join("; "))) }
 }
 
-async fn serve_metrics(
-    address: SocketAddr,
-    service: &Arc<Service>,
-    stopped: watch::Receiver<bool>,
-) -> Result<JoinHandle<()>, String> {
+async fn bind_metrics(address: SocketAddr) -> Result<TcpListener, String> {
     let refused = |error| format!("cannot serve metrics on {address}: {error}; give --metrics another address");
-    let listener = TcpListener::bind(address).await.map_err(refused)?;
-    let limits = Limits { connections: 16, ..Limits::default() };
-    Ok(tokio::spawn(server::serve(listener, metrics_router(Arc::clone(service)), limits, stopped)))
+    TcpListener::bind(address).await.map_err(refused)
+}
+
+/// Where the host ends of veths are: beside the records of them, since what has the ones is to find the others. Without records
+/// they are the socket's, and with `--ephemeral` in no place, and gone with the daemon.
+fn plumbing(options: &Options, socket: &Socket) -> Option<PathBuf> {
+    let of_socket = || socket.path().with_extension("plumbing");
+    (!options.ephemeral).then(|| options.state.as_ref().map_or_else(of_socket, |state| state.join("plumbing")))
 }
 
 fn read_config(path: &Path) -> Result<Config, String> {

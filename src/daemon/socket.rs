@@ -29,7 +29,8 @@ impl Socket {
     /// # Errors
     /// What stands in the way, and what to do about it.
     pub fn listen(path: &Path) -> Result<Self, String> {
-        let path = std::path::absolute(path).map_err(|error| refusal(path, &error))?;
+        let elsewhere = |error: io::Error| format!("{error}; name another place with --socket");
+        let path = std::path::absolute(path).map_err(|error| refusal(path, &elsewhere(error)))?;
         if path.as_os_str().len() > PATH_MAX {
             return Err(refusal(
                 &path,
@@ -39,7 +40,7 @@ impl Socket {
         make_folder(&path)?;
         let lock = Lock::take(&lock_path(&path)).map_err(|error| taken(&path, error))?;
         remove_stale(&path)?;
-        let listener = bind(&path).map_err(|error| refusal(&path, &error))?;
+        let listener = bind(&path).map_err(|error| refusal(&path, &elsewhere(error)))?;
         Ok(Self { listener, path, _lock: lock })
     }
 
@@ -93,8 +94,13 @@ fn taken(path: &Path, error: LockError) -> String {
 fn remove_stale(path: &Path) -> Result<(), String> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(refusal(path, &error)),
-        Ok(found) if found.file_type().is_socket() => fs::remove_file(path).map_err(|error| refusal(path, &error)),
+        Err(error) => Err(refusal(path, &format!("{error}; name another place with --socket"))),
+        Ok(found) if found.file_type().is_socket() => fs::remove_file(path).map_err(|error| {
+            refusal(
+                path,
+                &format!("what a dead daemon left there cannot be removed: {error}; name another place with --socket"),
+            )
+        }),
         Ok(_) => Err(refusal(path, &"something that is no socket is there; move it away, or name another with --socket")),
     }
 }

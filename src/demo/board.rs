@@ -9,7 +9,6 @@ use crate::api::types::{
     ApiError, CaptureFormat, CaptureQuery, Counters, FdbEntry, FdbFlush, FdbFlushed, Info, PortAdd, PortChange, PortInfo,
     SwitchCreate, SwitchInfo, TraceAnswer, TraceRequest,
 };
-use crate::config::Config;
 use crate::controller::{Controller, KernelPlugger, Setup};
 use crate::daemon::socket::Socket;
 use crate::daemon::{self, Options};
@@ -68,7 +67,7 @@ impl Board {
                 plugger: Arc::new(KernelPlugger),
                 ephemeral: true,
                 plumbing: None,
-                config: Config::default(),
+                config: None,
             };
             let (controller, _) = Controller::start(setup).await.map_err(failed)?;
             let service = Arc::new(Service::new(controller.clone(), daemon::about(&options, socket.path(), kernel)));

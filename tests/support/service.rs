@@ -22,7 +22,7 @@ pub(crate) async fn service() -> Service {
         plugger: Arc::new(MemoryPlugger { kernel, numbers: AtomicU32::new(0) }),
         ephemeral: true,
         plumbing: None,
-        config: Config::parse("[daemon]\nengines = 1\n").expect("a good configuration"),
+        config: Some(Config::parse("[daemon]\nengines = 1\n").expect("a good configuration")),
     };
     let (controller, _) = Controller::start(setup).await.expect("threads");
     furnish(&controller).await;

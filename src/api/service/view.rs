@@ -115,13 +115,15 @@ pub(super) fn trace(trace: Trace, ports: Vec<String>, frame: String, assumed: Ve
     let mut steps = trace.steps;
     // The last step is how it ends.
     let verdict = steps.pop().unwrap_or_default();
-    let copy = trace.verdict.copies.iter().find_map(|(_, fate)| match fate {
+    let copies = &trace.verdict.copies;
+    let copy = copies.iter().find_map(|(_, fate)| match fate {
         EgressFate::Dropped(reason) => Some(reason.name().to_owned()),
         EgressFate::Sent => None,
     });
+    let is_sent = copies.iter().any(|(_, fate)| *fate == EgressFate::Sent);
     let drop = match trace.verdict.fate {
         Fate::Dropped(reason) => Some(reason.name().to_owned()),
-        Fate::Forwarded | Fate::Flooded(_) => copy,
+        Fate::Forwarded | Fate::Flooded(_) => copy.filter(|_| !is_sent),
     };
     TraceAnswer { frame, assumed, steps, verdict, ports, drop }
 }

@@ -4,7 +4,7 @@ use crate::config::{Config, PortSettings, SwitchSettings};
 use crate::controller::{Controller, Keep, MadeTap, NewPort, Plugger, Refusal, Setup, Started};
 use crate::names::{IfName, Name};
 use crate::store::{Answer, Memory, Outcome, Range, Store, StoreError, Txn, Watch};
-use lanloom_drivers::kernel::{self, FakeKernel, Kernel, LinkInfo, LinkKind, Netns, NetnsName};
+use lanloom_drivers::kernel::{self, FakeKernel, Kernel, LinkInfo, LinkKind, Netns, NetnsName, VethSpec};
 use lanloom_switch_io::link::memory::{Bound, MemoryEnd, pair};
 use lanloom_switch_io::link::{LinkError, Offloads};
 use lanloom_switch_io::plug::{Plug, Source};
@@ -21,9 +21,15 @@ pub(super) const PLUMBING: &str = "/fake/plumbing";
 pub(super) struct FlakyStore {
     inner: Memory,
     pub(super) countdown: AtomicI64,
+    /// Whether nothing can be read.
+    pub(super) is_blind: AtomicBool,
 }
 
 impl FlakyStore {
+    pub(super) fn new() -> Self {
+        Self { inner: Memory::new(), countdown: AtomicI64::new(i64::MAX), is_blind: AtomicBool::new(false) }
+    }
+
     fn step(&self) -> Result<(), StoreError> {
         if self.countdown.fetch_sub(1, Ordering::SeqCst) != 0 {
             return Ok(());
@@ -35,6 +41,12 @@ impl FlakyStore {
 
 impl Store for FlakyStore {
     fn range<'a>(&'a self, prefix: &'a str) -> Answer<'a, Range> {
+        if self.is_blind.load(Ordering::SeqCst) {
+            let why = io::Error::other("injected");
+            return Box::pin(async {
+                Err(StoreError::Failed { what: "read", file: "store.redb".into(), why, unknown: false })
+            });
+        }
         self.inner.range(prefix)
     }
 
@@ -148,7 +160,7 @@ impl House {
             kernel.create_netns(&NetnsName::new(netns).expect("a name")).await.expect("a new namespace");
         }
         kernel.create_tap(&kernel_name("eth9")).expect("a new interface");
-        let store = Arc::new(FlakyStore { inner: Memory::new(), countdown: AtomicI64::new(i64::MAX) });
+        let store = Arc::new(FlakyStore::new());
         let (numbers, ends, fails) = (AtomicU32::new(0), Mutex::default(), AtomicBool::new(false));
         let plugger = Arc::new(FakePlugger { kernel: kernel.clone(), numbers, ends, fails });
         Self { kernel, store, plugger }
@@ -160,8 +172,18 @@ impl House {
         controller
     }
 
+    /// With a configuration file that says so.
     pub(super) async fn start_with(&self, kernel: Arc<dyn Kernel>, config: &str, ephemeral: bool) -> (Controller, Started) {
         let config = Config::parse(&format!("[daemon]\nengines = 1\n{config}")).expect("a good configuration");
+        self.start_on(kernel, Some(config), ephemeral).await
+    }
+
+    pub(super) async fn start_on(
+        &self,
+        kernel: Arc<dyn Kernel>,
+        config: Option<Config>,
+        ephemeral: bool,
+    ) -> (Controller, Started) {
         let (store, plugger) = (Arc::clone(&self.store) as Arc<dyn Store>, Arc::clone(&self.plugger) as Arc<dyn Plugger>);
         let setup = Setup { kernel, store, plugger, ephemeral, plumbing: Some(PLUMBING.into()), config };
         Controller::start(setup).await.expect("threads")
@@ -172,6 +194,20 @@ impl House {
         let controller = self.start().await;
         controller.create_switch(name("s1"), SwitchSettings::default()).await.expect("a new switch");
         controller
+    }
+
+    /// A veth pair of somebody's: one end is `name` in that namespace, the other is among the daemon's interfaces.
+    pub(super) async fn somebodys_veth(&self, netns: &Netns, name: &str) {
+        let (netns, peer_netns) = (netns.clone(), Netns::Daemon);
+        let (name, peer_name) = (kernel_name(name), kernel_name(&format!("x-{name}")));
+        let spec = VethSpec { netns, name, peer_netns, peer_name, mtu: 1500, mac: None, tx_queue_len: None };
+        self.kernel.create_veth(&spec).await.expect("a new pair");
+    }
+
+    /// What is recorded of the interfaces that we made is left out.
+    pub(super) async fn records(&self) -> Vec<String> {
+        let records = self.store.range("").await.expect("records").pairs;
+        records.into_iter().map(|pair| pair.key).filter(|key| !key.starts_with("/lanloom/made/")).collect()
     }
 
     /// What nobody holds open and was not made to stay is gone, as in a real kernel.

@@ -1,11 +1,13 @@
 //! What can be made, set, deleted and asked.
 
 use super::house::*;
-use crate::config::{FdbSpec, Openings, SwitchSettings};
+use crate::config::{Config, FdbSpec, Openings, SwitchSettings};
 use crate::controller::{EventKind, Origin, RefusalKind};
-use lanloom_drivers::kernel::Kernel;
+use crate::store::Store;
+use lanloom_drivers::kernel::{Kernel, LinkChange, Netns};
 use lanloom_switch_core::{Fate, FloodKind};
 use lanloom_switch_io::engine::{Asked, PortState};
+use std::sync::Arc;
 use std::time::Duration;
 
 fn entry(mac: &str, port: &str) -> FdbSpec {
@@ -25,9 +27,12 @@ async fn ports_take_the_lowest_free_number_unless_named() {
     assert_eq!(add(None, "iface://eth9").await, Ok("p2".into()));
     let ports = controller.ports(&name("s1")).expect("the switch");
     let shown: Vec<String> = ports.iter().map(|port| format!("{} {}", port.spec.name, port.spec.url)).collect();
-    assert_eq!(shown, ["p1 tap://t1", "p3 tap://t3?netns=a", "p2 iface://eth9", "p4 veth://eth0?netns=b"]);
+    assert_eq!(shown, ["p1 tap://t1", "p3 tap://t3?netns=a", "p4 veth://eth0?netns=b", "p2 iface://eth9"]);
+    let counted: Vec<String> =
+        controller.counters(&name("s1")).expect("the switch").into_iter().map(|(name, _)| name).collect();
+    assert_eq!(counted, ["p1", "p3", "p4", "p2"]);
     assert!(ports.iter().all(|port| port.state == PortState::Up && port.origin == Origin::Command), "{ports:?}");
-    assert!(ports[2].features.contains(&"host-shares") && !ports[0].features.contains(&"host-shares"));
+    assert!(ports[3].features.contains(&"host-shares") && !ports[0].features.contains(&"host-shares"));
 }
 
 #[tokio::test]
@@ -35,18 +40,28 @@ async fn what_cannot_be_is_refused_with_what_to_do() {
     let house = House::new().await;
     let controller = house.with_switch().await;
     controller.add_port(name("s1"), port(None, "tap://t1?netns=a")).await.expect("a port");
+    house.somebodys_veth(&at("b"), "e1").await;
     let before = (house.traces().await, shown(&controller));
     for (url, given, said) in [
-        ("tap://t2?netns=nowhere", None, "no network namespace nowhere; make it with"),
-        ("tap://t2", Some("p1"), "there is a port p1 already"),
-        ("tap://t1?netns=a", None, "port s1/p1 has that interface"),
-        ("iface://eth8", None, "there is no interface eth8"),
-        ("veth://t1?netns=a", None, "has an interface t1 already"),
-        ("veth://eth9?netns=nowhere", None, "no network namespace"),
+        ("tap://t2?netns=nowhere", None, "there is no network namespace nowhere; make it with `ip netns add`, or name another"),
+        ("tap://t2", Some("p1"), "there is a port p1 already; choose another name, or delete that one"),
+        ("tap://t1?netns=a", None, "port s1/p1 has that interface; choose another interface name, or delete that port"),
+        ("iface://eth8", None, "there is no interface eth8; see `ip link`, or let tap:// or veth:// make one"),
+        ("veth://t1?netns=a", None, "port s1/p1 has that interface; choose another interface name, or delete that port"),
+        (
+            "veth://e1?netns=b",
+            None,
+            "there is an interface e1 already; choose another interface name, or iface:// to use that one",
+        ),
+        (
+            "veth://eth9?netns=nowhere",
+            None,
+            "there is no network namespace nowhere; make it with `ip netns add`, or name another",
+        ),
     ] {
-        let refusal = why(controller.add_port(name("s1"), port(given, url)).await);
-        let said = said.replace("has an interface t1 already", "there is an interface t1 already");
-        assert!(refusal.contains(&said) || refusal.contains("has that interface"), "{url}: {refusal}");
+        let refusal = controller.add_port(name("s1"), port(given, url)).await.expect_err("a refusal");
+        assert_eq!(format!("{}; {}", refusal.why, refusal.hint), said, "{url}");
+        assert!(refusal.what.starts_with("add port") && refusal.on.starts_with("s1"), "{url}: {refusal}");
     }
     let mut wide = port(None, "tap://t2");
     wide.settings.mtu = Some(65_535);
@@ -159,7 +174,65 @@ async fn a_tap_that_was_there_detached_is_taken_and_left_when_its_port_goes() {
     house.kernel.create_tap(&kernel_name("mine")).expect("a TAP");
     controller.add_port(name("s1"), port(None, "tap://mine")).await.expect("adopted");
     controller.delete_port(name("s1"), name("p1")).await.expect("deleted");
-    assert!(house.kernel.link(&lanloom_drivers::kernel::Netns::Daemon, &kernel_name("mine")).await.is_ok());
+    assert!(house.kernel.link(&Netns::Daemon, &kernel_name("mine")).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_stranger_that_took_a_ports_interface_name_is_neither_set_nor_deleted() {
+    let house = House::new().await;
+    let controller = house.with_switch().await;
+    for url in ["tap://t1", "tap://t2?netns=a", "veth://v1?netns=b"] {
+        controller.add_port(name("s1"), port(None, url)).await.expect("a port");
+    }
+    for (netns, gone) in [(Netns::Daemon, "t1"), (at("a"), "t2")] {
+        house.kernel.delete_link(&netns, &kernel_name(gone)).await.expect("ours");
+    }
+    let aside = LinkChange { name: Some(kernel_name("renamed")), ..LinkChange::default() };
+    house.kernel.set_link(&at("b"), &kernel_name("v1"), &aside).await.expect("ours");
+    house.kernel.create_tap(&kernel_name("another")).expect("a new interface");
+    house.kernel.create_tap(&kernel_name("t1")).expect("a new interface");
+    house.somebodys_veth(&at("a"), "t2").await;
+    house.somebodys_veth(&at("b"), "v1").await;
+    let theirs = async || {
+        let all = [(Netns::Daemon, "t1"), (at("a"), "t2"), (at("b"), "v1")];
+        let mut mtus = Vec::new();
+        for (netns, name) in all {
+            mtus.push(house.kernel.link(&netns, &kernel_name(name)).await.map(|link| link.mtu));
+        }
+        mtus
+    };
+    for port in ["p1", "p2", "p3"] {
+        controller.set_port(name("s1"), name(port), |settings| settings.mtu = Some(1300)).await.expect("set");
+    }
+    assert_eq!(theirs().await, [Ok(1500), Ok(1500), Ok(1500)]);
+    assert_eq!(house.kernel.link(&at("b"), &kernel_name("renamed")).await.map(|link| link.mtu), Ok(1500));
+    controller.delete_switch(name("s1")).await.expect("deleted");
+    assert_eq!(theirs().await, [Ok(1500), Ok(1500), Ok(1500)]);
+    assert!(house.kernel.link(&at("b"), &kernel_name("renamed")).await.is_err(), "ours went, whatever its name");
+}
+
+#[tokio::test]
+async fn the_file_takes_an_address_over_with_its_record() {
+    let house = House::new().await;
+    let file = "[[switch]]\nname = \"lab\"\n[[switch.port]]\nname = \"p1\"\nurl = \"tap://t1\"\n";
+    let (controller, _) = house.start_with(Arc::new(house.kernel.clone()), file, false).await;
+    controller.add_fdb(name("lab"), entry("02:00:00:00:00:0a", "p1")).await.expect("set");
+    let with = format!("{file}[[switch.fdb]]\nmac = \"02:00:00:00:00:0a\"\nport = \"p1\"\n");
+    let config = Config::parse(&format!("[daemon]\nengines = 1\n{with}")).expect("a good configuration");
+    let records = async || house.store.range("/lanloom/fdb/").await.expect("records").pairs;
+    assert_eq!(records().await.len(), 1);
+    assert_eq!(controller.reload(config).await.notes, Vec::<String>::new());
+    assert_eq!(records().await, []);
+    // The same at a start, if a command was quicker than the file.
+    controller.stop().await;
+    let (controller, _) = house.start_with(Arc::new(house.kernel.clone()), file, false).await;
+    controller.add_fdb(name("lab"), entry("02:00:00:00:00:0a", "p1")).await.expect("set");
+    controller.stop().await;
+    let (controller, started) = house.start_with(Arc::new(house.kernel.clone()), &with, false).await;
+    assert!(started.notes.len() == 1 && started.notes[0].contains("is now the configuration file's"), "{started:?}");
+    assert_eq!(records().await, []);
+    let refusal = controller.delete_fdb(name("lab"), "02:00:00:00:00:0a".parse().expect("an address"), 0).await;
+    assert!(why(refusal).contains("the configuration file made it"));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::house::*;
 use crate::config::{Config, FdbSpec, SwitchSettings};
-use crate::controller::Origin;
+use crate::controller::{Controller, Origin, Started};
 use crate::store::{Operation, Store, Txn};
 use lanloom_drivers::kernel::{Kernel, NetnsName};
 use lanloom_switch_io::engine::PortState;
@@ -59,7 +59,7 @@ async fn a_start_never_fails_because_of_what_it_finds() {
     let odd = [
         put("/lanloom/ports/s1/p9", "not JSON"),
         put("/lanloom/ports/s9/p1", r#"{"schema":1,"value":{"url":"tap://t7","settings":{},"made":true}}"#),
-        put("/lanloom/switches/s2", r#"{"schema":2,"value":{}}"#),
+        put("/lanloom/switches/s2", r#"{"schema":3,"value":{}}"#),
         put("/lanloom/else", "{}"),
     ];
     house.store.txn(Txn::of(odd)).await.expect("records");
@@ -67,7 +67,7 @@ async fn a_start_never_fails_because_of_what_it_finds() {
     let ports = controller.ports(&name("s1")).expect("the switch");
     let up: Vec<bool> = ports.iter().map(|port| port.state == PortState::Up).collect();
     assert_eq!(up, [false, true, false, true, false], "{ports:#?}");
-    for said in ["p1", "p3", "p5", "p9", "s9", "s2: it has schema 2", "/lanloom/else"] {
+    for said in ["p1", "p3", "p5", "p9", "s9", "s2: it has schema 3", "/lanloom/else"] {
         assert!(started.notes.iter().any(|note| note.contains(said)), "{said}: {:#?}", started.notes);
     }
     assert_eq!(started.notes.len(), 7, "{:#?}", started.notes);
@@ -90,15 +90,226 @@ async fn after_a_reboot_everything_is_made_again() {
 }
 
 #[tokio::test]
-async fn a_veth_that_a_crash_left_without_a_port_is_removed_at_the_next_start() {
+async fn an_interface_that_a_crash_left_without_a_port_is_removed_at_the_next_start() {
+    for url in ["veth://v1?netns=b", "tap://t1?netns=b", "tap://t1"] {
+        let house = House::new().await;
+        let controller = house.with_switch().await;
+        let before = house.traces().await;
+        controller.add_port(name("s1"), port(None, url)).await.expect("a port");
+        let key = "/lanloom/ports/s1/p1".to_owned();
+        house.store.txn(Txn::of([Operation::Delete { key }])).await.expect("as if never written, or deleted just then");
+        controller.stop().await;
+        assert_ne!(house.traces().await, before);
+        house.start().await;
+        assert_eq!(house.traces().await, before, "{url}");
+    }
+}
+
+/// The port's record says something else now.
+async fn rewrite(house: &House, key: &str, from: &str, to: &str) {
+    let pairs = house.store.range(key).await.expect("records").pairs;
+    let text = String::from_utf8(pairs[0].value.clone()).expect("text");
+    assert!(text.contains(from), "{text}");
+    let put = Operation::Put { key: key.into(), value: text.replace(from, to).into_bytes() };
+    house.store.txn(Txn::of([put])).await.expect("written");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_now_keeps_its_interfaces() {
+    let house = House::new().await;
+    let controller = house.with_switch().await;
+    for url in ["veth://v1?netns=b", "tap://t1?netns=a"] {
+        controller.add_port(name("s1"), port(None, url)).await.expect("a port");
+    }
+    controller.stop().await;
+    let interfaces = async || {
+        let traces = house.traces().await;
+        traces.into_iter().filter(|trace| !trace.starts_with('/')).collect::<Vec<_>>()
+    };
+    let before = interfaces().await;
+
+    house.store.is_blind.store(true, std::sync::atomic::Ordering::SeqCst);
+    let (controller, started) = house.start_with(Arc::new(house.kernel.clone()), "", false).await;
+    house.store.is_blind.store(false, std::sync::atomic::Ordering::SeqCst);
+    assert!(started.notes[0].contains("could be found again"), "{started:?}");
+    controller.stop().await;
+    assert_eq!(interfaces().await, before, "a store that could not be read");
+
+    let empty = House { store: Arc::new(FlakyStore::new()), ..house.clone() };
+    empty.start().await.stop().await;
+    assert_eq!(interfaces().await, before, "a store that was damaged, and a new one begun");
+
+    for key in ["/lanloom/ports/s1/p1", "/lanloom/ports/s1/p2"] {
+        rewrite(&house, key, "\"schema\":2", "\"schema\":9").await;
+    }
+    let (controller, started) = house.start_with(Arc::new(house.kernel.clone()), "", false).await;
+    assert_eq!(started.notes.len(), 2, "{started:?}");
+    let refusal = why(controller.add_port(name("s1"), port(Some("p1"), "tap://t9")).await);
+    assert!(refusal.contains("there is a record of one of that name") && refusal.contains("choose another name"), "{refusal}");
+    controller.stop().await;
+    assert_eq!(interfaces().await, before, "records of a newer version");
+}
+
+#[tokio::test]
+async fn what_was_made_for_the_file_goes_with_its_place_in_the_file_and_not_with_the_file() {
+    let house = House::new().await;
+    let without = (house.traces().await, ());
+    let (controller, _) = house.start_with(Arc::new(house.kernel.clone()), FILE, false).await;
+    let with = house.traces().await;
+    controller.stop().await;
+    let (controller, started) = house.start_on(Arc::new(house.kernel.clone()), None, false).await;
+    assert_eq!(started, Started::default());
+    controller.stop().await;
+    assert_eq!(house.traces().await, with, "started without --config");
+
+    let changed = FILE.replace("tap://t1?netns=a", "tap://t5?netns=a");
+    let (controller, started) = house.start_with(Arc::new(house.kernel.clone()), &changed, false).await;
+    assert_eq!(started.notes, Vec::<String>::new());
+    controller.stop().await;
+    let traces = house.traces().await;
+    assert!(traces.iter().any(|trace| trace.contains(" t5 ")), "{traces:?}");
+    assert!(!traces.iter().any(|trace| trace.contains(" t1 ")), "{traces:?}");
+
+    house.start_with(Arc::new(house.kernel.clone()), "", false).await.0.stop().await;
+    assert_eq!(house.traces().await, without.0, "a file that has nothing any more");
+}
+
+#[tokio::test]
+async fn a_commands_port_goes_with_its_switch_from_the_file_and_its_name_is_free_again() {
+    let house = House::new().await;
+    let without = house.traces().await;
+    let (controller, _) = house.start_with(Arc::new(house.kernel.clone()), FILE, false).await;
+    for (port_name, url) in [("c1", "tap://c1?netns=a"), ("c2", "veth://c2?netns=a")] {
+        controller.add_port(name("lab"), port(Some(port_name), url)).await.expect("a port");
+    }
+    controller.stop().await;
+    let with = house.traces().await;
+
+    // Without the file it may be an oversight: all stays, and whoever is in the way is told the way out.
+    let (controller, started) = house.start_on(Arc::new(house.kernel.clone()), None, false).await;
+    assert!(started.notes.len() == 2 && started.notes[0].contains("--config file that it had"), "{started:?}");
+    controller.create_switch(name("lab"), SwitchSettings::default()).await.expect("a new switch");
+    let refusal = why(controller.add_port(name("lab"), port(Some("c1"), "tap://c9")).await);
+    assert!(refusal.contains("there is a record of one of that name") && refusal.contains("system reset"), "{refusal}");
+    controller.delete_switch(name("lab")).await.expect("deleted");
+    controller.stop().await;
+    assert_eq!(house.traces().await, with);
+
+    let (controller, started) = house.start_with(Arc::new(house.kernel.clone()), "", false).await;
+    let gone = started.notes.iter().filter(|note| note.contains("is gone: its switch is not in the configuration file"));
+    assert_eq!((gone.count(), started.notes.len()), (2, 2), "{started:?}");
+    assert_eq!(house.traces().await, without);
+    controller.create_switch(name("lab"), SwitchSettings::default()).await.expect("a new switch");
+    controller.add_port(name("lab"), port(Some("c1"), "tap://c1?netns=a")).await.expect("a free name");
+}
+
+#[tokio::test]
+async fn a_reset_removes_what_no_port_of_this_start_stands_for_and_afterwards_all_can_be_made_again() {
+    let house = House::new().await;
+    let before = house.traces().await;
+    let (controller, _) = house.start_with(Arc::new(house.kernel.clone()), FILE, false).await;
+    controller.add_port(name("lab"), port(Some("c1"), "tap://c1?netns=a")).await.expect("a port");
+    controller.stop().await;
+    let (controller, _) = house.start_on(Arc::new(house.kernel.clone()), None, false).await;
+    let removed = controller.reset().await;
+    assert_eq!(removed.left, Vec::<String>::new());
+    assert!(removed.removed.iter().any(|line| line.contains("tap://c1?netns=a")), "{removed:?}");
+    assert_eq!(house.traces().await, before);
+    controller.create_switch(name("s1"), SwitchSettings::default()).await.expect("a new switch");
+    for url in ["veth://v1?netns=b", "tap://t1?netns=a"] {
+        controller.add_port(name("s1"), port(None, url)).await.expect("a port after a reset");
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_under_the_name_of_a_ports_tap_stays_whatever_is_deleted() {
+    for how in ["reset", "reload", "ephemeral stop", "command"] {
+        let house = House::new().await;
+        house.somebodys_veth(&at("a"), "t1").await;
+        let theirs = house.traces().await;
+        let ephemeral = how == "ephemeral stop";
+        let (controller, started) = if how == "command" {
+            let first = House { store: Arc::clone(&house.store), ..House::new().await };
+            let controller = first.with_switch().await;
+            controller.add_port(name("s1"), port(None, "tap://t1?netns=a")).await.expect("a port");
+            controller.stop().await;
+            house.start_with(Arc::new(house.kernel.clone()), "", false).await
+        } else {
+            house.start_with(Arc::new(house.kernel.clone()), FILE, ephemeral).await
+        };
+        assert!(started.notes.iter().any(|note| note.contains("the interface of that name is no TAP")), "{how}: {started:?}");
+        let switch = name(if how == "command" { "s1" } else { "lab" });
+        controller.set_port(switch.clone(), name("p1"), |settings| settings.mtu = Some(1300)).await.expect("set");
+        match how {
+            "reset" => drop(controller.reset().await),
+            "reload" => drop(controller.reload(Config::default()).await),
+            "command" => controller.delete_switch(switch).await.expect("deleted"),
+            _ => drop(controller.stop().await),
+        }
+        assert_eq!(house.traces().await, theirs, "{how}");
+    }
+}
+
+#[tokio::test]
+async fn a_tap_that_was_somebodys_and_was_made_again_after_a_reboot_is_ours_to_delete() {
+    let house = House::new().await;
+    let controller = house.with_switch().await;
+    house.kernel.create_tap(&kernel_name("mine")).expect("a TAP");
+    controller.add_port(name("s1"), port(None, "tap://mine")).await.expect("adopted");
+    controller.stop().await;
+    let rebooted = House { store: Arc::clone(&house.store), ..House::new().await };
+    rebooted.start().await.stop().await;
+    let controller = rebooted.start().await;
+    controller.delete_port(name("s1"), name("p1")).await.expect("deleted");
+    assert!(!rebooted.traces().await.iter().any(|trace| trace.contains("mine")), "{:?}", rebooted.traces().await);
+}
+
+#[tokio::test]
+async fn ports_are_in_the_order_made_after_a_restart_too() {
+    let house = House::new().await;
+    let controller = house.with_switch().await;
+    for (port_name, url) in [("z", "tap://t1"), ("p10", "tap://t2"), ("a", "tap://t3"), ("p2", "tap://t4")] {
+        controller.add_port(name("s1"), port(Some(port_name), url)).await.expect("a port");
+    }
+    controller.delete_port(name("s1"), name("p10")).await.expect("deleted");
+    controller.add_port(name("s1"), port(Some("b"), "tap://t5")).await.expect("a port");
+    let names = |controller: &Controller| {
+        let ports = controller.ports(&name("s1")).expect("the switch");
+        ports.iter().map(|port| port.spec.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&controller), ["z", "a", "p2", "b"]);
+    controller.stop().await;
+    let controller = house.start().await;
+    assert_eq!(names(&controller), ["z", "a", "p2", "b"]);
+    controller.add_port(name("s1"), port(Some("0"), "tap://t6")).await.expect("a port");
+    controller.stop().await;
+    assert_eq!(names(&house.start().await), ["z", "a", "p2", "b", "0"]);
+}
+
+#[tokio::test]
+async fn records_of_schema_1_are_read_and_what_they_say_was_made_is_deleted_with_its_port() {
     let house = House::new().await;
     let controller = house.with_switch().await;
     let before = house.traces().await;
-    controller.add_port(name("s1"), port(None, "veth://v1?netns=b")).await.expect("a port");
-    let key = "/lanloom/ports/s1/p1".to_owned();
-    house.store.txn(Txn::of([Operation::Delete { key }])).await.expect("as if never written");
-    drop(controller);
-    house.start().await;
+    for url in ["tap://t1?netns=a", "veth://v1?netns=b"] {
+        controller.add_port(name("s1"), port(None, url)).await.expect("a port");
+    }
+    controller.stop().await;
+    let old = |port: &str, url: &str| {
+        let value = format!(r#"{{"schema":1,"value":{{"url":"{url}","settings":{{"isolated":true}},"made":true}}}}"#);
+        Operation::Put { key: format!("/lanloom/ports/s1/{port}"), value: value.into_bytes() }
+    };
+    let none = |port: &str| Operation::Delete { key: format!("/lanloom/made/s1/{port}") };
+    let records = [old("p1", "tap://t1?netns=a"), old("p2", "veth://v1?netns=b"), none("p1"), none("p2")];
+    house.store.txn(Txn::of(records)).await.expect("records");
+    let controller = house.start().await;
+    let ports = controller.ports(&name("s1")).expect("the switch");
+    assert!(ports.len() == 2 && ports.iter().all(|port| port.state == PortState::Up && port.spec.settings.isolated));
+    controller.delete_port(name("s1"), name("p2")).await.expect("deleted");
+    controller.set_port(name("s1"), name("p1"), |settings| settings.isolated = false).await.expect("set");
+    controller.stop().await;
+    let controller = house.start().await;
+    controller.delete_port(name("s1"), name("p1")).await.expect("deleted");
     assert_eq!(house.traces().await, before);
 }
 
@@ -107,7 +318,7 @@ async fn the_files_objects_are_never_in_the_store_and_only_the_file_deletes_them
     let house = House::new().await;
     let (controller, started) = house.start_with(Arc::new(house.kernel.clone()), FILE, false).await;
     assert_eq!((started.changes.len(), started.notes.len()), (4, 0), "{started:?}");
-    assert_eq!(house.store.range("").await.expect("records").pairs, []);
+    assert_eq!(house.records().await, Vec::<String>::new());
     let lab = name("lab");
     assert!(controller.ports(&lab).expect("the switch").iter().all(|port| port.origin == Origin::Config));
     for refusal in [
@@ -161,7 +372,7 @@ async fn a_file_cannot_take_what_a_command_made_while_it_runs_but_at_a_start() {
     let (controller, started) = house.start_with(Arc::new(house.kernel.clone()), FILE, false).await;
     assert!(started.notes[0].contains("is now the configuration file's"), "{started:?}");
     assert_eq!(controller.switch(&name("lab")).expect("the switch").origin, Origin::Config);
-    assert_eq!(house.store.range("").await.expect("records").pairs, []);
+    assert_eq!(house.records().await, Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -56,6 +56,16 @@ async fn a_change_that_the_store_refuses_leaves_no_trace() {
                 assert_ne!((house.traces().await, shown(&controller)), before, "{what} changed nothing");
                 break;
             }
+            if let (Ok(()), true) = (&done, what.starts_with("delete")) {
+                // The interface is gone, and only the note of it could not be deleted: the next start does that.
+                controller.stop().await;
+                house.start().await;
+                let url = if what == "delete tap" { "t1" } else { "v1" };
+                let traces = house.traces().await;
+                assert!(!traces.iter().any(|trace| trace.contains(url)), "{what}, step {step}: {traces:?}");
+                refused += 1;
+                continue;
+            }
             assert!(why(done).contains("injected"), "{what}, step {step}");
             assert_eq!((house.traces().await, shown(&controller)), before, "{what}, step {step}");
             refused += 1;

@@ -35,6 +35,8 @@ pub(super) struct World {
 #[derive(Default)]
 pub(super) struct Space {
     links: BTreeMap<u32, Link>,
+    /// The last number given: none is given twice.
+    last: u32,
     pub(super) routes: Vec<Route>,
 }
 
@@ -69,8 +71,8 @@ impl Space {
     }
 
     fn insert(&mut self, link: Link) {
-        let number = self.links.keys().next_back().map_or(1, |last| last + 1);
-        self.links.insert(number, link);
+        self.last += 1;
+        self.links.insert(self.last, link);
     }
 
     fn number(&self, name: &IfName) -> Option<u32> {
