@@ -195,32 +195,47 @@ fn a_refused_command_leaves_no_trace() {
     house.says("switch create s1");
     house.host("s1", "a", "tap", "10.0.0.1/24");
     let before = (house.says("config show"), house.interfaces(), house.sh("ip -n a -oneline link"));
-    for refused in [
-        "switch create s1",
-        "switch create s2 --ageing 5",
-        "port add s1 tap://eth0?netns=nope",
-        "port add s1 tap://eth0?netns=a",
-        "port add s1 veth://eth0?netns=a",
-        "port add s1 iface://nope",
-        "port add s9 tap://eth1",
-        "port add s1 tap://t1 --name a",
-        "port add s1 tap://t1?mtu=9",
-        "port set s1 a --mtu 9",
-        "port set s1 a --storm fast",
-        "port set s1 a --forward stp",
-        "fdb add s1 ff:ff:ff:ff:ff:ff a",
-        "fdb add s1 02:00:00:00:00:01 nope",
-        "fdb delete s1 02:00:00:00:00:01",
-        "fdb flush s1 --port nope",
-        "port delete s1 nope",
-        "switch delete s9",
-        "counters s1/nope",
-        "trace s1 a 00",
-        "trace s1 nope arp src=10.0.0.1 dst=10.0.0.2",
-        "config reload",
+    for (refused, why_and_what_to_do) in [
+        ("switch create s1", "a command made a switch of that name; choose another name, or delete that one"),
+        ("switch create s2 --ageing 5", "an ageing time of 5 seconds is not possible; write 10 to 1000000"),
+        (
+            "port add s1 tap://eth0?netns=nope",
+            "there is no network namespace nope; make it with `ip netns add`, or name another",
+        ),
+        ("port add s1 tap://eth0?netns=a", "port s1/a has that interface; choose another interface name, or delete that port"),
+        ("port add s1 veth://eth0?netns=a", "port s1/a has that interface; choose another interface name, or delete that port"),
+        ("port add s1 iface://nope", "there is no interface nope; see `ip link`, or let tap:// or veth:// make one"),
+        ("port add s9 tap://eth1", "there is no switch s9; see `lanloom switch ls`"),
+        ("port add s1 tap://t1 --name a", "there is a port a already; choose another name, or delete that one"),
+        ("port add s1 tap://t1?mtu=9", "mtu=\"9\" is not possible; write 68 to 65521"),
+        ("port add s1 memory://m", "a memory:// port is made in process only; write one of tap://, veth://, iface://"),
+        ("port set s1 a --mtu 9", "an MTU of 9 bytes is not possible; write 68 to 65521"),
+        (
+            "port set s1 a --storm fast",
+            "\"fast\" is no storm limit; write frames a second, perhaps with a burst, like \"10000:2000\", or \"off\"",
+        ),
+        (
+            "port set s1 a --forward stp",
+            "\"stp\" has no reserved address; write some of pause, lacp, eapol, elmi, mvrp, lldp, or a last digit 0x1 to 0xf",
+        ),
+        ("fdb add s1 ff:ff:ff:ff:ff:ff a", "not an individual address; give the address of one station"),
+        ("fdb add s1 02:00:00:00:00:01 nope", "there is no such port; see `lanloom port ls s1`"),
+        (
+            "fdb add s1 02:00:00:00:00:01 a --vid 5",
+            "the switch does not look at VLAN tags, and so has no VLAN 5; leave the VLAN out",
+        ),
+        ("fdb delete s1 02:00:00:00:00:01", "no such entry; see `lanloom fdb show`"),
+        ("fdb flush s1 --port nope", "there is no such port; see `lanloom port ls s1`"),
+        ("port delete s1 nope", "there is no such port; see `lanloom port ls s1`"),
+        ("switch delete s9", "there is no switch s9; see `lanloom switch ls`"),
+        ("counters s1/nope", "there is no such port; see `lanloom port ls s1`"),
+        ("trace s1 a 00", "1 bytes are no frame; give at least the 14 bytes of an Ethernet header"),
+        ("trace s1 nope arp src=10.0.0.1 dst=10.0.0.2", "there is no such port; see `lanloom port ls s1`"),
+        ("config reload", "the daemon was started without a file; start it with `lanloom daemon --config FILE`"),
     ] {
         let said = house.refused(refused);
-        assert!(said.starts_with("lanloom: cannot ") && said.contains("; "), "{refused}: {said}");
+        assert!(said.starts_with("lanloom: cannot "), "{refused}: {said}");
+        assert!(said.trim_end().ends_with(&format!(": {why_and_what_to_do}")), "{refused}: {said}");
     }
     assert_eq!((house.says("config show"), house.interfaces(), house.sh("ip -n a -oneline link")), before);
 }

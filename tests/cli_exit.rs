@@ -107,22 +107,85 @@ fn a_socket_that_may_not_be_opened_is_answered_with_group_and_sudo() {
 
 #[test]
 fn completions_and_manual_pages_are_written_for_every_command() {
+    let commands = commands();
+    assert!(commands.len() > 20, "{commands:?}");
     for shell in ["bash", "zsh", "fish"] {
         let output = lanloom(&[], &format!("completions {shell}"));
-        assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("lanloom"), "{shell}");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{shell}: {}", stderr(&output));
+        for word in commands.iter().flat_map(|command| command.split('-').skip(1)) {
+            assert!(text.contains(word), "{shell} knows no {word}");
+        }
+    }
+    let bash = String::from_utf8_lossy(&lanloom(&[], "completions bash").stdout).into_owned();
+    for command in &commands {
+        // `lanloom__subcmd__switch__subcmd__create)`, or without the middle words, as the generator has it.
+        let cases = [command.replace('-', "__subcmd__"), command.replace('-', "__")];
+        assert!(cases.iter().any(|case| bash.contains(&format!("{case})"))), "bash completes nothing after {command}");
     }
     let folder = tempfile::tempdir().expect("a folder");
     let output = lanloom(&[], &format!("man --out {}", folder.path().display()));
     assert!(output.status.success(), "{}", stderr(&output));
-    for page in ["lanloom", "lanloom-switch-create", "lanloom-port-set", "lanloom-capture"] {
-        let text = fs::read_to_string(folder.path().join(format!("{page}.1"))).expect(page);
-        assert!(text.contains(".TH") && text.contains("Example"), "{page}");
+    for command in &commands {
+        let page = fs::read_to_string(folder.path().join(format!("{command}.1"))).expect(command);
+        assert!(page.contains(&format!(".TH {command} 1")) && page.contains(".SH SYNOPSIS"), "{command}: {page}");
+        let words: Vec<&str> = command.split('-').skip(1).collect();
+        assert_eq!(String::from_utf8_lossy(&lanloom(&[], format!("man {}", words.join(" ")).trim()).stdout), page, "{command}");
     }
-    assert_eq!(
-        lanloom(&[], "man switch create").stdout,
-        fs::read(folder.path().join("lanloom-switch-create.1")).expect("a page")
-    );
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), commands.len(), "and for nothing else");
     assert_eq!(lanloom(&[], "man no such").status.code(), Some(2));
+}
+
+#[test]
+fn what_the_systemd_unit_starts_is_what_the_program_takes() {
+    let unit = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/dist/lanloom.service")).expect("the unit");
+    assert_eq!(unit_faults(&unit), Vec::<String>::new());
+    // A unit with a fault is found.
+    for (right, wrong) in [
+        ("lanloom daemon", "lanloom daemon --state-folder /x"),
+        ("lanloom daemon", "lanloom demon"),
+        ("Type=notify\n", "Type=notify-of-sorts\n"),
+    ] {
+        assert!(unit.contains(right), "{right}");
+        let broken = unit.replacen(right, wrong, 1);
+        if wrong.starts_with("lanloom") || analyze(&unit).is_some() {
+            assert_ne!(unit_faults(&broken), Vec::<String>::new(), "{wrong}");
+        }
+    }
+}
+
+/// What is wrong with a unit: the command line that it has, and what systemd says of it where that is there.
+fn unit_faults(unit: &str) -> Vec<String> {
+    let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("what it starts");
+    let words = start.split(' ').filter(|word| *word != "$LANLOOM_OPTIONS");
+    let parsed = <lanloom::cli::Cli as clap::Parser>::try_parse_from(words);
+    let mut faults: Vec<String> = parsed.err().map(|error| error.to_string()).into_iter().collect();
+    faults.extend(analyze(unit).unwrap_or_default().lines().map(str::to_owned));
+    faults
+}
+
+/// What `systemd-analyze verify` says of a unit whose program is there, if it is there itself.
+fn analyze(unit: &str) -> Option<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("lanloom.service");
+    let unit = unit.replace("/usr/bin/lanloom", env!("CARGO_BIN_EXE_lanloom")).replace("man:lanloom(1)", "man:man(1)");
+    fs::write(&file, unit).expect("written");
+    let output = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&file).output().ok()?;
+    let said = stderr(&output);
+    Some(said.lines().filter(|line| line.contains("lanloom.service")).collect::<Vec<_>>().join("\n"))
+}
+
+/// Every command, by its full name: `lanloom-switch-create`.
+fn commands() -> Vec<String> {
+    fn collect(command: &clap::Command, name: String, all: &mut Vec<String>) {
+        command.get_subcommands().for_each(|child| collect(child, format!("{name}-{}", child.get_name()), all));
+        all.push(name);
+    }
+    let mut root = lanloom::cli::Cli::description().disable_help_subcommand(true);
+    root.build();
+    let mut all = Vec::new();
+    collect(&root, "lanloom".to_owned(), &mut all);
+    all
 }
 
 #[test]

@@ -83,6 +83,19 @@ fn everything_that_can_be_set_is_read() {
 }
 
 #[test]
+fn a_vlan_is_a_fault_as_it_is_a_refusal_of_the_daemons() {
+    let text = |vid: u16| {
+        let port = "[[switch.port]]\nname = \"p1\"\nurl = \"tap://t0\"\n";
+        format!("[[switch]]\nname = \"s1\"\n{port}[[switch.fdb]]\nmac = \"02:00:00:00:00:0a\"\nport = \"p1\"\nvid = {vid}\n")
+    };
+    Config::parse(&text(0)).expect("a good configuration");
+    for vid in [1, 5, 4094, 4095] {
+        let faults = Config::parse(&text(vid)).expect_err("a fault").to_string();
+        assert!(faults.contains(&format!("so has no VLAN {vid}; leave vid out")), "{faults}");
+    }
+}
+
+#[test]
 fn each_fault_is_told_with_its_line_and_what_would_be_right() {
     let text = r#"[daemon]
 engines = 0

@@ -63,7 +63,6 @@ impl Controller {
         let config = file.clone().unwrap_or_default();
         let (events, switches) = (broadcast::Sender::new(EVENTS), Arc::new(DashMap::new()));
         let engines = Engines::start(engine_config(&config, events.clone(), &switches)?)?;
-        engines.lacks().iter().for_each(|lack| tracing::warn!("ports will not hear of {lack}"));
         let inner = Inner {
             kernel,
             store,
@@ -188,7 +187,7 @@ impl Inner {
 
     async fn find_ports(&self, records: &Records, has_file: bool, notes: &mut Vec<String>) {
         for (switch, name, record) in &records.ports {
-            let attempt = Attempt::new("find port again", format!("{switch}/{name}"));
+            let attempt = Attempt::new("find port again", format!("{switch}/{name} ({})", record.url));
             let Some(entry) = self.switches.get(switch).map(|entry| Arc::clone(entry.value())) else {
                 self.without_switch(&attempt, is_orphan(records, switch, has_file), (switch, name), notes).await;
                 continue;
@@ -420,7 +419,7 @@ impl Inner {
             Change::SetPort { switch, port, settings } => self.set_port(&switch, &port, |old| *old = settings).await,
             Change::AddFdb { switch, entry } => self.add_fdb(&switch, entry, Origin::Config).await,
             Change::AddPort { switch, port } => {
-                let attempt = Attempt::new("add port", format!("{switch}/{}", port.name));
+                let attempt = Attempt::new("add port", format!("{switch}/{} ({})", port.name, port.url));
                 let entry = self.entry(&attempt, &switch)?;
                 if entry.ports.contains_key(&port.name) {
                     return Err(attempt.conflict("a command made a port of that name", "delete that one, or rename this one"));

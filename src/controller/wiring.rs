@@ -97,7 +97,7 @@ impl Inner {
         Ok(match wire.url {
             PortUrl::Tap(tap) => {
                 let kind = SourceKind::Tap { offload: tap.offload, persist: tap.persist && !self.ephemeral };
-                Source { ifname, netns, kind, label: None }
+                Source { ifname, netns, kind }
             }
             PortUrl::Veth(_) => {
                 // A port can wait for a plumbing namespace that cannot be opened now, if it has a path.
@@ -105,10 +105,9 @@ impl Inner {
                     Some(path) => path.clone(),
                     None => self.plumbing().await?.path(),
                 };
-                let guest = wire.url.netns().map_or_else(|| ifname.clone(), |netns| format!("{ifname} in {netns}"));
-                Source { ifname: wire.peer(), netns: Some(netns), kind: SourceKind::Packet, label: Some(guest) }
+                Source { ifname: wire.peer(), netns: Some(netns), kind: SourceKind::Packet }
             }
-            PortUrl::Iface(_) | PortUrl::Memory(_) => Source { ifname, netns, kind: SourceKind::Packet, label: None },
+            PortUrl::Iface(_) | PortUrl::Memory(_) => Source { ifname, netns, kind: SourceKind::Packet },
         })
     }
 
@@ -332,5 +331,29 @@ fn open_hint(error: &LinkError) -> &'static str {
         }
         Some(nix::libc::ENOBUFS | nix::libc::ENOMEM) => "no memory is left for its buffers: free some, and retry",
         _ => UNKNOWN_HINT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[test]
+    fn what_cannot_be_opened_is_told_what_would_help_and_not_always_to_be_root() {
+        let attempt = Attempt::new("add port", "s1/p1");
+        let hint = |errno: i32| {
+            let url = "iface://e0".parse().expect("a URL");
+            let refusal = open_failed(&attempt, &url, &LinkError::Io(io::Error::from_raw_os_error(errno)));
+            assert!(refusal.why.contains("e0"), "{refusal}");
+            refusal.hint
+        };
+        assert_eq!(hint(nix::libc::EPERM), "it needs CAP_NET_RAW and CAP_NET_ADMIN: run as root");
+        assert!(hint(nix::libc::EMFILE).contains("ulimit -n"));
+        assert!(hint(nix::libc::ENOBUFS).contains("no memory is left"));
+        assert_eq!(hint(nix::libc::EBUSY), "stop that process");
+        assert_eq!(hint(nix::libc::ENETDOWN), UNKNOWN_HINT);
+        let url = "iface://e0".parse().expect("a URL");
+        assert!(open_failed(&attempt, &url, &LinkError::Gone).hint.contains("ip link"));
     }
 }

@@ -151,6 +151,21 @@ mod tests {
     }
 
     #[test]
+    fn every_refusal_says_what_to_do_next() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        fs::write(&file, "").expect("written");
+        let _first = Socket::listen(&folder.path().join("taken.sock")).expect("free");
+        let long = PathBuf::from(format!("/tmp/{}", "x".repeat(120)));
+        let in_no_folder = PathBuf::from("/proc/lanloom.sock");
+        for path in [PathBuf::new(), file.join("l.sock"), file.clone(), folder.path().join("taken.sock"), long, in_no_folder] {
+            let refused = Socket::listen(&path).expect_err("refused");
+            let next = refused.rsplit_once([';', ',']).map(|(_, next)| next).unwrap_or_default();
+            assert!(next.contains("with --socket"), "{}: {refused}", path.display());
+        }
+    }
+
+    #[test]
     fn a_path_longer_than_the_kernel_takes_is_refused_with_the_limit() {
         let path = PathBuf::from(format!("/tmp/{}", "x".repeat(120)));
         assert!(Socket::listen(&path).expect_err("too long").contains("107 bytes"));
