@@ -88,6 +88,11 @@ fn bodies_and_queries_that_say_something_else_are_400() {
     for query in ["", "?switch=s1&count=x", "?switch=s1&format=gif", "?colour=red", "?switch=s1&switch=s2"] {
         server.ask("GET", &format!("/v1/capture{query}"), "").assert_refused(400);
     }
+    server.ask("DELETE", "/v1/capture/x", "").assert_refused(400);
+    server.ask("DELETE", "/v1/capture/7", "").assert_refused(404);
+    for body in ["{\"port\":\"p1\",\"frame\":\"arp\",\"segment_size\":9}", "{\"port\":\"p1\",\"frame\":\"arp\",\"len\":-1}"] {
+        server.ask("POST", "/v1/switches/s1/trace", body).assert_refused(400);
+    }
     for entry in ["{\"mac\":\"nonsense\",\"port\":\"p1\"}", "{\"mac\":\"02:00:00:00:00:0a\",\"port\":\"p1\",\"vid\":4095}"] {
         server.ask("POST", "/v1/switches/s1/fdb", entry).assert_refused(400);
     }

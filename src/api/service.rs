@@ -3,7 +3,7 @@
 
 mod view;
 
-use crate::api::capture;
+use crate::api::capture::{self, Running, Started};
 use crate::api::metrics::Measured;
 use crate::api::time::rfc3339;
 use crate::api::types::{
@@ -19,7 +19,7 @@ use lanloom_switch_core::build::Built;
 use lanloom_switch_core::describe::describe;
 use lanloom_switch_core::filter::Filter;
 use lanloom_switch_core::{MacAddr, Vid};
-use lanloom_switch_io::capture::Scope;
+use lanloom_switch_io::capture::{CaptureId, Scope};
 use lanloom_switch_io::engine::Asked;
 use std::future::Future;
 use std::path::PathBuf;
@@ -48,6 +48,7 @@ pub struct About {
 /// What the API's handlers call.
 pub struct Service {
     controller: Controller,
+    captures: Running,
     about: About,
     started: Instant,
 }
@@ -61,7 +62,7 @@ const LINES: usize = 256;
 impl Service {
     /// Over a controller that has started just now.
     pub fn new(controller: Controller, about: About) -> Self {
-        Self { controller, about, started: Instant::now() }
+        Self { controller, captures: Running::default(), about, started: Instant::now() }
     }
 
     pub(super) async fn info(&self) -> Answer<Info> {
@@ -221,7 +222,7 @@ impl Service {
         Ok(view::trace(trace, ports, frame, built.assumed))
     }
 
-    pub(super) fn capture(&self, switch: &Name, port: Option<&Name>, query: &CaptureQuery) -> Answer<mpsc::Receiver<Bytes>> {
+    pub(super) fn capture(&self, switch: &Name, port: Option<&Name>, query: &CaptureQuery) -> Answer<Started> {
         let refused = |code, why: String, hint: &str| ApiError::new(code, "capture", switch.as_str(), why, hint);
         let filter = query.filter.as_deref().map(str::parse::<Filter>).transpose().map_err(|error| {
             let said = error.to_string();
@@ -232,8 +233,20 @@ impl Service {
         let cut = query.snaplen.filter(|_| !(query.segments && query.format == CaptureFormat::Pcapng));
         let scope = Scope { snaplen: cut.unwrap_or(u32::MAX), drops: query.drops, filter, ..Scope::default() };
         let capturing = self.controller.capture(switch, port, scope)?;
-        capture::start(capturing.receiver, query)
+        capture::start(capturing.receiver, switch.clone(), query, &self.captures)
             .map_err(|error| refused(ErrorCode::Unavailable, error.to_string(), "end other captures, and retry"))
+    }
+
+    /// Has a capture write what it holds, its counts, and nothing more.
+    pub(super) fn capture_end(&self, number: u64) -> Answer<()> {
+        let id = CaptureId(number);
+        let ended = self.captures.switch_of(id).map_or(Ok(false), |switch| self.controller.end_capture(&switch, id))?;
+        if ended {
+            return Ok(());
+        }
+        let why = "no such capture runs";
+        let hint = "its number is in the header `lanloom-capture` of the answer that it is written to";
+        Err(ApiError::new(ErrorCode::NotFound, "end capture", number.to_string(), why, hint))
     }
 
     /// Lines of JSON, one per event, until the reader goes away.

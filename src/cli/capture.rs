@@ -1,14 +1,16 @@
 //! `lanloom capture`.
 
 pub(crate) mod blocks;
+mod ending;
 
 use crate::api::client::{Call, Client, Stream};
-use crate::api::types::{CaptureFormat, CaptureQuery};
+use crate::api::types::{CAPTURE_HEADER, CaptureFormat, CaptureQuery};
 use crate::cli::output::{Failure, Output};
 use crate::cli::place::Place;
 use blocks::Blocks;
 use bytes::Bytes;
 use clap::Args;
+use ending::Ending;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -41,7 +43,8 @@ pub struct CaptureArgs {
 }
 
 const EXAMPLES: &str = "\
-Without -w, a line per frame: time, ports, what it is, what became of it. Ends at Ctrl-C.
+Without -w, a line per frame: time, ports, what it is, what became of it. Ends at Ctrl-C,
+which lets it write what it still has; at the second one at once.
 
 Example:
   lanloom capture s1/p1 -c 10
@@ -53,13 +56,15 @@ impl CaptureArgs {
         let call = Call::get("capture", self.place.to_string(), &["v1", "capture"]).query(&self.query(out.coloured()));
         // Asked first: a refused capture leaves no empty file.
         let stream = client.stream(call).await?;
+        let ending = Ending::listen().map_err(Failure::runtime)?;
+        let capture = Capture { client, stream, ending };
         match self.write.as_deref() {
-            None => pass(stream, |piece| out.bytes(piece)).await,
+            None => capture.pass(|piece| out.bytes(piece)).await,
             Some(path) if path == Path::new("-") => {
                 let mut blocks = Blocks::default();
-                pass(stream, |piece| blocks.push(piece, |whole| out.bytes(whole))).await
+                capture.pass(|piece| blocks.push(piece, |whole| out.bytes(whole))).await
             }
-            Some(path) => write_file(stream, path).await,
+            Some(path) => capture.write_file(path).await,
         }
     }
 
@@ -78,25 +83,38 @@ impl CaptureArgs {
     }
 }
 
-async fn write_file(stream: Stream, path: &Path) -> Result<(), Failure> {
-    let failed = |error| Failure::failed(format!("cannot write capture {}: {error}; give -w another file", path.display()));
-    let mut file = File::create(path).map_err(failed)?;
-    let mut blocks = Blocks::default();
-    pass(stream, |piece| blocks.push(piece, |whole| file.write_all(whole).map_err(failed))).await
+/// A capture under way.
+struct Capture<'a> {
+    client: &'a Client,
+    stream: Stream,
+    ending: Ending,
 }
 
-/// Hands each piece of the stream on, until it ends or Ctrl-C is pressed.
-async fn pass(mut stream: Stream, mut take: impl FnMut(&Bytes) -> Result<(), Failure>) -> Result<(), Failure> {
-    let stop = tokio::signal::ctrl_c();
-    tokio::pin!(stop);
-    loop {
-        let piece = tokio::select! {
-            piece = stream.next() => piece?,
-            _ = &mut stop => None,
-        };
-        match piece {
-            Some(piece) => take(&piece)?,
-            None => return Ok(()),
+impl Capture<'_> {
+    async fn write_file(self, path: &Path) -> Result<(), Failure> {
+        let failed = |error| Failure::failed(format!("cannot write capture {}: {error}; give -w another file", path.display()));
+        let mut file = File::create(path).map_err(failed)?;
+        let mut blocks = Blocks::default();
+        self.pass(|piece| blocks.push(piece, |whole| file.write_all(whole).map_err(failed))).await
+    }
+
+    /// Hands each piece of the stream on, until it ends. At Ctrl-C the daemon is asked to end it, with all that belongs at the end.
+    async fn pass(mut self, mut take: impl FnMut(&Bytes) -> Result<(), Failure>) -> Result<(), Failure> {
+        let mut is_ending = false;
+        loop {
+            tokio::select! {
+                piece = self.stream.next() => match piece? {
+                    Some(piece) => take(&piece)?,
+                    None => return Ok(()),
+                },
+                () = self.ending.asked_for(), if !is_ending => {
+                    is_ending = true;
+                    // A daemon of another version may give none.
+                    let Some(number) = self.stream.header(CAPTURE_HEADER) else { return Ok(()) };
+                    // If it cannot be ended, it has ended already: the stream says how.
+                    let _ = self.client.tell(Call::delete("end capture", number, &["v1", "capture", number])).await;
+                }
+            }
         }
     }
 }

@@ -55,7 +55,7 @@ use crate::store::{Outcome, Store, Txn};
 use dashmap::DashMap;
 use lanloom_drivers::kernel::{Kernel, Netns};
 use lanloom_switch_core::{Counters, MacAddr, PortId, Trace};
-use lanloom_switch_io::capture::Scope;
+use lanloom_switch_io::capture::{CaptureId, Scope};
 use lanloom_switch_io::engine::{Asked, Engines};
 use lanloom_switch_io::link::memory::MemoryEnd;
 use refusal::Attempt;
@@ -272,6 +272,15 @@ impl Controller {
     /// If there is no such switch or port.
     pub fn capture(&self, switch: &Name, port: Option<&Name>, scope: Scope) -> Result<Capturing, Refusal> {
         self.inner.capture(switch, port, scope)
+    }
+
+    /// Ends a capture in good order: its receiver gets what was recorded, and then the end. Answers whether it was still under way.
+    ///
+    /// # Errors
+    /// If there is no such switch.
+    pub fn end_capture(&self, switch: &Name, id: CaptureId) -> Result<bool, Refusal> {
+        let attempt = Attempt::new("end a capture of", switch);
+        self.inner.entry(&attempt, switch)?.handle.end_capture(id).map_err(|gone| attempt.engine(gone))
     }
 
     /// What happens from now on. One that reads too slowly is told how much it missed.

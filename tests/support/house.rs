@@ -147,6 +147,20 @@ impl House {
         out.into_owned()
     }
 
+    /// Runs `work` in a namespace of the house, in a thread of its own. What it opens belongs to that.
+    #[allow(dead_code, reason = "the tests of captures use it")]
+    pub(crate) fn inside<T: Send>(&self, netns: &str, work: impl FnOnce() -> T + Send) -> T {
+        let path = format!("/proc/{}/root/run/netns/{netns}", self.holder.id());
+        let namespace = std::fs::File::open(path).expect("the namespace");
+        std::thread::scope(|scope| {
+            let inside = scope.spawn(move || {
+                nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET).expect("root");
+                work()
+            });
+            inside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
     /// Makes a namespace with an interface of a port of `switch` in it, and gives that an address.
     pub(crate) fn host(&self, switch: &str, name: &str, kind: &str, address: &str) {
         self.sh(&format!("ip netns add {name}"));

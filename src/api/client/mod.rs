@@ -6,6 +6,7 @@ use crate::api::types::{ApiError, ErrorCode};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
+use hyper::header::HeaderMap;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -37,6 +38,7 @@ pub struct Call {
 pub struct Stream {
     call: Call,
     socket: PathBuf,
+    headers: HeaderMap,
     body: Incoming,
 }
 
@@ -129,8 +131,8 @@ impl Client {
     /// # Errors
     /// As for [`Client::ask`].
     pub async fn stream(&self, call: Call) -> Result<Stream, ApiError> {
-        let body = self.send(&call).await?.into_body();
-        Ok(Stream { call, socket: self.socket.clone(), body })
+        let (head, body) = self.send(&call).await?.into_parts();
+        Ok(Stream { call, socket: self.socket.clone(), headers: head.headers, body })
     }
 
     async fn bytes(&self, call: &Call) -> Result<Bytes, ApiError> {
@@ -158,6 +160,11 @@ impl Client {
 }
 
 impl Stream {
+    /// What the answer's head says under this name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
     /// The next piece, or `None` at the end.
     ///
     /// # Errors

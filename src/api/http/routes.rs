@@ -70,6 +70,7 @@ fn frame_routes() -> Vec<Route> {
         Route::new(Get, "/v1/capture", "capture", "Frames as they pass: pcapng, or a line each", get(streams::capture))
             .query::<CaptureQuery>()
             .writes("application/x-pcapng"),
+        Route::new(Delete, "/v1/capture/{capture}", "end_capture", "End a capture in good order", delete(streams::end_capture)),
         Route::new(Get, "/v1/events", "events", "Changes as they happen: a line of JSON each", get(streams::events))
             .writes("application/jsonl"),
         Route::new(Get, "/metrics", "metrics", "Counters for Prometheus", get(frames::metrics)).writes("text/plain"),

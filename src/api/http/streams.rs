@@ -1,11 +1,12 @@
 //! Answers without an end: captures and events. A reader that is too slow loses the stream, never holds up a switch.
 
 use crate::api::http::Shared;
-use crate::api::http::answer::{Answer, plain};
+use crate::api::http::answer::{Answer, done, plain};
 use crate::api::http::ask::Ask;
-use crate::api::types::{CaptureFormat, CaptureQuery};
+use crate::api::types::{CAPTURE_HEADER, CaptureFormat, CaptureQuery};
 use axum::body::{Body, Bytes};
-use axum::extract::{RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::HeaderValue;
 use hyper::body::Frame;
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -21,7 +22,17 @@ pub(super) async fn capture(State(service): State<Shared>, RawQuery(query): RawQ
         CaptureFormat::Pcapng => "application/x-pcapng",
         CaptureFormat::Text => "text/plain; charset=utf-8",
     };
-    plain(content_type, Body::new(Pieces(service.capture(&switch, port.as_ref(), &query)?)))
+    let started = service.capture(&switch, port.as_ref(), &query)?;
+    let mut answer = plain(content_type, Body::new(Pieces(started.pieces)))?;
+    answer.headers_mut().insert(CAPTURE_HEADER, HeaderValue::from(started.id.0));
+    Ok(answer)
+}
+
+pub(super) async fn end_capture(State(service): State<Shared>, Path(number): Path<String>) -> Answer {
+    let number =
+        number.parse().map_err(|_| Ask::new("end capture", &number).invalid("that is no number", "give its number"))?;
+    service.capture_end(number)?;
+    done()
 }
 
 pub(super) async fn events(State(service): State<Shared>) -> Answer {

@@ -14,6 +14,6 @@ pub use error::{ApiError, ErrorCode};
 pub use fdb::{FdbAdd, FdbEntry, FdbFlush, FdbFlushed, FdbKey};
 pub use info::{Capability, EngineInfo, Info, Reloaded, ResetDone};
 pub use port::{PortAdd, PortChange, PortInfo, PortState};
-pub use stream::{CaptureFormat, CaptureQuery, Event};
+pub use stream::{CAPTURE_HEADER, CaptureFormat, CaptureQuery, Event};
 pub use switch::{SwitchChange, SwitchCreate, SwitchInfo};
 pub use trace::{TraceAnswer, TraceRequest};

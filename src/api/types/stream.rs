@@ -18,6 +18,9 @@ pub struct Event {
     pub fields: Map<String, Value>,
 }
 
+/// The header of a capture's answer that has its number: `DELETE /v1/capture/NUMBER` ends it in good order.
+pub const CAPTURE_HEADER: &str = "lanloom-capture";
+
 /// What to capture.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

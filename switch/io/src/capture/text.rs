@@ -2,6 +2,7 @@
 
 use super::comment::Comment;
 use super::record::{PortNames, Record};
+use lanloom_switch_core::PortId;
 use lanloom_switch_core::describe::describe;
 
 /// Characters that a column may take before its longer lines stand out of it.
@@ -36,6 +37,11 @@ impl Lines {
         format!("{}  {ports}  {summary}  {verdict}{lost}", time_of_day(record.time))
     }
 
+    /// The line, without its end, that closes a capture which lost frames of a port behind the last one that it has.
+    pub fn lost(&self, port: PortId, frames: u64, names: &PortNames) -> String {
+        format!("{frames} from {} at the end not captured", names.name(port))
+    }
+
     /// Red for what was dropped, yellow for a flood, green for a forwarded frame.
     fn paint(&self, record: &Record<'_>, verdict: &str) -> String {
         use lanloom_switch_core::Fate;
@@ -66,7 +72,7 @@ fn time_of_day(nanos: u64) -> String {
 mod tests {
     use super::*;
     use crate::vnet::VnetHeader;
-    use lanloom_switch_core::{DropReason, EgressFate, Fate, FloodKind, Learned, PortId};
+    use lanloom_switch_core::{DropReason, EgressFate, Fate, FloodKind, Learned};
 
     fn record<'a>(bytes: &'a [u8], fate: Fate, copies: &'a [(PortId, EgressFate)]) -> Record<'a> {
         Record {
