@@ -226,7 +226,7 @@ impl Inner {
         // Its thread may have ended; then it is gone all the same.
         let _ = entry.handle.delete_port(port.id);
         entry.fdb.retain(|_, (set, _)| set.port != *name);
-        entry.ports.remove(name);
+        entry.goes(name);
         self.tell(EventKind::PortDeleted { switch: switch.to_string(), port: name.to_string() });
         Ok(())
     }
@@ -302,6 +302,7 @@ impl Inner {
 
 /// Plugs a link into a new port of the engine's.
 pub(super) fn plug(entry: &SwitchEntry, spec: &PortSpec, plug: Plug) -> Result<PortId, PortError> {
+    entry.comes(&spec.name);
     entry.handle.add_port(spec.name.as_str(), &spec.url.to_string(), plug, spec.settings.config(None))
 }
 

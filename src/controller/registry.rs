@@ -6,7 +6,11 @@ use crate::url::PortUrl;
 use dashmap::DashMap;
 use lanloom_switch_core::{MacAddr, PortId};
 use lanloom_switch_io::engine::{PortState, PortStatus, SwitchHandle, SwitchStatus};
-use std::sync::{Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Events that may be on their way.
+pub(super) const EVENTS: usize = 1024;
 
 /// Who made a thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +39,8 @@ pub(super) struct SwitchEntry {
     pub(super) handle: SwitchHandle,
     settings: Mutex<SwitchSettings>,
     pub(super) ports: DashMap<Name, PortEntry>,
+    /// The ports deleted last: more than there can be events of on their way.
+    gone: Mutex<VecDeque<Name>>,
     pub(super) fdb: DashMap<MacAddr, (FdbSpec, Origin)>,
 }
 
@@ -103,7 +109,7 @@ pub struct FdbView {
 impl SwitchEntry {
     pub(super) fn new(name: Name, origin: Origin, handle: SwitchHandle, settings: SwitchSettings) -> Self {
         let settings = Mutex::new(settings);
-        Self { name, origin, handle, settings, ports: DashMap::new(), fdb: DashMap::new() }
+        Self { name, origin, handle, settings, ports: DashMap::new(), gone: Mutex::default(), fdb: DashMap::new() }
     }
 
     pub(super) fn settings(&self) -> SwitchSettings {
@@ -126,9 +132,29 @@ impl SwitchEntry {
         ports
     }
 
-    /// Whether the end of a port's link is worth telling: of one that is here to stay.
+    /// A port of that name is about to be made: what is told of it from now on is not of one that was deleted.
+    pub(super) fn comes(&self, name: &Name) {
+        self.gone().retain(|gone| gone != name);
+    }
+
+    /// A port is deleted.
+    pub(super) fn goes(&self, name: &Name) {
+        let mut gone = self.gone();
+        if gone.len() == EVENTS {
+            gone.pop_front();
+        }
+        gone.push_back(name.clone());
+        self.ports.remove(name);
+    }
+
+    /// Whether the end of a port's link is worth telling: not of one that is being deleted, or was just now.
     pub(super) fn stays(&self, port: &str) -> bool {
-        port.parse::<Name>().ok().and_then(|name| self.port(&name)).is_some_and(|port| !port.leaving)
+        let Ok(name) = port.parse::<Name>() else { return true };
+        self.port(&name).map_or_else(|| !self.gone().contains(&name), |port| !port.leaving)
+    }
+
+    fn gone(&self) -> MutexGuard<'_, VecDeque<Name>> {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn free_port_name(&self) -> Option<Name> {

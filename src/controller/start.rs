@@ -5,7 +5,7 @@ use super::ports::plug;
 use super::reconcile::{self, Found, Step, Wanted, WantedKind};
 use super::records::{MadeRecord, ROOT, Records, fdb_key, port_key, switch_key};
 use super::refusal::Attempt;
-use super::registry::{Origin, PortEntry, SwitchEntry};
+use super::registry::{EVENTS, Origin, PortEntry, SwitchEntry};
 use super::wiring::{Wire, place};
 use super::{Controller, Event, Inner, Plugger, Refusal};
 use crate::config::{self, Change, Config, PortSpec};
@@ -23,9 +23,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tokio::sync::broadcast;
-
-/// Events that a slow listener may be behind.
-const EVENTS: usize = 1024;
 
 /// What a controller is made of.
 pub struct Setup {
@@ -273,7 +270,7 @@ impl Inner {
             Ok((id, made, number)) => {
                 if origin == Origin::Config
                     && made
-                    && let Err(refusal) = self.claim_adopted(attempt, wire).await
+                    && let Err(refusal) = self.claim(attempt, wire).await
                 {
                     notes.push(refusal.to_string());
                 }
@@ -326,13 +323,14 @@ impl Inner {
         spec: &PortSpec,
         wire: Wire<'_>,
     ) -> Result<PortId, Refusal> {
+        entry.comes(&spec.name);
         let source = self.source(wire).await.map_err(|error| attempt.kernel(error))?;
         let (name, url, config) = (spec.name.as_str(), spec.url.to_string(), spec.settings.config(None));
         entry.handle.add_waiting_port(name, &url, source, config).map_err(|error| attempt.port(error))
     }
 
     /// The veth ends in the plumbing namespace.
-    async fn peers(&self) -> Result<Vec<String>, Refusal> {
+    pub(super) async fn peers(&self) -> Result<Vec<String>, Refusal> {
         let attempt = Attempt::new("look into", "the plumbing namespace");
         let plumbing = self.plumbing().await.map_err(|error| attempt.kernel(error))?;
         let links = self.kernel.list_links(&plumbing).await.map_err(|error| attempt.kernel(error))?;

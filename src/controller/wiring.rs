@@ -12,7 +12,7 @@ use super::registry::Origin;
 use super::switches::unsaid;
 use super::{Inner, Refusal};
 use crate::names::Name;
-use crate::store::{Operation, Txn};
+use crate::store::{Operation, Pair, Txn};
 use crate::url::{PortUrl, TAP_MTU_MAX, TapUrl, VETH_MTU_MAX, VethUrl};
 use lanloom_drivers::kernel::{self, KernelError, LinkChange, LinkKind, Netns, TapMove, VethSpec, Why};
 use lanloom_switch_io::link::LinkError;
@@ -155,6 +155,11 @@ impl Inner {
                 let why = format!("another process has the TAP {target} open");
                 return Err(attempt.conflict(why, "stop that process, or choose another interface name"));
             }
+            (Found::Veth, PortUrl::Veth(_)) if self.peers().await?.contains(&wire.peer()) => {
+                // Made for this very port by a daemon whose records were lost.
+                self.claim(attempt, wire).await?;
+                return Ok(Wired { plug: self.open(attempt, wire).await?, made: true, number, keep: None });
+            }
             (Found::Tap { .. } | Found::Veth | Found::Other, PortUrl::Veth(_))
             | (Found::Veth | Found::Other, PortUrl::Tap(_)) => {
                 let why = format!("there is an interface {target} already");
@@ -179,17 +184,14 @@ impl Inner {
         }
     }
 
-    /// Writes down that a port's interface is ours, before it is made.
+    /// Writes down that a port's interface is ours, before it is made. What is written down already is not written again, so that
+    /// a full disk is no reason not to make it after a reboot.
     pub(super) async fn claim(&self, attempt: &Attempt, wire: Wire<'_>) -> Result<(), Refusal> {
         let put = records::put_made(wire.switch, wire.port, wire.url, wire.origin == Origin::Config);
-        self.commit(attempt, Txn::of([put.map_err(unsaid(attempt))?])).await
-    }
-
-    /// As [`Inner::claim`], of what was there already; it mostly is written down.
-    pub(super) async fn claim_adopted(&self, attempt: &Attempt, wire: Wire<'_>) -> Result<(), Refusal> {
-        let key = made_key(wire.switch, wire.port);
-        let range = self.store.range(&key).await.map_err(|error| attempt.store(error))?;
-        if range.pairs.iter().any(|pair| pair.key == key) { Ok(()) } else { self.claim(attempt, wire).await }
+        let put = put.map_err(unsaid(attempt))?;
+        let range = self.store.range(put.key()).await.map_err(|error| attempt.store(error))?;
+        let is_written = |pair: Pair| put == Operation::Put { key: pair.key, value: pair.value };
+        if range.pairs.into_iter().any(is_written) { Ok(()) } else { self.commit(attempt, Txn::of([put])).await }
     }
 
     /// Deletes that record, after the interface.

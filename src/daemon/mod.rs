@@ -125,7 +125,9 @@ async fn bind_metrics(address: SocketAddr) -> Result<TcpListener, String> {
 /// they are the socket's, and with `--ephemeral` in no place, and gone with the daemon.
 fn plumbing(options: &Options, socket: &Socket) -> Option<PathBuf> {
     let of_socket = || socket.path().with_extension("plumbing");
-    (!options.ephemeral).then(|| options.state.as_ref().map_or_else(of_socket, |state| state.join("plumbing")))
+    // Of a folder that is named from where we are: threads in other namespaces are to find it too.
+    let of_state = |state: &Path| std::path::absolute(state).unwrap_or_else(|_| state.to_owned()).join("plumbing");
+    (!options.ephemeral).then(|| options.state.as_deref().map_or_else(of_socket, of_state))
 }
 
 fn read_config(path: &Path) -> Result<Config, String> {

@@ -85,6 +85,8 @@ async fn after_a_reboot_everything_is_made_again() {
     let before = (house.traces().await, shown(&controller));
     controller.stop().await;
     let rebooted = House { store: Arc::clone(&house.store), ..House::new().await };
+    // A disk that is full is no reason to leave them away.
+    house.store.countdown.store(0, std::sync::atomic::Ordering::SeqCst);
     let controller = rebooted.start().await;
     assert_eq!((rebooted.traces().await, shown(&controller)), before);
 }
@@ -138,6 +140,13 @@ async fn what_cannot_be_read_now_keeps_its_interfaces() {
     let empty = House { store: Arc::new(FlakyStore::new()), ..house.clone() };
     empty.start().await.stop().await;
     assert_eq!(interfaces().await, before, "a store that was damaged, and a new one begun");
+    // Whoever makes the ports again has their interfaces again.
+    let controller = empty.with_switch().await;
+    for url in ["veth://v1?netns=b", "tap://t1?netns=a"] {
+        controller.add_port(name("s1"), port(None, url)).await.expect("a port");
+    }
+    controller.stop().await;
+    assert_eq!(interfaces().await, before, "ports that were made again");
 
     for key in ["/lanloom/ports/s1/p1", "/lanloom/ports/s1/p2"] {
         rewrite(&house, key, "\"schema\":2", "\"schema\":9").await;
