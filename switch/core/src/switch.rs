@@ -96,7 +96,7 @@ impl Switch {
 
     /// Decides what becomes of a frame received on `port`, and learns from it (7.7, 7.8).
     ///
-    /// The caller sends a copy to each port of the verdict that is [`EgressFate::Sent`], and tells by
+    /// The caller sends a copy to each port of the verdict that is [`Sent`](crate::EgressFate::Sent), and tells by
     /// [`Switch::record_copy`] what its link did with it. Allocates nothing.
     ///
     /// # Errors
