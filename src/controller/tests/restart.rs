@@ -261,16 +261,21 @@ async fn a_stranger_under_the_name_of_a_ports_tap_stays_whatever_is_deleted() {
 
 #[tokio::test]
 async fn a_tap_that_was_somebodys_and_was_made_again_after_a_reboot_is_ours_to_delete() {
-    let house = House::new().await;
-    let controller = house.with_switch().await;
-    house.kernel.create_tap(&kernel_name("mine")).expect("a TAP");
-    controller.add_port(name("s1"), port(None, "tap://mine")).await.expect("adopted");
-    controller.stop().await;
-    let rebooted = House { store: Arc::clone(&house.store), ..House::new().await };
-    rebooted.start().await.stop().await;
-    let controller = rebooted.start().await;
-    controller.delete_port(name("s1"), name("p1")).await.expect("deleted");
-    assert!(!rebooted.traces().await.iter().any(|trace| trace.contains("mine")), "{:?}", rebooted.traces().await);
+    for restarts in 0..2 {
+        let house = House::new().await;
+        let controller = house.with_switch().await;
+        house.kernel.create_tap(&kernel_name("mine")).expect("a TAP");
+        controller.add_port(name("s1"), port(None, "tap://mine")).await.expect("adopted");
+        controller.stop().await;
+        let rebooted = House { store: Arc::clone(&house.store), ..House::new().await };
+        for _ in 0..restarts {
+            rebooted.start().await.stop().await;
+        }
+        let controller = rebooted.start().await;
+        assert!(rebooted.traces().await.iter().any(|trace| trace.contains(" mine ")), "made again");
+        controller.delete_port(name("s1"), name("p1")).await.expect("deleted");
+        assert!(!rebooted.traces().await.iter().any(|trace| trace.contains("mine")), "{restarts} restarts");
+    }
 }
 
 #[tokio::test]
