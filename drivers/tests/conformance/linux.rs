@@ -19,6 +19,16 @@ fn read_inside(netns: &Netns, file: &str) -> String {
     thread::spawn(inside).join().expect("a thread")
 }
 
+/// Has a thread inside the namespace write to a file.
+fn write_inside(netns: &Netns, file: &str, text: &str) {
+    let (path, file, text) = (netns.path(), file.to_owned(), text.to_owned());
+    let inside = move || {
+        setns(fs::File::open(path).expect("the namespace"), CloneFlags::CLONE_NEWNET).expect("entered");
+        fs::write(file, text).expect("a setting of the namespace");
+    };
+    thread::spawn(inside).join().expect("a thread");
+}
+
 /// The interfaces that have an IPv6 address, as the namespace's kernel lists them.
 fn ipv6_interfaces(netns: &Netns) -> Vec<String> {
     let lines = read_inside(netns, "/proc/thread-self/net/if_inet6");
@@ -50,12 +60,19 @@ async fn the_host_takes_nothing_from_the_plumbing_s_ends() {
 #[tokio::test]
 async fn adopted_plumbing_is_set_right() {
     let Some(bench) = Bench::new(Twin::Linux) else { return };
-    // A namespace that somebody made otherwise: IPv6 is on, and `lo` up.
+    // A namespace that somebody made otherwise: IPv6 is on, `lo` up, frames are forwarded, and an interface has addresses.
     let netns = bench.netns("plumbing").await;
+    bench.kernel.create_veth(&veth(&netns, &netns)).await.expect("a veth");
+    for address in ["10.0.0.1/24", "10.0.0.2/24", "fd00::1/64"] {
+        let address = address.parse().expect("an address");
+        bench.kernel.create_address(&netns, &if_name("e0"), address).await.expect("an address");
+    }
+    write_inside(&netns, "/proc/sys/net/ipv4/ip_forward", "1");
     assert!(!ipv6_interfaces(&netns).is_empty());
     bench.kernel.open_plumbing(Some(&netns.path())).await.expect("adopted");
-    assert_eq!(ipv6_interfaces(&netns), Vec::<String>::new());
-    assert_eq!(read_inside(&netns, "/proc/sys/net/ipv6/conf/default/disable_ipv6").trim(), "1");
+    assert_still(&netns);
+    assert!(!bench.kernel.link(&netns, &if_name("lo")).await.expect("there").up);
+    bench.kernel.open_plumbing(Some(&netns.path())).await.expect("adopted again");
 }
 
 #[tokio::test]

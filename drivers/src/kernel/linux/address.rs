@@ -43,6 +43,20 @@ pub(super) fn list(session: &Session, name: &IfName) -> Result<Vec<IpNet>, Kerne
     Ok(addresses)
 }
 
+/// Takes all addresses away from all interfaces.
+pub(super) fn flush(session: &Session) -> Result<(), KernelError> {
+    let (what, on) = ("taking addresses away", "all interfaces");
+    let all: Vec<AddressMessage> = session.ask(what, on, |handle| handle.address().get().execute().try_collect())?;
+    for message in all {
+        match session.ask(what, on, |handle| handle.address().del(message).execute()) {
+            // A secondary address goes with the one that it was second to.
+            Err(error) if error.why() == &Why::NoSuchAddress => {}
+            done => done?,
+        }
+    }
+    Ok(())
+}
+
 fn messages(session: &Session, name: &IfName) -> Result<Vec<AddressMessage>, KernelError> {
     let index = link::get(session, name)?.index;
     let mut all: Vec<AddressMessage> =

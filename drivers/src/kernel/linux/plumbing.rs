@@ -11,9 +11,12 @@ use nix::sched::{CloneFlags, unshare};
 
 use super::super::error::{KernelError, Why};
 use super::super::failing::Faults;
+use super::super::link::LinkChange;
+use super::super::name::IfName;
 use super::super::netns::{HeldNetns, Keeper, Netns};
-use super::inside::Opened;
+use super::inside::{Opened, Session};
 use super::netns::{exists, file_error, make_file, mount_here, unlink, unshare_net};
+use super::{address, link};
 
 /// What has a namespace take nothing. `/proc/sys/net` shows each thread its own.
 const SETTINGS: [(&str, &str); 3] = [
@@ -35,7 +38,8 @@ pub(super) fn open(at: Option<&Path>, faults: &Faults) -> Result<Netns, KernelEr
     let netns = Netns::At(path.to_owned());
     if exists(&netns)? {
         Opened::open(&netns)?.enter()?;
-        return still().map(|()| netns);
+        still()?;
+        return bare(&netns).map(|()| netns);
     }
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(|error| file_error(what, parent, &error))?;
@@ -46,6 +50,14 @@ pub(super) fn open(at: Option<&Path>, faults: &Faults) -> Result<Netns, KernelEr
         .and_then(|()| faults.pass("mounting a network namespace", path.display()))
         .and_then(|()| mount_here(path));
     made.map_err(|error| error.and(unlink(path).err())).map(|()| netns)
+}
+
+/// Has a namespace that somebody may have used answer to no address: those that it has are taken away, and `lo` is set down.
+fn bare(netns: &Netns) -> Result<(), KernelError> {
+    let session = Session::connect(netns.clone())?;
+    address::flush(&session)?;
+    let down = LinkChange { up: Some(false), ..LinkChange::default() };
+    link::set(&session, &IfName::new("lo")?, &down).map(drop)
 }
 
 /// A namespace without a path lives by this.
