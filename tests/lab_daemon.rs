@@ -144,23 +144,55 @@ fn a_port_says_why_its_interface_carries_nothing_and_comes_back_with_it() {
     house.host("s1", "a", "tap", "10.0.0.1/24");
     house.host("s1", "b", "tap", "10.0.0.2/24");
     house.ping("a", "10.0.0.2");
-    let reason = |wanted: &str| {
+    let reason = |name: &str, wanted: &str| {
         house.wait_for(wanted, || {
-            let now = port(&house, "a");
+            let now = port(&house, name);
             now["state"] == if wanted.is_empty() { "up" } else { "down" }
                 && now["reason"].as_str().is_some_and(|why| why.contains(wanted))
         });
     };
-    house.sh("ip -n a link set eth0 down");
-    reason("interface eth0 is down");
-    house.sh("ip -n a link set eth0 name other");
-    reason("is called other now");
-    house.sh("ip -n a link set other name eth0");
-    house.sh("ip -n a link set eth0 up");
-    reason("");
+    house.sh("ip netns add p");
+    house.says("port add s1 tap://eth0?netns=p&offload=off --name p");
+    for name in ["a", "p"] {
+        house.sh(&format!("ip -n {name} link set eth0 down"));
+        reason(name, "interface eth0 is down");
+        house.sh(&format!("ip -n {name} link set eth0 name other"));
+        reason(name, "is called other now");
+        house.sh(&format!("ip -n {name} link set other name eth0"));
+        house.sh(&format!("ip -n {name} link set eth0 up"));
+        reason(name, "");
+        house.sh(&format!("ip -n {name} link set eth0 mtu 1300"));
+        house.wait_for("the MTU", || port(&house, name)["mtu"] == 1300);
+    }
     house.ping("a", "10.0.0.2");
-    house.sh("ip -n a link set eth0 mtu 1300");
-    house.wait_for("the MTU", || port(&house, "a")["mtu"] == 1300);
+    house.sh("ip -n p link delete eth0");
+    reason("p", "there is no interface eth0");
     house.sh("ip netns delete a");
-    reason("there is no namespace");
+    reason("a", "there is no namespace");
+
+    house.host("s1", "v", "veth", "10.0.0.3/24");
+    house.ping("v", "10.0.0.2");
+    house.sh("ip -n v link set eth0 down");
+    reason("v", "interface eth0 in v is down");
+    house.sh("ip -n v link set eth0 name other");
+    house.sh("ip -n v link set other up");
+    reason("v", "");
+    house.ping("v", "10.0.0.2");
+    house.sh("ip netns delete v");
+    reason("v", "there is no interface eth0 in v");
+
+    house.sh("ip link add i0 type veth peer name i1");
+    house.sh("ip link set i0 up");
+    house.says("port add s1 iface://i0 --name i");
+    reason("i", "the other end of interface i0 is down");
+    house.sh("ip link set i1 up");
+    reason("i", "");
+    house.sh("ip link set i0 mtu 1300");
+    house.wait_for("the MTU", || port(&house, "i")["mtu"] == 1300);
+    house.sh("ip link set i0 down");
+    reason("i", "interface i0 is down");
+    house.sh("ip link set i0 name other");
+    reason("i", "interface i0 is called other now");
+    house.sh("ip link delete other");
+    reason("i", "there is no interface i0");
 }

@@ -150,7 +150,7 @@ fn a_port_on_the_hosts_own_interface_leaves_the_host_its_frames() {
             end.ip(&format!("addr add 10.8.0.{number}/24 dev i0"));
             end.ip("link set i0 up");
         }
-        let source = Source { ifname: "i0".to_owned(), netns: None, kind: SourceKind::Packet };
+        let source = Source { ifname: "i0".to_owned(), netns: None, kind: SourceKind::Packet, label: None };
         let plug = Plug::Interface(source, None);
         let port = lab.switch.add_port("i0", "iface://i0", plug, PortConfig::default()).expect("a port");
         lab.until_up(&lab.switch, port);

@@ -113,7 +113,7 @@ mod tests {
             ..PortCounters::default()
         };
         let switch = |name: &str| Counters { switch: name.into(), ports: vec![port("p1"), port("p2")], ..Counters::default() };
-        let engine = EngineInfo { engine: 0, wakeups: 7, spin_micros: 0 };
+        let engine = EngineInfo { engine: 0, wakeups: 7, ..EngineInfo::default() };
         Measured { switches: vec![switch("s1"), switch("s2")], engines: vec![engine] }
     }
 

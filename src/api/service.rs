@@ -24,7 +24,7 @@ use lanloom_switch_io::engine::Asked;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
@@ -67,7 +67,8 @@ impl Service {
 
     pub(super) async fn info(&self) -> Answer<Info> {
         let switches = self.controller.switches()?;
-        let kernel = (self.about.probe)().await;
+        let mut kernel = (self.about.probe)().await;
+        kernel.extend(self.controller.engines().lacks().iter().map(|lack| unheard(lack)));
         Ok(Info {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -274,10 +275,22 @@ impl Service {
 
     fn engines(&self) -> Vec<EngineInfo> {
         let engines = self.controller.engines();
-        let spin_micros = u64::try_from(engines.spin().as_micros()).unwrap_or(u64::MAX);
+        let micros = |spin: Duration| u64::try_from(spin.as_micros()).unwrap_or(u64::MAX);
+        let spin_micros = micros(engines.spin());
         let stats = engines.stats().into_iter().enumerate();
-        stats.map(|(engine, stats)| EngineInfo { engine, wakeups: stats.wakeups, spin_micros }).collect()
+        let told = stats.map(|(engine, stats)| {
+            let spin_now_micros = micros(stats.spin);
+            EngineInfo { engine, wakeups: stats.wakeups, spin_micros, spin_now_micros }
+        });
+        told.collect()
     }
+}
+
+/// What the engines cannot hear of.
+fn unheard(lack: &str) -> Capability {
+    let hint =
+        "ports work without, but do not come and go with their interfaces: have the daemon see its own /proc and use netlink";
+    Capability { name: "word of changes".to_owned(), ok: false, detail: lack.to_owned(), hint: hint.to_owned() }
 }
 
 /// The reader was too slow for so many.

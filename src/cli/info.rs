@@ -29,8 +29,8 @@ impl InfoArgs {
         out.line(format_args!("switches  {} with {} ports", info.switches, info.ports))?;
         for engine in &info.engines {
             out.line(format_args!(
-                "engine {}  {} wake-ups, spins up to {} µs under load",
-                engine.engine, engine.wakeups, engine.spin_micros
+                "engine {}  {} wake-ups, spins {} µs after work now, up to {} µs under load",
+                engine.engine, engine.wakeups, engine.spin_now_micros, engine.spin_micros
             ))?;
         }
         out.line("")?;

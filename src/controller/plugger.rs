@@ -67,7 +67,7 @@ impl Plugger for KernelPlugger {
     }
 
     fn open(&self, source: Source) -> Result<Plug, LinkError> {
-        let link = source.open()?;
+        let link = source.open_existing()?;
         Ok(Plug::Interface(source, Some(link)))
     }
 }

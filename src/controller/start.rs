@@ -60,6 +60,7 @@ impl Controller {
         let config = file.clone().unwrap_or_default();
         let (events, switches) = (broadcast::Sender::new(EVENTS), Arc::new(DashMap::new()));
         let engines = Engines::start(engine_config(&config, events.clone(), &switches)?)?;
+        engines.lacks().iter().for_each(|lack| tracing::warn!("ports will not hear of {lack}"));
         let inner = Inner {
             kernel,
             store,

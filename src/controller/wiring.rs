@@ -97,7 +97,7 @@ impl Inner {
         Ok(match wire.url {
             PortUrl::Tap(tap) => {
                 let kind = SourceKind::Tap { offload: tap.offload, persist: tap.persist && !self.ephemeral };
-                Source { ifname, netns, kind }
+                Source { ifname, netns, kind, label: None }
             }
             PortUrl::Veth(_) => {
                 // A port can wait for a plumbing namespace that cannot be opened now, if it has a path.
@@ -105,9 +105,10 @@ impl Inner {
                     Some(path) => path.clone(),
                     None => self.plumbing().await?.path(),
                 };
-                Source { ifname: wire.peer(), netns: Some(netns), kind: SourceKind::Packet }
+                let guest = wire.url.netns().map_or_else(|| ifname.clone(), |netns| format!("{ifname} in {netns}"));
+                Source { ifname: wire.peer(), netns: Some(netns), kind: SourceKind::Packet, label: Some(guest) }
             }
-            PortUrl::Iface(_) | PortUrl::Memory(_) => Source { ifname, netns, kind: SourceKind::Packet },
+            PortUrl::Iface(_) | PortUrl::Memory(_) => Source { ifname, netns, kind: SourceKind::Packet, label: None },
         })
     }
 

@@ -53,7 +53,7 @@ impl Kind {
             Self::PlainTap => SourceKind::Tap { offload: false, persist },
             Self::Veth => SourceKind::Packet,
         };
-        Source { ifname: ifname.to_owned(), netns: Some(netns.path()), kind }
+        Source { ifname: ifname.to_owned(), netns: Some(netns.path()), kind, label: None }
     }
 }
 

@@ -37,6 +37,8 @@ pub struct EngineInfo {
     pub wakeups: u64,
     /// Microseconds that it looks for more frames at most before it sleeps; 0 is not at all.
     pub spin_micros: u64,
+    /// Microseconds that it does so now: as far as that has been worth it lately.
+    pub spin_now_micros: u64,
 }
 
 /// Something that a kernel may offer.

@@ -214,7 +214,7 @@ impl House {
     async fn settle(&self) {
         let ends: Vec<FakeEnd> = self.plugger.ends.lock().expect("no panic").drain(..).collect();
         for end in ends {
-            let gone = matches!(end.other.recv_frame(Duration::ZERO), Err(LinkError::Gone));
+            let gone = matches!(end.other.recv_frame(Duration::ZERO), Err(LinkError::Closed));
             if gone && !end.kept.load(Ordering::SeqCst) {
                 self.delete_tap(&end).await;
             }

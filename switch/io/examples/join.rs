@@ -42,5 +42,5 @@ fn source(word: &str) -> Option<Source> {
         "packet" => SourceKind::Packet,
         _ => return None,
     };
-    Some(Source { ifname: ifname.to_owned(), netns: netns.map(Into::into), kind })
+    Some(Source { ifname: ifname.to_owned(), netns: netns.map(Into::into), kind, label: None })
 }

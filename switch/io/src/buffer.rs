@@ -6,6 +6,7 @@
 
 use crate::vnet::{VNET_LEN, VnetHeader};
 use lanloom_switch_core::DropReason;
+use std::ops::Range;
 
 /// Free bytes in front of a received frame, header included: encapsulation grows into it.
 pub const HEADROOM: usize = 128 + VNET_LEN;
@@ -110,13 +111,19 @@ impl Batch {
     /// The first free slot from [`HEADROOM`]` - before` on, for a link to receive into: `before` bytes for its header,
     /// [`FRAME_MAX`] for the frame, and one by which a longer frame shows. `None` if the batch is full.
     pub fn free_slot(&mut self, before: usize) -> Option<&mut [u8]> {
-        self.free_slot_at(0, before)
+        self.free_place(0, before).map(|place| &mut self.memory[place])
     }
 
-    /// As [`Batch::free_slot`], `ahead` slots further: for links that receive many at once.
-    pub fn free_slot_at(&mut self, ahead: usize, before: usize) -> Option<&mut [u8]> {
-        let slot = self.used + ahead;
-        (ahead < self.room()).then(|| &mut self.memory[slot * STRIDE + HEADROOM - before..][..before + FRAME_MAX + 1])
+    /// As [`Batch::free_slot`], `ahead` slots further, as a place in [`Batch::memory`]: for links that receive many at once.
+    pub fn free_place(&self, ahead: usize, before: usize) -> Option<Range<usize>> {
+        let start = (self.used + ahead) * STRIDE + HEADROOM - before;
+        (ahead < self.room()).then_some(start..start + before + FRAME_MAX + 1)
+    }
+
+    /// The memory of all slots. Links that hand many slots to the kernel at once take one pointer to it and places in it: slices of
+    /// single slots, each borrowed anew, would take from each other the right to be written.
+    pub fn memory(&mut self) -> &mut [u8] {
+        &mut self.memory
     }
 
     /// The `len` bytes before [`HEADROOM`] of the first free slot, where a link received its header. Panics if the batch is
@@ -169,13 +176,20 @@ impl Batch {
         bytes[12..16].copy_from_slice(&tag);
     }
 
-    /// Frame `slot` with its virtio-net header written in front of it, `header_len` bytes of it (10 or 12). Panics if there is
+    /// Frame `frame` with its virtio-net header written in front of it, `header_len` bytes of it (10 or 12). Panics if there is
     /// no such frame.
     pub fn with_header(&mut self, frame: usize, header_len: usize) -> &mut [u8] {
-        let Descriptor { slot, offset, len, vnet } = self.frames[frame];
-        let whole = &mut self.memory[slot as usize * STRIDE + offset as usize - header_len..][..header_len + len as usize];
+        let (place, vnet) = (self.place_with_header(frame, header_len), self.frames[frame].vnet);
+        let whole = &mut self.memory[place];
         whole[..header_len].copy_from_slice(&vnet.emit()[..header_len]);
         whole
+    }
+
+    /// Where in [`Batch::memory`] frame `frame` is with what [`Batch::with_header`] wrote. Panics if there is no such frame.
+    pub fn place_with_header(&self, frame: usize, header_len: usize) -> Range<usize> {
+        let Descriptor { slot, offset, len, .. } = self.frames[frame];
+        let start = slot as usize * STRIDE + offset as usize;
+        start - header_len..start + len as usize
     }
 }
 
@@ -196,6 +210,24 @@ mod tests {
         assert_eq!(batch.bytes(0), tagged);
         assert_eq!(batch.descriptor(0).vnet.checksum, Checksum::Partial { start: 38, offset: 16 });
         assert_eq!(batch.with_header(0, 10).len(), 74);
+    }
+
+    #[test]
+    fn places_in_the_memory_are_those_of_the_slots_and_do_not_overlap() {
+        let mut batch = Batch::new(3);
+        assert!(batch.push_copy(&[1; 60], VnetHeader::default()));
+        let places: Vec<_> = (0..3).filter_map(|ahead| batch.free_place(ahead, VNET_LEN)).collect();
+        assert_eq!(places.len(), 2, "two slots are free");
+        assert!(places[0].end <= places[1].start && places[1].end <= batch.memory().len());
+        let at = places[0].start + VNET_LEN;
+        batch.memory()[at..at + 60].fill(2);
+        assert_eq!(batch.free_slot(VNET_LEN).map(|slot| (slot.len(), slot[VNET_LEN])), Some((places[0].len(), 2)));
+        batch.push_received(60, VnetHeader::default());
+        for frame in [0, 1] {
+            let (whole, place) = (batch.with_header(frame, VNET_LEN).to_vec(), batch.place_with_header(frame, VNET_LEN));
+            assert_eq!(batch.memory()[place], whole);
+            assert_eq!((whole.len(), usize::from(whole[VNET_LEN])), (60 + VNET_LEN, frame + 1));
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::link::plain_tap::PlainTap;
 use crate::link::tap::Tap;
 use crate::link::{Link, LinkError};
 use crate::sys::interface::{self, Interface};
-use crate::sys::netns;
+use crate::sys::{netlink, netns};
 use nix::errno::Errno;
 use nix::sys::statfs::statfs;
 use std::fmt;
@@ -38,6 +38,8 @@ pub struct Source {
     pub netns: Option<PathBuf>,
     /// How it is opened.
     pub kind: SourceKind,
+    /// What messages call it instead of its name: for our end of a veth pair, the other end, which the user knows.
+    pub label: Option<String>,
 }
 
 /// How an interface is opened.
@@ -69,7 +71,7 @@ pub(crate) enum Found {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     /// The namespace's inode; 0 for the daemon's own.
-    namespace: u64,
+    pub(crate) namespace: u64,
     pub(crate) index: u32,
 }
 
@@ -80,6 +82,33 @@ impl Source {
     /// [`LinkError::Gone`] if there is none, else the kernel's.
     pub fn open(&self) -> Result<Box<dyn Link>, LinkError> {
         netns::inside(self.netns.as_deref(), || self.open_here()).map_err(open_error)
+    }
+
+    /// Opens the interface, which must exist even if it is a TAP: none is made, should it go just now.
+    ///
+    /// # Errors
+    /// As [`Source::open`].
+    pub fn open_existing(&self) -> Result<Box<dyn Link>, LinkError> {
+        match self.find(None).map_err(open_error)? {
+            Found::Here(identity, _) => self.open_again(identity),
+            Found::NoNamespace | Found::NoInterface { .. } => Err(LinkError::Gone),
+        }
+    }
+
+    /// What messages call it.
+    pub(crate) fn label(&self) -> &str {
+        self.label.as_ref().unwrap_or(&self.ifname)
+    }
+
+    /// The inode of the namespace under its path now, `None` if there is none; 0 for the daemon's own.
+    pub(crate) fn namespace(&self) -> io::Result<Option<u64>> {
+        let Some(path) = &self.netns else { return Ok(Some(0)) };
+        match statfs(path) {
+            Ok(kind) if kind.filesystem_type().0 == NSFS_MAGIC => Ok(Some(fs::metadata(path)?.ino())),
+            // The last is what the name of a namespace leads to whose process has just ended.
+            Ok(_) | Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ESRCH) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Opens the interface that was found, and makes none in its place if it is gone by now.
@@ -112,18 +141,15 @@ impl Source {
 
     /// What is there now, if `attached` is what was there.
     pub(crate) fn find(&self, attached: Option<Identity>) -> io::Result<Found> {
-        let namespace = match &self.netns {
-            None => 0,
-            Some(path) => match statfs(path) {
-                Ok(kind) if kind.filesystem_type().0 == NSFS_MAGIC => fs::metadata(path)?.ino(),
-                Ok(_) | Err(Errno::ENOENT) => return Ok(Found::NoNamespace),
-                Err(error) => return Err(error.into()),
-            },
-        };
+        let Some(namespace) = self.namespace()? else { return Ok(Found::NoNamespace) };
         let attached = attached.filter(|attached| attached.namespace == namespace);
         netns::inside(self.netns.as_deref(), || {
             Ok(match interface::find(&self.ifname)? {
-                Some(here) => Found::Here(Identity { namespace, index: here.index }, here),
+                Some(here) => {
+                    // A TAP's is about us: whether we have it open.
+                    let carrier = self.kind != SourceKind::Packet || netlink::carrier(here.index).unwrap_or(true);
+                    Found::Here(Identity { namespace, index: here.index }, Interface { carrier, ..here })
+                }
                 None => Found::NoInterface { renamed: attached.and_then(|attached| interface::name_of(attached.index)) },
             })
         })
@@ -149,24 +175,19 @@ impl fmt::Debug for Plug {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nix::sched::{CloneFlags, unshare};
+    use crate::sys::netns::alone;
 
     #[test]
     fn a_tap_that_is_gone_by_the_time_it_is_opened_again_is_not_made_anew() {
-        let work = || {
-            if let Err(why) = unshare(CloneFlags::CLONE_NEWNET) {
-                assert!(std::env::var_os("CI").is_none(), "no network namespace: {why}");
-                return println!("skipped, no network namespace: {why}");
-            }
+        alone(|| {
             let kind = SourceKind::Tap { offload: true, persist: true };
-            let source = Source { ifname: "t0".to_owned(), netns: None, kind };
+            let source = Source { ifname: "t0".to_owned(), netns: None, kind, label: None };
             let first = Tap::open("t0", false).expect("a TAP");
             let Found::Here(identity, _) = source.find(None).expect("an answer") else { panic!("it is there") };
             drop(first);
             assert!(matches!(source.open_again(identity), Err(LinkError::Gone)));
+            assert!(matches!(source.open_existing(), Err(LinkError::Gone)));
             assert_eq!(source.find(None).expect("an answer"), Found::NoInterface { renamed: None });
-        };
-        // A thread that ends takes its namespace along.
-        std::thread::spawn(work).join().expect("no panic");
+        });
     }
 }

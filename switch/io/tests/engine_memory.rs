@@ -93,7 +93,7 @@ fn an_end_that_goes_leaves_its_port_down_with_a_reason_and_the_others_up() {
     drop(b.1);
     until("p2 down", || {
         let ports = switch.ports().expect("there");
-        ports[1].state == PortState::Down { reason: LinkError::Gone.to_string() } && ports[0].state == PortState::Up
+        ports[1].state == PortState::Down { reason: "the other end is closed".to_owned() } && ports[0].state == PortState::Up
     });
     send(&a.1, &frame(MacAddr::BROADCAST, mac(1), 1));
     until("a counted drop", || switch.counters().expect("there")[0].2.dropped(DropReason::NoDestination) == 1);
@@ -119,7 +119,7 @@ fn a_deleted_switch_answers_that_it_is_gone_and_its_ends_hear_it() {
     let (_, end) = plug(&switch, "p1", Bound::default());
     switch.delete().expect("there");
     assert!(switch.ports().is_err());
-    assert!(matches!(end.recv_frame(PATIENCE), Err(LinkError::Gone)));
+    assert!(matches!(end.recv_frame(PATIENCE), Err(LinkError::Closed)));
 }
 
 #[test]
@@ -140,6 +140,25 @@ fn a_capture_tells_each_frame_once_with_the_links_answers() {
     }
     let full = EgressFate::Dropped(DropReason::QueueFull);
     assert_eq!(seen, [(0, vec![(slow.0, EgressFate::Sent)]), (1, vec![(slow.0, full)]), (2, vec![(slow.0, full)]),]);
+}
+
+#[test]
+fn a_thread_looks_on_longer_under_load_and_not_at_all_once_frames_come_far_apart() {
+    let spin = Duration::from_millis(20);
+    let engines = Engines::start(EngineConfig { threads: 1, spin, events: None }).expect("threads to start");
+    let switch = engines.create_switch("s", SwitchConfig::default()).expect("a switch");
+    let (_, host) = plug(&switch, "p1", Bound::default());
+    let window = || engines.stats()[0].spin;
+    assert_eq!((window(), engines.spin()), (Duration::ZERO, spin));
+    until("the bound", || {
+        send(&host, &frame(MacAddr::BROADCAST, mac(1), 1));
+        window() == spin
+    });
+    until("no looking on", || {
+        std::thread::sleep(Duration::from_millis(200));
+        send(&host, &frame(MacAddr::BROADCAST, mac(1), 1));
+        window() == Duration::ZERO
+    });
 }
 
 #[test]

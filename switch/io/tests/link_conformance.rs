@@ -20,6 +20,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 struct Pair {
     link: Box<dyn Link>,
     far: Box<dyn Link>,
+    /// What the link is to take uncut and unfinished.
+    offloads: Offloads,
     /// Makes the link's interface go.
     pull: Box<dyn FnOnce()>,
     _netns: Option<Netns>,
@@ -27,19 +29,20 @@ struct Pair {
 
 fn memory() -> Option<Pair> {
     let (link, far) = pair(Bound { frames: 1024, bytes: 1 << 24 }, Offloads::ALL).expect("descriptors");
-    Some(Pair { link: Box::new(link), far: Box::new(far), pull: Box::new(|| {}), _netns: None })
+    let (link, far, offloads) = (Box::new(link), Box::new(far), Offloads::ALL);
+    Some(Pair { link, far, offloads, pull: Box::new(|| {}), _netns: None })
 }
 
 fn tap() -> Option<Pair> {
     let netns = Netns::new()?;
     let link = netns.inside(|| Tap::open("t0", false)).expect("a TAP");
-    Some(on_interface(netns, Box::new(link), "t0"))
+    Some(on_interface(netns, Box::new(link), Offloads::ALL))
 }
 
 fn plain_tap() -> Option<Pair> {
     let netns = Netns::new()?;
     let link = netns.inside(|| PlainTap::open("t0", false)).expect("a TAP");
-    Some(on_interface(netns, Box::new(link), "t0"))
+    Some(on_interface(netns, Box::new(link), Offloads::NONE))
 }
 
 fn packet() -> Option<Pair> {
@@ -47,17 +50,18 @@ fn packet() -> Option<Pair> {
     netns.run("ip link add t1 type veth peer name t0");
     netns.run("ip link set t1 up");
     let link = netns.inside(|| Packet::open("t1")).expect("the veth's end");
-    Some(on_interface(netns, Box::new(link), "t0"))
+    Some(on_interface(netns, Box::new(link), Offloads::ALL))
 }
 
-fn on_interface(netns: Netns, link: Box<dyn Link>, far: &str) -> Pair {
-    netns.run(&format!("ip link set {far} up"));
-    let far_link: Box<dyn Link> = Box::new(netns.inside(|| Packet::open(far)).expect("the far interface"));
-    let delete = format!("ip -n {} link del {far}", netns.name);
+/// A link whose far end is the interface `t0`.
+fn on_interface(netns: Netns, link: Box<dyn Link>, offloads: Offloads) -> Pair {
+    netns.run("ip link set t0 up");
+    let far: Box<dyn Link> = Box::new(netns.inside(|| Packet::open("t0")).expect("the far interface"));
+    let delete = format!("ip -n {} link del t0", netns.name);
     let pull = Box::new(move || {
         common::run(&delete);
     });
-    Pair { link, far: far_link, pull, _netns: Some(netns) }
+    Pair { link, far, offloads, pull, _netns: Some(netns) }
 }
 
 /// Runs a test of the suite for every kind.
@@ -93,6 +97,18 @@ fn a_tap_that_somebody_has_open_is_left_to_them() {
     assert_eq!(second.raw_os_error(), Some(libc::EBUSY));
     drop(owner);
     netns.inside(|| Tap::open("t0", false).map(drop)).expect("a TAP that nobody has open");
+}
+
+#[test]
+fn a_packet_link_has_its_interface_take_frames_for_others_as_long_as_it_is_open() {
+    let Some(netns) = Netns::new() else { return };
+    netns.run("ip link add t1 type veth peer name t0");
+    let is_promiscuous = || !netns.run("ip -details link show t1").contains("promiscuity 0");
+    assert!(!is_promiscuous());
+    let link = netns.inside(|| Packet::open("t1")).expect("the veth's end");
+    assert!(is_promiscuous());
+    drop(link);
+    assert!(!is_promiscuous());
 }
 
 #[test]
@@ -166,8 +182,8 @@ mod suite {
     }
 
     pub(super) fn a_super_frame_passes_uncut_where_offloads_say_so(pair: Pair) {
-        let Pair { mut link, mut far, .. } = pair;
-        let offloads = link.offloads();
+        let Pair { mut link, mut far, offloads, .. } = pair;
+        assert_eq!(link.offloads(), offloads);
         for (takes, kind) in [(offloads.tso4, GsoKind::Tcp4), (offloads.tso6, GsoKind::Tcp6), (offloads.uso, GsoKind::Udp)] {
             if !takes {
                 continue;
@@ -193,17 +209,16 @@ mod suite {
             assert_eq!(header.gso, vnet.gso, "{kind:?}");
             assert_eq!(header.checksum, vnet.checksum, "{kind:?}");
         }
-        assert_eq!(offloads == Offloads::NONE, offloads.names().is_empty());
     }
 
     pub(super) fn an_interface_that_goes_is_told(pair: Pair) {
-        let Pair { mut link, far, pull, _netns } = pair;
+        let Pair { mut link, far, pull, _netns, .. } = pair;
         drop(far);
         pull();
         let mut batch = Batch::new(8);
         until("an error", || {
             batch.clear();
-            matches!(link.recv(&mut batch), Err(LinkError::Gone | LinkError::Down))
+            matches!(link.recv(&mut batch), Err(LinkError::Gone | LinkError::Closed | LinkError::Down))
         });
     }
 }

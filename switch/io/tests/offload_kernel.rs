@@ -10,7 +10,7 @@
 mod offload_frames;
 
 use lanloom_switch_io::buffer::FRAME_MAX;
-use lanloom_switch_io::offload::{check, finish};
+use lanloom_switch_io::offload::{check, finish, unfinish};
 use lanloom_switch_io::vnet::{Checksum, VnetHeader};
 use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};
 use nix::unistd::Pid;
@@ -70,6 +70,7 @@ fn compare_all() -> (usize, usize, usize) {
             largest = largest.max(bytes.len());
         }
         compare_finished(&veth, &recipe);
+        compare_unfinished(&veth, &recipe);
     }
     (frames, count, largest)
 }
@@ -83,7 +84,7 @@ fn turns(recipe: &Recipe) -> Vec<(Vec<u8>, VnetHeader)> {
     let first = &segments(&bytes, &vnet)[0];
     let zero = with_payload_word_added(bytes.clone(), recipe, word(first, recipe.checksum_field()));
     let mut turns = vec![(routed, vnet), (zero, vnet)];
-    // Without a partial checksum Linux takes only TCP, and of that only what it can dissect by itself.
+    // Without a partial checksum Linux takes only TCP, and of that only what it can dissect by itself: the rest is made partial.
     if !recipe.udp && recipe.tags.is_empty() && recipe.ip_options == 0 {
         turns.push((bytes.clone(), VnetHeader { checksum: Checksum::Complete, ..vnet }));
     }
@@ -126,6 +127,22 @@ fn compare_finished(veth: &Veth, recipe: &Recipe) {
         let theirs = veth.receive(&bytes, &vnet);
         assert_eq!(vec![finished(bytes, &vnet)], theirs, "(ours left, the kernel's right) of {recipe:?}");
     }
+}
+
+/// A TCP super-frame that came without a partial checksum: the kernel takes it once it is made partial, and cuts it as we cut what
+/// came.
+fn compare_unfinished(veth: &Veth, recipe: &Recipe) {
+    if recipe.udp {
+        return;
+    }
+    let (mut bytes, vnet) = recipe.build();
+    bytes[recipe.checksum_field()] ^= 0x5a;
+    let complete = VnetHeader { checksum: Checksum::Complete, ..vnet };
+    let ours = segments(&bytes, &complete);
+    let checksum = unfinish(&mut bytes, &complete).expect("a super-frame of TCP");
+    assert_eq!(checksum, vnet.checksum, "{recipe:?}");
+    let theirs = veth.receive(&bytes, &VnetHeader { checksum, ..vnet });
+    assert!(ours == theirs, "segments of {recipe:?} made partial are not those of what came");
 }
 
 fn finished(mut bytes: Vec<u8>, vnet: &VnetHeader) -> Vec<u8> {

@@ -217,7 +217,7 @@ impl Shared {
             let nap = self.nap();
             let frame = match self.end.recv_frame(nap) {
                 Ok(frame) => frame,
-                Err(LinkError::Gone | LinkError::Down | LinkError::Io(_)) => break,
+                Err(LinkError::Gone | LinkError::Closed | LinkError::Down | LinkError::Io(_)) => break,
             };
             let mut state = self.lock();
             if let Some((bytes, _)) = frame {

@@ -8,6 +8,7 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use lanloom_switch_io::link::packet;
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
@@ -18,6 +19,9 @@ use super::super::netns::Netns;
 /// Names, or beginnings of names, of features that a virtio-net header cannot describe.
 const FOREIGN: [&str; 7] =
     ["tx-udp_tnl-", "tx-gre-", "tx-ipxip", "tx-tunnel-", "tx-sctp-segmentation", "tx-checksum-sctp", "tx-gso-list"];
+
+/// The same where the kernel's AF_PACKET does not carry it.
+const UDP_SEGMENTATION: &str = "tx-udp-segmentation";
 
 const GSTRINGS: u32 = 0x1b;
 const GSSET_INFO: u32 = 0x37;
@@ -79,8 +83,8 @@ impl Features {
     }
 
     fn foreign_numbers(&self) -> impl Iterator<Item = usize> {
-        let foreign = |at: &usize| FOREIGN.iter().any(|name| self.names[*at].starts_with(name));
-        (0..self.names.len()).filter(foreign)
+        let carried = packet::carries_udp_segmentation();
+        (0..self.names.len()).filter(move |at| is_foreign(&self.names[*at], carried))
     }
 
     fn read_names(&self) -> Result<Vec<String>, Errno> {
@@ -123,6 +127,11 @@ impl Features {
     }
 }
 
+/// Whether a virtio-net header cannot describe a feature's frames; `carried` is whether AF_PACKET carries UDP super-frames.
+fn is_foreign(feature: &str, carried: bool) -> bool {
+    FOREIGN.iter().any(|name| feature.starts_with(name)) || (!carried && feature == UDP_SEGMENTATION)
+}
+
 fn bit(at: usize) -> u32 {
     1 << (at % 32)
 }
@@ -141,4 +150,17 @@ fn text(bytes: &[u8]) -> String {
 
 fn refused(what: &'static str, on: &str, errno: Errno) -> KernelError {
     KernelError::errno(what, on, errno, Needs::NetAdmin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn udp_segmentation_is_foreign_only_where_the_kernel_does_not_carry_it() {
+        assert!(is_foreign("tx-udp-segmentation", false) && !is_foreign("tx-udp-segmentation", true));
+        for carried in [false, true] {
+            assert!(is_foreign("tx-udp_tnl-csum-segmentation", carried) && !is_foreign("tx-tcp-segmentation", carried));
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! A port's copies on their way into its link: finished and cut as far as the link needs it.
 
 use crate::buffer::Batch;
-use crate::link::{Link, Offloads};
-use crate::offload::{Cutter, Need, finish, need};
+use crate::link::Link;
+use crate::offload::{Cutter, Need, finish, need, unfinish};
 use crate::vnet::Checksum;
 use lanloom_switch_core::{DropReason, EgressFate};
 
@@ -13,7 +13,7 @@ pub(super) const SEGMENTS_MAX: u32 = 8192;
 /// Sends the frames of `batch` numbered in `frames`, in order, and appends one fate for each to `fates`. Answers how many
 /// segments it had to cut.
 ///
-/// A checksum is finished in place: the frame's other copies take it as gladly. A super-frame that the link cannot take is cut
+/// A checksum is finished in place, or made partial: the frame's other copies take it as gladly. A super-frame that the link cannot take is cut
 /// into `segments`; it is [`EgressFate::Sent`] only if every segment was.
 pub(super) fn send(
     link: &mut dyn Link,
@@ -24,18 +24,17 @@ pub(super) fn send(
 ) -> u32 {
     let offloads = link.offloads();
     let (mut sent, mut cut) = (0, 0);
-    if offloads != Offloads::ALL {
-        for (at, frame) in frames.iter().enumerate() {
-            let number = usize::from(*frame);
-            match need(&batch.descriptor(number).vnet, offloads) {
-                Need::Nothing => {}
-                Need::Finish => finish_in_place(batch, number),
-                Need::Cut => {
-                    link.send(batch, &frames[sent..at], fates);
-                    let fate = send_cut(link, batch, number, segments, fates, &mut cut);
-                    fates.push(fate);
-                    sent = at + 1;
-                }
+    for (at, frame) in frames.iter().enumerate() {
+        let number = usize::from(*frame);
+        match need(&batch.descriptor(number).vnet, offloads) {
+            Need::Nothing => {}
+            Need::Finish => finish_in_place(batch, number),
+            Need::Unfinish => unfinish_in_place(batch, number),
+            Need::Cut => {
+                link.send(batch, &frames[sent..at], fates);
+                let fate = send_cut(link, batch, number, segments, fates, &mut cut);
+                fates.push(fate);
+                sent = at + 1;
             }
         }
     }
@@ -47,6 +46,13 @@ fn finish_in_place(batch: &mut Batch, frame: usize) {
     let checksum = batch.descriptor(frame).vnet.checksum;
     finish(batch.bytes_mut(frame), checksum);
     batch.vnet_mut(frame).checksum = Checksum::Complete;
+}
+
+fn unfinish_in_place(batch: &mut Batch, frame: usize) {
+    let vnet = batch.descriptor(frame).vnet;
+    if let Some(partial) = unfinish(batch.bytes_mut(frame), &vnet) {
+        batch.vnet_mut(frame).checksum = partial;
+    }
 }
 
 /// Sends a frame's segments, adds how many to `cut`, and answers with the frame's fate; `fates` is left as it was.

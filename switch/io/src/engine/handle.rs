@@ -3,7 +3,7 @@
 use super::Engines;
 use super::asked::Asked;
 use super::runtime::SwitchRuntime;
-use super::thread::Engine;
+use super::thread::{Engine, close};
 use crate::capture::ring::ring;
 use crate::capture::{CaptureId, Receiver, Scope};
 use crate::clock;
@@ -153,18 +153,29 @@ impl SwitchHandle {
     /// If the link cannot be opened; no port is left behind then.
     pub fn add_port(&self, name: &str, description: &str, plug: Plug, config: PortConfig) -> Result<PortId, PortError> {
         let (link, source) = open(plug)?;
+        let is_watched = source.is_some();
         let names = (name.to_owned(), description.to_owned());
         let key = self.inner.key;
         let id = self.engine(move |engine| {
-            let runtime = engine.switch(key).ok_or(PortError::Gone)?;
-            let id = runtime.add_port(&names.0, &names.1, config).ok_or(PortError::Full)?;
+            let added = engine.switch(key).ok_or(PortError::Gone);
+            let added = added.and_then(|runtime| runtime.add_port(&names.0, &names.1, config).ok_or(PortError::Full));
+            let id = match added {
+                Ok(id) => id,
+                Err(error) => {
+                    close(link);
+                    return Err(error);
+                }
+            };
             if let Err(error) = engine.attach(key, id, link) {
                 if let Some(runtime) = engine.switch(key) {
                     runtime.delete_port(id)?;
                 }
                 return Err(PortError::from(error));
             }
-            engine.set_down(key, id, None);
+            // A port with an interface is down until that has been looked at.
+            if !is_watched {
+                engine.set_down(key, id, None);
+            }
             Ok(id)
         })??;
         if let Some(source) = source {

@@ -3,7 +3,7 @@
 //! One loop a thread: wait, then for each port that has frames receive a batch, decide on every frame, group the copies by
 //! port, send, count; then commands; then timers. A port gets one batch a round, so that a busy one starves nobody; what has to
 //! be cut for it counts by its segments. An idle thread sleeps until its next timer; one that just had work looks again for
-//! [`EngineConfig::spin`] before it sleeps.
+//! up to [`EngineConfig::spin`] before it sleeps, if that has been worth it lately.
 //!
 //! | file | one idea |
 //! |---|---|
@@ -13,13 +13,15 @@
 //! | `handle.rs` | how others speak to a switch |
 //! | `asked.rs` | a frame that is asked about |
 //! | `mailbox.rs` | commands to a thread |
-//! | `watch.rs` | what becomes of the interfaces behind the ports |
+//! | `spin.rs` | how long a thread looks for more before it sleeps |
+//! | `watch/` | what becomes of the interfaces behind the ports |
 
 mod asked;
 mod egress;
 mod handle;
 mod mailbox;
 mod runtime;
+mod spin;
 mod thread;
 mod watch;
 
@@ -51,7 +53,7 @@ pub const BATCH: usize = 64;
 pub struct EngineConfig {
     /// Threads; at least 1.
     pub threads: usize,
-    /// How long a thread that had work looks for more before it sleeps.
+    /// How long a thread that had work looks for more at most before it sleeps. It does so as far as that has been worth it lately.
     pub spin: Duration,
     /// Where events go; those that find no place are lost and counted.
     pub events: Option<SyncSender<EngineEvent>>,
@@ -112,6 +114,8 @@ pub struct EngineStats {
     pub wakeups: u64,
     /// How often it looked for work without sleeping, in vain.
     pub spins: u64,
+    /// How long it does so now, after it had work.
+    pub spin: Duration,
     /// Batches that it received.
     pub batches: u64,
     /// Frames in them.
@@ -126,6 +130,7 @@ pub struct EngineStats {
 struct Tally {
     wakeups: AtomicU64,
     spins: AtomicU64,
+    spin_nanos: AtomicU64,
     batches: AtomicU64,
     frames: AtomicU64,
     events_lost: AtomicU64,
@@ -187,11 +192,18 @@ impl Engines {
         Ok(SwitchHandle::new(self.clone(), number, key, name))
     }
 
+    /// What the threads cannot hear of here, a line each with the reason; ports work without, but do not come and go with their
+    /// interfaces.
+    pub fn lacks(&self) -> &[String] {
+        self.inner.watch.lacks()
+    }
+
     /// What each thread has done.
     pub fn stats(&self) -> Vec<EngineStats> {
         let stats = |tally: &Tally| EngineStats {
             wakeups: tally.wakeups.load(Ordering::Relaxed),
             spins: tally.spins.load(Ordering::Relaxed),
+            spin: Duration::from_nanos(tally.spin_nanos.load(Ordering::Relaxed)),
             batches: tally.batches.load(Ordering::Relaxed),
             frames: tally.frames.load(Ordering::Relaxed),
             events_lost: tally.events_lost.load(Ordering::Relaxed),
@@ -199,7 +211,7 @@ impl Engines {
         self.inner.threads.iter().map(|thread| stats(&thread.tally)).collect()
     }
 
-    /// How long a thread that had work looks for more before it sleeps.
+    /// How long a thread that had work looks for more at most before it sleeps.
     pub fn spin(&self) -> Duration {
         self.inner.spin
     }

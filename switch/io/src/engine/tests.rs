@@ -7,14 +7,18 @@ use crate::capture::ring::ring;
 use crate::capture::{Heard, Scope};
 use crate::clock;
 use crate::link::memory::{Bound, MemoryEnd, pair};
+use crate::link::packet::Packet;
 use crate::link::{Link, LinkError, Offloads, Waiting};
 use crate::offload::MIN_TCP_SIZE;
 use crate::plug::{Plug, Source, SourceKind};
+use crate::sys::netns::{alone, ip};
 use crate::vnet::{Checksum, Gso, GsoKind, VnetHeader};
 use etherparse::PacketBuilder;
 use lanloom_switch_core::{Counters, DropReason, EgressFate, Fate, FdbLimits, PortConfig, PortId, SwitchConfig};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 use std::os::fd::BorrowedFd;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 /// More than any of these tests sends.
@@ -146,8 +150,14 @@ fn a_link_is_refused_by_a_port_that_is_not_there() {
     let engines = Engines::start(EngineConfig { threads: 1, ..EngineConfig::default() }).expect("threads");
     let _switch = engines.create_switch("s", SwitchConfig::default()).expect("a switch");
     let (_far, near) = pair(ROOMY, Offloads::ALL).expect("descriptors");
-    let attached = engines.inner.threads[0].mailbox.ask(|engine| engine.attach(0, PortId::new(7, 0), Box::new(near)).is_ok());
-    assert_eq!(attached, Ok(false));
+    let (let_close, closing) = mpsc::channel();
+    let slow = Box::new(Slow(near, closing));
+    let mailbox = Arc::clone(&engines.inner.threads[0].mailbox);
+    let (answer, answered) = mpsc::channel();
+    std::thread::spawn(move || answer.send(mailbox.ask(|engine| engine.attach(0, PortId::new(7, 0), slow).is_ok())));
+    // The thread does not wait for the kernel to close it.
+    assert_eq!(answered.recv_timeout(Duration::from_secs(10)), Ok(Ok(false)));
+    drop(let_close);
 }
 
 /// Takes long to close, as the kernel's do.
@@ -188,7 +198,12 @@ fn nobody_waits_for_the_kernel_to_close_a_deleted_ports_link_and_what_it_lost_is
     let switch = engines.create_switch("s", SwitchConfig::default()).expect("a switch");
     let (_far, near) = pair(ROOMY, Offloads::ALL).expect("descriptors");
     let (let_close, closing) = mpsc::channel();
-    let source = Source { ifname: "nothing".to_owned(), netns: Some("/nowhere/to/be/found".into()), kind: SourceKind::Packet };
+    let source = Source {
+        ifname: "nothing".to_owned(),
+        netns: Some("/nowhere/to/be/found".into()),
+        kind: SourceKind::Packet,
+        label: None,
+    };
     let mut slow: Option<Box<dyn Link>> = Some(Box::new(Slow(near, closing)));
     // Watched as an interface that is not there: the watch pulls the link at once.
     let id = switch.add_port("p", "p", Plug::Interface(source, slow.take()), PortConfig::default()).expect("a port");
@@ -198,6 +213,77 @@ fn nobody_waits_for_the_kernel_to_close_a_deleted_ports_link_and_what_it_lost_is
     let counters = answered.recv_timeout(Duration::from_secs(10)).expect("an engine that answers").expect("there");
     assert_eq!((counters[0].0, counters[0].2.dropped(DropReason::RxOverrun)), (id, 3));
     drop(let_close);
+}
+
+#[test]
+fn what_the_kernel_lost_on_the_way_to_a_tap_is_in_the_last_counters_of_a_deleted_port() {
+    alone(|| {
+        let engines = Engines::start(EngineConfig { threads: 1, ..EngineConfig::default() }).expect("threads");
+        let switch = engines.create_switch("s", SwitchConfig::default()).expect("a switch");
+        let kind = SourceKind::Tap { offload: true, persist: false };
+        let source = Source { ifname: "t0".to_owned(), netns: None, kind, label: None };
+        let id = switch.add_port("p", "p", Plug::Interface(source, None), PortConfig::default()).expect("a TAP");
+        ip("link set t0 addrgenmode none txqueuelen 2 up");
+        // While this is not answered, nobody reads.
+        let (go_on, hold) = mpsc::channel::<()>();
+        let (begun, is_held) = mpsc::channel();
+        let held = engines.inner.threads[0].mailbox.tell(move |_| {
+            let _ = (begun.send(()), hold.recv());
+        });
+        held.expect("there");
+        is_held.recv().expect("the thread held");
+        let mut far = Packet::open("t0").expect("the far end");
+        let (mut batch, mut fates) = (Batch::new(BATCH), Vec::new());
+        (0..BATCH).for_each(|_| assert!(batch.push_copy(&broadcast(1), VnetHeader::default())));
+        far.send(&mut batch, &(0..BATCH as u16).collect::<Vec<_>>(), &mut fates);
+        assert!(fates.iter().all(|fate| *fate == EgressFate::Sent), "the kernel says nothing: {fates:?}");
+        drop(go_on);
+        let last = switch.delete_port(id).expect("a port that is there");
+        let lost = last.dropped(DropReason::RxOverrun);
+        println!("{} received, {lost} lost before us", last.rx.frames);
+        assert!(lost >= 60, "{last:?}");
+    });
+}
+
+#[test]
+fn a_port_brings_no_more_than_its_budget_in_a_round() {
+    let (mut runtime, mut buffers) = (runtime(), Buffers::new());
+    let (one, from) = plug_memory(&mut runtime, Offloads::ALL);
+    (0..130).for_each(|_| assert_eq!(from.send_frame(&broadcast(1), VnetHeader::default()), EgressFate::Sent));
+    let rounds = [(); 4].map(|()| runtime.serve(one, true, &mut buffers).expect("a link that is up"));
+    assert_eq!(rounds, [64, 64, 2, 0]);
+}
+
+#[test]
+fn a_super_frame_without_a_partial_checksum_goes_whole_and_has_one_then() {
+    let (mut runtime, mut buffers) = (runtime(), Buffers::new());
+    let ((one, from), (_, to)) = (plug_memory(&mut runtime, Offloads::ALL), plug_memory(&mut runtime, Offloads::ALL));
+    let (bytes, vnet) = splinters();
+    let gso = vnet.gso.map(|gso| Gso { size: 1000, ..gso });
+    assert_eq!(from.send_frame(&bytes, VnetHeader { gso, checksum: Checksum::Valid, ..vnet }), EgressFate::Sent);
+    assert_eq!(runtime.serve(one, true, &mut buffers).expect("a link that is up"), 1);
+    let (got, header) = to.recv_frame(Duration::ZERO).expect("there").expect("the super-frame");
+    assert_eq!((got.len(), header.gso, header.checksum), (bytes.len(), gso, vnet.checksum));
+}
+
+#[test]
+fn an_engine_says_what_it_cannot_hear_of_where_that_is_hidden_from_it() {
+    alone(|| {
+        let lacks = || Engines::start(EngineConfig::default()).expect("threads").lacks().to_vec();
+        assert_eq!(lacks(), Vec::<String>::new());
+        let none = None::<&str>;
+        unshare(CloneFlags::CLONE_NEWNS).expect("mounts of this thread's own");
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).expect("private mounts");
+        mount(Some("none"), "/proc", Some("tmpfs"), MsFlags::empty(), none).expect("an empty /proc");
+        let lacks = lacks();
+        assert!(lacks.len() == 1 && lacks[0].starts_with("names of namespaces"), "{lacks:?}");
+    });
+}
+
+#[test]
+fn an_engine_has_a_thread_for_each_core_unless_told_otherwise() {
+    let engines = Engines::start(EngineConfig::default()).expect("threads");
+    assert_eq!(engines.stats().len(), std::thread::available_parallelism().map_or(1, usize::from));
 }
 
 /// A super-frame of the smallest segments that there can be: 60,000 bytes in 7,500 of them.

@@ -2,15 +2,18 @@
 
 use super::mailbox::Mailbox;
 use super::runtime::{Buffers, SwitchRuntime};
+use super::spin::Spin;
 use super::watch::Watch;
 use super::{EngineConfig, EngineEvent, EventKind, Tally, count};
 use crate::clock;
 use crate::link::{Link, LinkError};
 use lanloom_switch_core::{Instant, PortId};
+use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
@@ -32,7 +35,7 @@ pub(super) struct Engine {
     switches: BTreeMap<u32, SwitchRuntime>,
     next_key: u32,
     buffers: Buffers,
-    spin: Duration,
+    spin: Spin,
     events: Option<SyncSender<EngineEvent>>,
 }
 
@@ -47,31 +50,37 @@ impl Engine {
     pub(super) fn new(config: &EngineConfig, mailbox: Arc<Mailbox>, tally: Arc<Tally>, watch: Watch) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(mailbox.fd(), EpollEvent::new(EpollFlags::EPOLLIN, MAILBOX))?;
-        let (spin, events) = (config.spin, config.events.clone());
+        let (spin, events) = (Spin::new(config.spin), config.events.clone());
         Ok(Self { epoll, mailbox, tally, watch, switches: BTreeMap::new(), next_key: 0, buffers: Buffers::new(), spin, events })
     }
 
     /// Serves until the mailbox is closed.
     pub(super) fn run(mut self) {
         let mut ready = [EpollEvent::empty(); EVENTS];
-        let (mut worked, mut timers) = (Instant::default(), Instant::default());
+        let mut timers = Instant::default();
         loop {
             let now = clock::now();
-            let spinning = now.since(worked) < self.spin;
+            let spinning = self.spin.is_on(now);
             let timeout = if spinning { EpollTimeout::ZERO } else { self.sleep_at_most(now) };
             let count_ready = self.epoll.wait(&mut ready, timeout).unwrap_or(0);
             let tally = if spinning { &self.tally.spins } else { &self.tally.wakeups };
             if !spinning || count_ready == 0 {
                 count(tally, 1);
             }
+            let woke = if spinning { now } else { clock::now() };
+            let mut worked = false;
             for event in &ready[..count_ready] {
                 if event.data() == MAILBOX {
                     if self.obey().is_err() {
                         return;
                     }
                 } else if self.serve(event.data(), count_ready == 1) {
-                    worked = clock::now();
+                    worked = true;
                 }
+            }
+            if worked {
+                self.spin.worked(woke, clock::now());
+                self.tally.spin_nanos.store(self.spin.window().as_nanos() as u64, Ordering::Relaxed);
             }
             if !spinning || timers <= now {
                 self.handle_timeouts();
@@ -155,15 +164,26 @@ impl Engine {
         self.switches.remove(&key).map(|_| links)
     }
 
-    /// Plugs a link into a port, and answers with what was there.
+    /// Plugs a link into a port, and answers with what was there. One that is refused is closed, by somebody else.
     pub(super) fn attach(&mut self, key: u32, id: PortId, link: Box<dyn Link>) -> io::Result<Option<Box<dyn Link>>> {
         let before = self.detach(key, id);
-        let runtime = self.switches.get_mut(&key).ok_or(io::ErrorKind::NotFound)?;
-        let port = runtime.port_mut(id).map_err(|_| io::ErrorKind::NotFound)?;
         let token = u64::from(key) << 32 | u64::from(id.to_bits());
-        self.epoll.add(link.fd(), EpollEvent::new(EpollFlags::EPOLLIN, token))?;
-        port.link = Some(link);
-        // The port was there a line ago.
+        let Self { switches, epoll, .. } = self;
+        let added = match switches.get_mut(&key).filter(|runtime| runtime.port(id).is_ok()) {
+            Some(runtime) => epoll.add(link.fd(), EpollEvent::new(EpollFlags::EPOLLIN, token)).map(|()| runtime),
+            None => Err(Errno::ENOENT),
+        };
+        let runtime = match added {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                before.into_iter().chain([link]).for_each(close);
+                return Err(error.into());
+            }
+        };
+        // The port was there a line ago, as it is in what follows.
+        if let Ok(port) = runtime.port_mut(id) {
+            port.link = Some(link);
+        }
         let _ = runtime.settle(id);
         Ok(before)
     }

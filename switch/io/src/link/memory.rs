@@ -1,4 +1,7 @@
 //! Two ends in one process: what goes into one comes out of the other. Bounded, without root and without the kernel's network.
+//!
+//! For tests and for programs that hold an end themselves, not for speed: each frame takes a lock and an allocation, unlike on
+//! the links of the kernel.
 
 use super::{Link, LinkError, Offloads, Waiting};
 use crate::buffer::{Batch, FRAME_MAX};
@@ -59,7 +62,7 @@ impl MemoryEnd {
     /// The next frame, waiting for it at most `patience`, however long that is.
     ///
     /// # Errors
-    /// [`LinkError::Gone`] if the other end is gone and nothing is left.
+    /// [`LinkError::Closed`] if the other end is gone and nothing is left.
     pub fn recv_frame(&self, patience: Duration) -> Result<Option<MemoryFrame>, LinkError> {
         let deadline = Instant::now().checked_add(patience);
         loop {
@@ -67,7 +70,7 @@ impl MemoryEnd {
                 return Ok(Some(frame));
             }
             if self.other_is_gone() {
-                return Err(LinkError::Gone);
+                return Err(LinkError::Closed);
             }
             let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
             if left.is_zero() {
@@ -100,7 +103,7 @@ impl Link for MemoryEnd {
                 Some((bytes, vnet)) => {
                     batch.push_copy(&bytes, vnet);
                 }
-                None if self.other_is_gone() => return Err(LinkError::Gone),
+                None if self.other_is_gone() => return Err(LinkError::Closed),
                 None => return Ok(Waiting::None),
             }
         }
@@ -203,7 +206,17 @@ mod tests {
         let mut fds = [PollFd::new(other.fd(), PollFlags::POLLIN)];
         assert_eq!(poll(&mut fds, PollTimeout::ZERO), Ok(1), "there is still something to hear");
         batch.clear();
-        assert!(matches!(other.recv(&mut batch), Err(LinkError::Gone)));
+        assert!(matches!(other.recv(&mut batch), Err(LinkError::Closed)));
+    }
+
+    #[test]
+    fn bytes_are_bounded_as_well_as_frames_and_what_was_taken_makes_room() {
+        let (one, other) = pair(Bound { frames: 100, bytes: 250 }, Offloads::ALL).expect("descriptors");
+        let (sent, full) = (EgressFate::Sent, EgressFate::Dropped(DropReason::QueueFull));
+        let send = |len: usize| one.send_frame(&vec![7; len], VnetHeader::default());
+        assert_eq!([send(100), send(100), send(51), send(50), send(14)], [sent, sent, full, sent, full], "to the last byte");
+        assert!(other.recv_frame(Duration::ZERO).expect("there").is_some());
+        assert_eq!([send(101), send(100)], [full, sent]);
     }
 
     #[test]
@@ -212,7 +225,7 @@ mod tests {
         one.send_frame(&[7; 60], VnetHeader::default());
         assert!(matches!(other.recv_frame(Duration::MAX), Ok(Some(_))));
         drop(one);
-        assert!(matches!(other.recv_frame(Duration::MAX), Err(LinkError::Gone)));
+        assert!(matches!(other.recv_frame(Duration::MAX), Err(LinkError::Closed)));
     }
 
     #[test]

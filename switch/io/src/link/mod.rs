@@ -79,8 +79,10 @@ impl Offloads {
 pub enum LinkError {
     /// Its interface is administratively down.
     Down,
-    /// Its interface, or the other end, no longer exists.
+    /// Its interface no longer exists.
     Gone,
+    /// The other end, in memory, no longer exists.
+    Closed,
     /// The kernel answered something else.
     Io(io::Error),
 }
@@ -90,6 +92,7 @@ impl fmt::Display for LinkError {
         match self {
             Self::Down => out.write_str("interface is down"),
             Self::Gone => out.write_str("interface is gone"),
+            Self::Closed => out.write_str("the other end is closed"),
             Self::Io(error) => write!(out, "{error}"),
         }
     }

@@ -11,8 +11,10 @@ use crate::vnet::{VNET_LEN, VnetHeader};
 use lanloom_switch_core::{DropReason, EgressFate};
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socket, sockopt};
-use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
+use std::{fs, io};
 
 /// Frames a call.
 const BURST: usize = 64;
@@ -81,7 +83,7 @@ impl Packet {
     fn send_burst(&mut self, count: usize, fates: &mut Vec<EgressFate>) {
         let mut from = 0;
         while from < count {
-            // SAFETY: `send` set the buffers, which the batch that it borrows still holds.
+            // SAFETY: `send` set the buffers, in a batch that it alone holds and does not touch before this returns.
             #[allow(unsafe_code)]
             let answer = unsafe { self.messages.send(self.fd.as_fd(), from, count) };
             match answer.map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0))) {
@@ -110,12 +112,11 @@ impl Link for Packet {
             let filling = batch.room_bytes() / self.longest.max(1);
             let count = filling.max(1).min(batch.room()).min(self.messages.capacity());
             self.longest = 0;
-            for ahead in 0..count {
-                if let Some(slot) = batch.free_slot_at(ahead, self.header_len) {
-                    self.messages.set(ahead, slot);
-                }
-            }
-            // SAFETY: the buffers are free slots of a batch that this call alone holds.
+            let places: [Range<usize>; BURST] =
+                std::array::from_fn(|ahead| batch.free_place(ahead, self.header_len).unwrap_or_default());
+            // No more than there is room for: each place is one.
+            let count = self.messages.set(batch.memory(), places.into_iter().take(count));
+            // SAFETY: the buffers are free slots of a batch that this call alone holds, and that nobody touches before it returns.
             #[allow(unsafe_code)]
             let answer = unsafe { self.messages.recv(self.fd.as_fd(), count) };
             match answer.map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0))) {
@@ -139,10 +140,14 @@ impl Link for Packet {
 
     fn send(&mut self, batch: &mut Batch, slots: &[u16], fates: &mut Vec<EgressFate>) {
         for burst in slots.chunks(self.messages.capacity()) {
-            for (index, slot) in burst.iter().enumerate() {
-                self.messages.set(index, batch.with_header(usize::from(*slot), self.header_len));
+            let mut places: [Range<usize>; BURST] = std::array::from_fn(|_| 0..0);
+            for (place, slot) in places.iter_mut().zip(burst) {
+                let frame = usize::from(*slot);
+                batch.with_header(frame, self.header_len);
+                *place = batch.place_with_header(frame, self.header_len);
             }
-            self.send_burst(burst.len(), fates);
+            let count = self.messages.set(batch.memory(), places.into_iter().take(burst.len()));
+            self.send_burst(count, fates);
         }
     }
 
@@ -151,11 +156,28 @@ impl Link for Packet {
     }
 
     fn offloads(&self) -> Offloads {
-        Offloads::ALL
+        Offloads { uso: carries_udp_segmentation(), ..Offloads::ALL }
     }
 
     fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+}
+
+/// Whether a super-frame of UDP passes AF_PACKET with a virtio-net header: since Linux 6.2, as for a TAP. Before, the kernel
+/// refuses one from us (`EINVAL`) and loses one on the way to us.
+pub fn carries_udp_segmentation() -> bool {
+    static CARRIES: OnceLock<bool> = OnceLock::new();
+    let release = || fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    *CARRIES.get_or_init(|| is_since(&release(), (6, 2)))
+}
+
+/// Whether a release of Linux (`6.1.0-13-amd64`) is that version or newer; one that cannot be read is not.
+fn is_since(release: &str, version: (u32, u32)) -> bool {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= version,
+        _ => false,
     }
 }
 
@@ -166,4 +188,53 @@ fn want_header(socket: BorrowedFd<'_>) -> io::Result<usize> {
     }
     options::set(socket, libc::SOL_PACKET, libc::PACKET_VNET_HDR, &1_i32)?;
     Ok(VNET_LEN - 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::netns::{alone, ip};
+    use nix::sys::socket::{MsgFlags, send};
+    use std::os::fd::AsRawFd;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn udp_segmentation_is_offered_from_linux_6_2_on() {
+        for old in ["5.10.0-13-amd64", "6.1.99", "6.1", "", "six"] {
+            assert!(!is_since(old, (6, 2)), "{old}");
+        }
+        for new in ["6.2.0", "6.2-rc1", "6.18.44-fc\n", "10.0.1"] {
+            assert!(is_since(new, (6, 2)), "{new}");
+        }
+    }
+
+    /// Sends bytes out of an interface as they are.
+    fn inject(interface: &str, bytes: &[u8]) {
+        let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).expect("a packet socket");
+        setsockopt(&socket, sockopt::SndBuf, &(1 << 20)).expect("room");
+        let index = nix::net::if_::if_nametoindex(interface).expect("an interface");
+        options::bind_packet(socket.as_fd(), index).expect("bound");
+        assert_eq!(send(socket.as_raw_fd(), bytes, MsgFlags::empty()), Ok(bytes.len()));
+    }
+
+    #[test]
+    fn a_frame_that_is_longer_than_any_is_rejected_as_such_and_the_next_is_whole() {
+        alone(|| {
+            ip("link add t0 mtu 65535 type veth peer name t1 mtu 65535");
+            // The sender last: it carries at once then.
+            ip("link set t1 addrgenmode none up");
+            ip("link set t0 addrgenmode none up");
+            let mut link = Packet::open("t1").expect("the veth's end");
+            let frame = |len: usize| [&[0xff; 6][..], &[2, 0, 0, 0, 0, 1, 0x88, 0xb5], &vec![7; len - 14]].concat();
+            inject("t0", &frame(FRAME_MAX + 13));
+            inject("t0", &frame(1000));
+            let mut batch = Batch::new(8);
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while batch.is_empty() && Instant::now() < deadline {
+                link.recv(&mut batch).expect("a link that is up");
+            }
+            assert_eq!(batch.rejected(), [(FRAME_MAX + 13, DropReason::Oversize)]);
+            assert_eq!((0..batch.len()).map(|at| batch.bytes(at).to_vec()).collect::<Vec<_>>(), [frame(1000)]);
+        });
+    }
 }

@@ -3,7 +3,7 @@
 //! Slower by a factor of three, and what a person wants who looks at frames. It has one queue and no virtio-net header, so it
 //! and a [`super::tap::Tap`] never take over each other's device.
 
-use super::tap::{Keeper, read_error};
+use super::tap::{Keeper, read_error, write_error};
 use super::{Link, LinkError, Offloads, Waiting};
 use crate::buffer::{Batch, FRAME_MAX};
 use crate::sys::{options, tun};
@@ -64,8 +64,7 @@ impl Link for PlainTap {
         for slot in slots {
             let fate = match self.iface.send(batch.bytes(usize::from(*slot))) {
                 Ok(_) => EgressFate::Sent,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => EgressFate::Dropped(DropReason::QueueFull),
-                Err(_) => EgressFate::Dropped(DropReason::LinkError),
+                Err(error) => write_error(Errno::from_raw(error.raw_os_error().unwrap_or(0))),
             };
             fates.push(fate);
         }

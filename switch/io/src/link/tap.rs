@@ -29,10 +29,13 @@ impl Tap {
     /// `EBUSY` or `EINVAL` if an interface of that name is no detached TAP of this kind, `EPERM` without `CAP_NET_ADMIN`,
     /// `EACCES` or `ENOENT` for `/dev/net/tun`.
     pub fn open(name: &str, persist: bool) -> io::Result<Self> {
+        // A second queue is refused by nobody, and would take half of what the device's owner is sent. So the device is not touched
+        // if somebody has it open; asking again catches whoever came between.
+        if queues(name) > 0 {
+            return Err(Errno::EBUSY.into());
+        }
         let (fd, offloads) = tun::open_offload(name)?;
-        // A second queue is refused by nobody, and would take half of what the device's owner is sent.
-        let index = nix::net::if_::if_nametoindex(tun::name(fd.as_fd())?.as_str())?;
-        if netlink::tap_queues(index).is_ok_and(|queues| queues > 1) {
+        if queues(&tun::name(fd.as_fd())?) > 1 {
             return Err(Errno::EBUSY.into());
         }
         if persist {
@@ -56,6 +59,11 @@ impl Tap {
     pub fn name(&self) -> io::Result<String> {
         tun::name(self.fd.as_fd())
     }
+}
+
+/// How many have the TAP called `name` open; 0 if there is none, or no word of it.
+fn queues(name: &str) -> u32 {
+    nix::net::if_::if_nametoindex(name).ok().and_then(|index| netlink::tap_queues(index).ok()).unwrap_or(0)
 }
 
 /// Makes a TAP outlive its descriptors, later than when it is made: until then, whatever fails, closing it is all there is to
@@ -133,7 +141,56 @@ fn errno(error: rustix::io::Errno) -> Errno {
 fn write(fd: &impl AsFd, bytes: &[u8]) -> EgressFate {
     match rustix::io::write(fd, bytes).map_err(errno) {
         Ok(_) => EgressFate::Sent,
-        Err(Errno::EAGAIN | Errno::ENOBUFS | Errno::ENOMEM) => EgressFate::Dropped(DropReason::QueueFull),
-        Err(_) => EgressFate::Dropped(DropReason::LinkError),
+        Err(error) => write_error(error),
+    }
+}
+
+/// What becomes of a frame whose `write` failed: no room now, or no way.
+pub(super) fn write_error(error: Errno) -> EgressFate {
+    if matches!(error, Errno::EAGAIN | Errno::ENOBUFS | Errno::ENOMEM) {
+        EgressFate::Dropped(DropReason::QueueFull)
+    } else {
+        EgressFate::Dropped(DropReason::LinkError)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::packet::Packet;
+    use crate::sys::netns::{alone, ip};
+    use crate::vnet::VnetHeader;
+
+    #[test]
+    fn a_frame_that_is_longer_than_any_is_rejected_as_such_and_the_next_is_whole() {
+        alone(|| {
+            let mut link = Tap::open("t0", false).expect("a TAP");
+            // With a tag, a frame may be four bytes longer than the interface says.
+            ip("link set t0 addrgenmode none mtu 65521 up");
+            let mut far = Packet::open("t0").expect("the far end");
+            let mut batch = Batch::new(2);
+            let frame =
+                |len: usize| [&[0xff; 6][..], &[2, 0, 0, 0, 0, 1, 0x81, 0, 0, 5, 0x88, 0xb5], &vec![7; len - 18]].concat();
+            assert!(batch.push_copy(&frame(FRAME_MAX - 1), VnetHeader::default()));
+            batch.insert_tag([0x81, 0, 0, 6]);
+            assert!(batch.push_copy(&frame(1000), VnetHeader::default()));
+            let mut fates = Vec::new();
+            far.send(&mut batch, &[0, 1], &mut fates);
+            assert_eq!(fates, [EgressFate::Sent; 2]);
+            batch.clear();
+            link.recv(&mut batch).expect("a link that is up");
+            assert_eq!(batch.rejected(), [(FRAME_MAX + 1, DropReason::Oversize)], "as much as there was room for");
+            assert_eq!((batch.len(), batch.bytes(0)), (1, &frame(1000)[..]));
+        });
+    }
+
+    #[test]
+    fn a_frame_for_which_there_is_no_room_is_dropped_as_from_a_full_queue_and_any_other_as_a_links_fault() {
+        for full in [Errno::EAGAIN, Errno::ENOBUFS, Errno::ENOMEM] {
+            assert_eq!(write_error(full), EgressFate::Dropped(DropReason::QueueFull), "{full}");
+        }
+        for fault in [Errno::EIO, Errno::EINVAL, Errno::EBADFD] {
+            assert_eq!(write_error(fault), EgressFate::Dropped(DropReason::LinkError), "{fault}");
+        }
     }
 }

@@ -142,6 +142,6 @@ pub(super) fn pseudo_header(bytes: &[u8], layers: &Layers, checksum: Checksum) -
     }
 }
 
-fn put(bytes: &mut [u8], at: usize, word: u16) {
+pub(super) fn put(bytes: &mut [u8], at: usize, word: u16) {
     bytes[at..at + 2].copy_from_slice(&word.to_be_bytes());
 }

@@ -1,8 +1,9 @@
-//! Filling in a partial checksum.
+//! Filling in a partial checksum, and taking a complete one back.
 
 use super::checksum::Sum;
-use super::cut::pseudo_header;
+use super::cut::{pseudo_header, put};
 use super::layers::Layers;
+use super::shape::super_frame;
 use crate::vnet::{Checksum, VnetHeader};
 
 /// Finishes a partial checksum: sums from its start to the frame's end, which includes the pseudo-header's sum that is already
@@ -37,6 +38,22 @@ fn sum_whole(bytes: &mut [u8]) {
     packet[field..field + 2].fill(0);
     let sum = Sum::of(packet).plus(pseudo).plus_word(len).checksum();
     packet[field..field + 2].copy_from_slice(&never_zero(sum).to_be_bytes());
+}
+
+/// Makes the checksum of a TCP super-frame a partial one: writes the pseudo-header's sum where it stands and answers where that is.
+/// Linux takes a super-frame without a partial checksum too, but only behind headers that it can dissect by itself: with VLAN tags
+/// or IP options it refuses it (`EINVAL`). `None`, and nothing is written, if [`check`](super::check) would refuse the frame or the
+/// checksum is partial already.
+pub fn unfinish(bytes: &mut [u8], vnet: &VnetHeader) -> Option<Checksum> {
+    if matches!(vnet.checksum, Checksum::Partial { .. }) {
+        return None;
+    }
+    let (layers, _) = super_frame(bytes, vnet.gso?, vnet.checksum).ok()?;
+    let len = (bytes.len() - layers.l4) as u16;
+    let sum = !pseudo_header(bytes, &layers, vnet.checksum).plus_word(len).checksum();
+    let offset = layers.transport.checksum_offset();
+    put(bytes, layers.l4 + offset, sum);
+    Some(Checksum::Partial { start: layers.l4 as u16, offset: offset as u16 })
 }
 
 /// The same checksum, by the zero that does not mean "none".

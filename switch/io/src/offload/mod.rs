@@ -1,13 +1,15 @@
 //! Cutting super-frames and finishing checksums: pure, bytes in and bytes out.
 //!
 //! A frame comes with a [`VnetHeader`] that says what its sender left undone. This module checks that header against the bytes
-//! ([`check`]), tells what a link needs done before it can carry the frame ([`need`]), and does it ([`finish`], [`Cutter`]).
+//! ([`check`]), tells what a link needs done before it can carry the frame ([`need`]), and does it ([`finish`], [`unfinish`],
+//! [`Cutter`]).
 //! It knows no links and counts nothing, and a header that lies never gets past [`check`].
 //!
 //! ```text
-//! check ─▶ Shape ─▶ … the switch decides … ─▶ need ─┬▶ Nothing: send
-//!                                                   ├▶ Finish:  finish(bytes), send
-//!                                                   └▶ Cut:     Cutter, send its segments
+//! check ─▶ Shape ─▶ … the switch decides … ─▶ need ─┬▶ Nothing:  send
+//!                                                   ├▶ Finish:   finish(bytes), send
+//!                                                   ├▶ Unfinish: unfinish(bytes), send
+//!                                                   └▶ Cut:      Cutter, send its segments
 //! ```
 
 mod checksum;
@@ -19,7 +21,7 @@ mod shape;
 mod tests;
 
 pub use cut::Cutter;
-pub use finish::{finish, finish_whole};
+pub use finish::{finish, finish_whole, unfinish};
 pub use shape::{MAX_UDP_SEGMENTS, MIN_TCP_SIZE, Shape, check, shape_of};
 
 use crate::link::Offloads;
@@ -32,6 +34,8 @@ pub enum Need {
     Nothing,
     /// Its partial checksum is to be finished, by [`finish`].
     Finish,
+    /// It is a super-frame, to be sent whole, and its checksum is to be made partial, by [`unfinish`].
+    Unfinish,
     /// It is a super-frame and is to be cut, by [`Cutter`].
     Cut,
 }
@@ -40,11 +44,16 @@ pub enum Need {
 #[inline]
 pub fn need(vnet: &VnetHeader, offloads: Offloads) -> Need {
     let partial = matches!(vnet.checksum, Checksum::Partial { .. });
-    let checksum_taken = offloads.checksum || !partial;
     match vnet.gso {
-        Some(gso) if checksum_taken && takes(offloads, gso.kind) => Need::Nothing,
+        Some(gso) if offloads.checksum && takes(offloads, gso.kind) => {
+            if partial {
+                Need::Nothing
+            } else {
+                Need::Unfinish
+            }
+        }
         Some(_) => Need::Cut,
-        None if checksum_taken => Need::Nothing,
+        None if offloads.checksum || !partial => Need::Nothing,
         None => Need::Finish,
     }
 }

@@ -262,6 +262,7 @@ fn finishing_leaves_alone_what_is_not_partial_or_not_inside() {
 fn a_link_gets_what_it_takes_and_the_rest_is_done_for_it() {
     let (_, tcp) = tcp4(250);
     let partial = VnetHeader { gso: None, ..tcp };
+    let valid = VnetHeader { checksum: Checksum::Valid, ..tcp };
     let (_, udp) = udp6(250);
     let no_uso = Offloads { uso: false, ..Offloads::ALL };
     let only_checksum = Offloads { checksum: true, ..Offloads::NONE };
@@ -275,7 +276,9 @@ fn a_link_gets_what_it_takes_and_the_rest_is_done_for_it() {
         (tcp, no_uso, Need::Nothing),
         (udp, no_uso, Need::Cut),
         (udp, Offloads::ALL, Need::Nothing),
-        (VnetHeader { checksum: Checksum::Valid, ..tcp }, Offloads { checksum: false, ..Offloads::ALL }, Need::Nothing),
+        (valid, Offloads { checksum: false, ..Offloads::ALL }, Need::Cut),
+        (valid, Offloads::NONE, Need::Cut),
+        (valid, Offloads::ALL, Need::Unfinish),
     ] {
         assert_eq!(need(&vnet, offloads), expected, "{vnet:?} to {offloads:?}");
     }

@@ -19,6 +19,8 @@ pub(crate) struct Interface {
     pub(crate) up: bool,
     /// Bytes of the largest payload.
     pub(crate) mtu: u32,
+    /// Whether somebody at the other end takes frames; true where that is not asked.
+    pub(crate) carrier: bool,
 }
 
 /// The interface called `name`, or `None` if there is none.
@@ -37,7 +39,7 @@ pub(crate) fn find(name: &str) -> io::Result<Option<Interface>> {
     match (flags, mtu) {
         (Ok(flags), Ok(mtu)) => {
             let up = i32::from(flags) & libc::IFF_UP != 0;
-            Ok(Some(Interface { index, up, mtu: u32::try_from(mtu).unwrap_or(0) }))
+            Ok(Some(Interface { index, up, mtu: u32::try_from(mtu).unwrap_or(0), carrier: true }))
         }
         (Err(Errno::ENODEV), _) | (_, Err(Errno::ENODEV)) => Ok(None),
         (Err(error), _) | (_, Err(error)) => Err(error.into()),

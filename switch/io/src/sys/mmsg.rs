@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// Bytes for the control message of one frame: `tpacket_auxdata` with its header.
@@ -39,9 +40,17 @@ impl Messages {
         self.headers.len()
     }
 
-    /// Sets buffer `index` of the next call.
-    pub(crate) fn set(&mut self, index: usize, buffer: &mut [u8]) {
-        self.vectors[index] = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    /// Sets buffers `0..` of the next call to places in `memory`, and answers how many. All are told by one pointer, so that each
+    /// keeps the right to be written while the others are set. Panics if one is not inside.
+    pub(crate) fn set(&mut self, memory: &mut [u8], places: impl Iterator<Item = Range<usize>>) -> usize {
+        let (base, len) = (memory.as_mut_ptr(), memory.len());
+        let mut count = 0;
+        for (vector, place) in self.vectors.iter_mut().zip(places) {
+            assert!(place.start <= place.end && place.end <= len, "{place:?} of {len} bytes");
+            *vector = libc::iovec { iov_base: base.wrapping_add(place.start).cast(), iov_len: place.len() };
+            count += 1;
+        }
+        count
     }
 
     /// Receives up to `count` messages into the buffers set, without waiting. Answers how many.

@@ -6,4 +6,5 @@ pub(crate) mod netlink;
 pub(crate) mod netns;
 pub(crate) mod options;
 pub(crate) mod priority;
+pub(crate) mod process;
 pub(crate) mod tun;

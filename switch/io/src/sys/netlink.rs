@@ -29,6 +29,9 @@ const IFLA_LINKINFO: u16 = 18;
 const IFLA_STATS64: u16 = 23;
 const IFLA_INFO_DATA: u16 = 2;
 const IFLA_TUN_NUM_QUEUES: u16 = 8;
+const IFLA_CARRIER: u16 = 33;
+/// Bytes of the longest message that is read whole: the kernel makes none longer.
+const ROOM: usize = 32 << 10;
 /// Bytes of `nlmsghdr` and of `ifinfomsg`.
 const HEADER: usize = 16;
 const INFO: usize = 16;
@@ -66,16 +69,21 @@ impl Listener {
         self.fd.as_fd()
     }
 
-    /// What has changed since the last question, or `None` if so much that the kernel forgot some of it.
+    /// What has changed since the last question, or `None` if so much that some of it is lost: the kernel forgot it, or a message was
+    /// too long to be read whole.
     pub(crate) fn changes(&self) -> io::Result<Option<Vec<Change>>> {
+        self.changes_by(&mut vec![0; ROOM])
+    }
+
+    fn changes_by(&self, buffer: &mut [u8]) -> io::Result<Option<Vec<Change>>> {
         let mut changes = Vec::new();
-        let mut buffer = vec![0; 32 << 10];
         let mut control = cmsg_space!(Nsid);
         loop {
-            let mut vectors = [IoSliceMut::new(&mut buffer)];
+            let mut vectors = [IoSliceMut::new(buffer)];
             let answer = recvmsg::<()>(self.fd.as_raw_fd(), &mut vectors, Some(&mut control), MsgFlags::empty());
-            match answer.map(|message| (message.bytes, namespace(&message))) {
-                Ok((len, namespace)) => {
+            match answer.map(|message| (message.bytes, message.flags.contains(MsgFlags::MSG_TRUNC), namespace(&message))) {
+                Ok((_, true, _)) => return Ok(None),
+                Ok((len, false, namespace)) => {
                     let heard = messages(&buffer[..len]).filter_map(|(kind, body)| change(kind, body));
                     changes.extend(heard.map(|change| Change { namespace, ..change }));
                 }
@@ -124,6 +132,13 @@ pub(crate) fn tx_dropped(index: u32) -> io::Result<u64> {
     dropped.map(u64::from_ne_bytes).ok_or_else(|| io::Error::other("the kernel told no statistics"))
 }
 
+/// Whether an interface of this thread's namespace has somebody at its other end who takes frames.
+pub(crate) fn carrier(index: u32) -> io::Result<bool> {
+    let answer = ask(RTM_GETLINK, 0, &about(index))?;
+    let carrier = messages(&answer).find_map(|(_, body)| find(body.get(INFO..)?, IFLA_CARRIER)?.first().copied());
+    carrier.map(|carrier| carrier != 0).ok_or_else(|| io::Error::other("the kernel told no carrier"))
+}
+
 /// How many descriptors have a TAP of this thread's namespace open.
 pub(crate) fn tap_queues(index: u32) -> io::Result<u32> {
     let answer = ask(RTM_GETLINK, 0, &about(index))?;
@@ -151,7 +166,7 @@ fn ask(kind: u16, flags: u16, body: &[u8]) -> io::Result<Vec<u8>> {
     message.extend_from_slice(&[0; 8]);
     message.extend_from_slice(body);
     send(fd.as_raw_fd(), &message, MsgFlags::empty())?;
-    let mut answer = vec![0; 32 << 10];
+    let mut answer = vec![0; ROOM];
     let len = recv(fd.as_raw_fd(), &mut answer, MsgFlags::empty())?;
     answer.truncate(len);
     let failed = messages(&answer).find_map(|(kind, body)| {
@@ -208,6 +223,7 @@ fn change(kind: u16, body: &[u8]) -> Option<Change> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::netns::{alone, ip};
 
     #[test]
     fn a_change_is_read_and_what_is_cut_or_lies_is_not() {
@@ -225,5 +241,32 @@ mod tests {
         }
         bytes[0] = 4;
         assert_eq!(read(&bytes), []);
+    }
+
+    fn flip_lo(times: u32) {
+        (0..times).for_each(|time| ip(if time % 2 == 0 { "link set lo up" } else { "link set lo down" }));
+    }
+
+    #[test]
+    fn changes_that_the_kernel_forgot_are_told_of_as_such_and_later_ones_are_heard() {
+        alone(|| {
+            let listener = Listener::open().expect("a netlink socket");
+            // As little as the kernel lets us have: room for two or three messages.
+            nix::sys::socket::setsockopt(&listener.fd, nix::sys::socket::sockopt::RcvBuf, &0).expect("a small buffer");
+            flip_lo(40);
+            assert_eq!(listener.changes().expect("an answer"), None);
+            while listener.changes().expect("an answer").is_none_or(|changes| !changes.is_empty()) {}
+            flip_lo(1);
+            assert!(listener.changes().expect("an answer").is_some_and(|changes| changes[0].name == "lo"));
+        });
+    }
+
+    #[test]
+    fn a_message_too_long_for_its_buffer_is_as_good_as_forgotten() {
+        alone(|| {
+            let listener = Listener::open().expect("a netlink socket");
+            flip_lo(1);
+            assert_eq!(listener.changes_by(&mut [0; 64]).expect("an answer"), None);
+        });
     }
 }

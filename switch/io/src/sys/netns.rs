@@ -20,3 +20,24 @@ pub(crate) fn inside<T: Send>(path: Option<&Path>, work: impl FnOnce() -> io::Re
         thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread inside the namespace panicked")))
     })
 }
+
+/// Runs a test's work in a namespace of its own, gone with it; threads and programs that it starts are there too. Says so if this
+/// machine has none.
+#[cfg(test)]
+pub(crate) fn alone(work: impl FnOnce() + Send + 'static) {
+    let inside = move || match nix::sched::unshare(CloneFlags::CLONE_NEWNET) {
+        Ok(()) => work(),
+        Err(why) => {
+            assert!(std::env::var_os("CI").is_none(), "no network namespace: {why}");
+            println!("skipped, no network namespace: {why}");
+        }
+    };
+    std::thread::spawn(inside).join().expect("no panic");
+}
+
+/// Runs `ip` with these words in the thread's namespace.
+#[cfg(test)]
+pub(crate) fn ip(words: &str) {
+    let done = std::process::Command::new("ip").args(words.split(' ')).status();
+    assert!(done.expect("ip (iproute2)").success(), "ip {words}");
+}

@@ -85,3 +85,32 @@ pub(super) fn request(name: &str, flags: libc::c_short) -> io::Result<libc::ifre
     request.ifr_ifru.ifru_flags = flags;
     Ok(request)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::Link;
+    use crate::link::plain_tap::PlainTap;
+    use crate::sys::netns::alone;
+    use std::process::Command;
+
+    /// What the device in this thread's namespace would hand over unfinished.
+    fn unfinished() -> Vec<String> {
+        let told = Command::new("ethtool").args(["--show-features", "t0"]).output().expect("ethtool");
+        let told = String::from_utf8_lossy(&told.stdout).into_owned();
+        let names = ["tx-checksum-ip-generic: on", "tx-tcp-segmentation: on", "tx-udp-segmentation: on"];
+        names.into_iter().filter(|name| told.contains(name)).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_plain_tap_that_was_left_with_offloads_hands_over_none_once_we_have_it() {
+        alone(|| {
+            let first = PlainTap::open("t0", true).expect("a TAP");
+            offer(&first.fd().try_clone_to_owned().expect("a descriptor")).expect("offloads");
+            drop(first);
+            assert!(!unfinished().is_empty(), "they outlive a descriptor");
+            let _again = PlainTap::open("t0", false).expect("the TAP again");
+            assert_eq!(unfinished(), Vec::<String>::new());
+        });
+    }
+}
