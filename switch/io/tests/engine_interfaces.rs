@@ -289,10 +289,11 @@ fn a_port_whose_interface_could_not_be_looked_at_for_want_of_descriptors_comes_u
     if !is_alone("a_port_whose_interface_could_not_be_looked_at_for_want_of_descriptors_comes_up_without_any_word") {
         return;
     }
-    let Some(netns) = Netns::new() else { return };
+    let (Some(netns), Some(home)) = (Netns::new(), Netns::new()) else { return };
     netns.run("ip tuntap add t0 mode tap vnet_hdr multi_queue");
     netns.run("ip link set t0 up");
-    let lab = Lab::new();
+    // Where no other test's interfaces are heard of.
+    let lab = home.inside(Lab::new);
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
     setrlimit(Resource::RLIMIT_NOFILE, soft.min(200), hard).expect("a lower limit");
     let used: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
@@ -410,9 +411,9 @@ fn an_idle_engine_wakes_for_its_timers_alone_and_its_watch_for_what_concerns_it_
     let (wakeups, spins) = (after[0].wakeups - before[0].wakeups, after[0].spins - before[0].spins);
     println!("in 10 s: {wakeups} wake-ups, {spins} spins; {slept} sleeps of the watch threads");
     // Ports in trouble are told of it again; engines sleep unless a watch thread speaks to them.
-    assert!(wakeups < 500 && spins == 0, "{before:?}, then {after:?}");
-    // Other programs mount and unmount, and a TAP that is held is tried again now and then. A loop would be at it 100,000 times.
-    assert!(slept < 5000, "{slept}");
+    assert!(wakeups < 50 && spins == 0, "{before:?}, then {after:?}");
+    // Other programs mount and unmount, and a TAP that is held is tried again now and then. A loop would be at it by the thousand.
+    assert!(slept < 500, "{slept}");
     drop(owner);
 }
 
