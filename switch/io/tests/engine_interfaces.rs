@@ -387,6 +387,7 @@ fn an_idle_engine_wakes_for_its_timers_alone_and_its_watch_for_what_concerns_it_
     lab.until_up(id);
     // A port in each kind of trouble: no namespace, no interface, held by somebody, down, its other end down, renamed.
     let owner = netns.inside(|| Tap::open("held", true)).expect("a TAP");
+    netns.run("ip link set held up");
     let nowhere = Source { netns: Some("/run/netns/llio-nowhere".into()), ..source(&netns, "t1", TAP) };
     for (name, source) in [("p2", nowhere), ("p3", source(&netns, "none", TAP)), ("p4", source(&netns, "held", TAP))] {
         lab.switch.add_waiting_port(name, name, source, PortConfig::default()).expect("a port that waits");
