@@ -121,7 +121,9 @@ impl fmt::Display for Notes<'_> {
             Learned::Held(holder) => write!(out, " · {source} stays on {}, where it is set", names.name(holder))?,
             Learned::Full => write!(out, " · {source} not learned: table full")?,
         }
-        match record.vnet.gso {
+        // What a header says that lies is not what the frame would have been on the wire.
+        let lies = matches!(record.fate, Fate::Dropped(DropReason::Malformed));
+        match record.vnet.gso.filter(|_| !lies) {
             Some(gso) => write!(out, " · GSO {}×{}", record.segments, gso.size),
             None => Ok(()),
         }
@@ -212,5 +214,7 @@ mod tests {
             lost_before: 0,
         };
         assert_eq!(Comment::new(&record, &PortNames::default()).to_string(), "port1 → port3 · GSO 45×1448");
+        let lying = Record { fate: Fate::Dropped(DropReason::Malformed), segments: 1, copies: &[], ..record };
+        assert_eq!(Comment::new(&lying, &PortNames::default()).to_string(), "port1 dropped: malformed");
     }
 }
