@@ -62,17 +62,18 @@ impl Inner {
         self.free_interface(&attempt, &new.url)?;
         self.free_record(&attempt, &port_key(switch, &name)).await?;
         let wired = self.wire(&attempt, wire).await?;
+        let (made, is_new) = (wired.made, wired.is_new);
         let spec = PortSpec { name: name.clone(), url: new.url.clone(), settings: new.settings };
         let plugged = plug(&entry, &spec, wired.plug);
         let id = match plugged {
             Ok(id) => id,
-            Err(error) => return Err(attempt.port(error).and(self.take_back(&attempt, wire, wired.made).await)),
+            Err(error) => return Err(attempt.port(error).and(self.take_back(&attempt, wire, (made, is_new)).await)),
         };
-        let (made, number, order) = (wired.made, wired.number, self.next_order());
+        let (number, order) = (wired.number, self.next_order());
         let port = PortEntry { id, origin, spec, made, number, order, leaving: false };
         if let Err(refusal) = self.record_port(&attempt, &entry, &port, wired.keep.as_deref()).await {
             let unplugged = entry.handle.delete_port(id).map(drop).map_err(|error| attempt.port(error));
-            let left = self.take_back(&attempt, wire, wired.made).await;
+            let left = self.take_back(&attempt, wire, (made, is_new)).await;
             return Err(refusal.and(unplugged).and(left));
         }
         self.register(&entry, port);
@@ -80,11 +81,11 @@ impl Inner {
     }
 
     /// Undoes what was made, after it was unplugged. A TAP that was not made to outlive us is gone with its link.
-    async fn take_back(&self, attempt: &Attempt, wire: Wire<'_>, made: bool) -> Result<(), Refusal> {
+    async fn take_back(&self, attempt: &Attempt, wire: Wire<'_>, (made, is_new): (bool, bool)) -> Result<(), Refusal> {
         if !made {
             return Ok(());
         }
-        if matches!(wire.url, PortUrl::Veth(_)) {
+        if is_new && matches!(wire.url, PortUrl::Veth(_)) {
             self.unwire(attempt, wire, None).await?;
         }
         self.disclaim(attempt, wire).await

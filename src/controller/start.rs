@@ -13,7 +13,7 @@ use crate::names::Name;
 use crate::store::{Operation, Store, Txn};
 use crate::url::PortUrl;
 use dashmap::DashMap;
-use lanloom_drivers::kernel::{Kernel, Netns};
+use lanloom_drivers::kernel::{Kernel, LinkInfo, LinkKind, Netns};
 use lanloom_switch_core::PortId;
 use lanloom_switch_io::engine::{EngineConfig, EngineEvent, Engines, EventKind as EngineEventKind};
 use std::collections::BTreeSet;
@@ -296,9 +296,16 @@ impl Inner {
         };
         let (switch, port) = (entry.name.clone(), spec.name.clone());
         let (found, number) = self.look(&spec.url).await;
-        match reconcile::plan(&[Wanted { switch, port, kind, found }], &peers).pop() {
+        let names: Vec<String> = peers.iter().map(|link| link.name.clone()).collect();
+        match reconcile::plan(&[Wanted { switch, port, kind, found }], &names).pop() {
             Some(Step::Adopt { .. }) => {
                 let opened = self.open(attempt, wire).await?;
+                // The guest's end of a veth may have been moved away, and another interface been given its name.
+                let is_ours = |number: &u32| match &spec.url {
+                    PortUrl::Veth(_) => peers.iter().any(|end| end.name == wire.peer() && end.pair == Some(*number)),
+                    PortUrl::Tap(_) | PortUrl::Iface(_) | PortUrl::Memory(_) => true,
+                };
+                let number = number.filter(is_ours);
                 Ok((plug(entry, spec, opened).map_err(|error| attempt.port(error))?, false, number))
             }
             Some(Step::Make { .. }) => {
@@ -331,12 +338,11 @@ impl Inner {
     }
 
     /// The veth ends in the plumbing namespace.
-    pub(super) async fn peers(&self) -> Result<Vec<String>, Refusal> {
+    pub(super) async fn peers(&self) -> Result<Vec<LinkInfo>, Refusal> {
         let attempt = Attempt::new("look into", "the plumbing namespace");
         let plumbing = self.plumbing().await.map_err(|error| attempt.kernel(error))?;
         let links = self.kernel.list_links(&plumbing).await.map_err(|error| attempt.kernel(error))?;
-        let veths = links.into_iter().filter(|link| link.kind == lanloom_drivers::kernel::LinkKind::Veth);
-        Ok(veths.map(|link| link.name).collect())
+        Ok(links.into_iter().filter(|link| link.kind == LinkKind::Veth).collect())
     }
 
     /// Deletes the interfaces that an earlier start made for ports that are wanted no more: a crash left them, or they were taken

@@ -30,6 +30,8 @@ pub(super) struct Wired {
     pub(super) plug: Plug,
     /// Whether we made it.
     pub(super) made: bool,
+    /// Whether that was just now.
+    pub(super) is_new: bool,
     /// The number of the interface under the URL's name.
     pub(super) number: Option<u32>,
     /// What makes it outlive us.
@@ -156,10 +158,12 @@ impl Inner {
                 let why = format!("another process has the TAP {target} open");
                 return Err(attempt.conflict(why, "stop that process, or choose another interface name"));
             }
-            (Found::Veth, PortUrl::Veth(_)) if self.peers().await?.contains(&wire.peer()) => {
+            (Found::Veth, PortUrl::Veth(_))
+                if self.peers().await?.iter().any(|end| end.name == wire.peer() && end.pair == number) =>
+            {
                 // Made for this very port by a daemon whose records were lost.
                 self.claim(attempt, wire).await?;
-                return Ok(Wired { plug: self.open(attempt, wire).await?, made: true, number, keep: None });
+                return Ok(Wired { plug: self.open(attempt, wire).await?, made: true, is_new: false, number, keep: None });
             }
             (Found::Tap { .. } | Found::Veth | Found::Other, PortUrl::Veth(_))
             | (Found::Veth | Found::Other, PortUrl::Tap(_)) => {
@@ -177,7 +181,7 @@ impl Inner {
                 self.claim(attempt, wire).await?;
                 self.make_veth(attempt, wire, veth).await
             }
-            _ => return Ok(Wired { plug: self.open(attempt, wire).await?, made: false, number, keep: None }),
+            _ => return Ok(Wired { plug: self.open(attempt, wire).await?, made: false, is_new: false, number, keep: None }),
         };
         match made {
             Ok(wired) => Ok(wired),
@@ -216,7 +220,7 @@ impl Inner {
         let number = Some(moved.map_err(|error| attempt.kernel(error))?.index);
         let (plug, keep) = tap.plug(source);
         let stays = url.persist && !self.ephemeral;
-        Ok(Wired { plug, made: true, number, keep: stays.then_some(keep) })
+        Ok(Wired { plug, made: true, is_new: true, number, keep: stays.then_some(keep) })
     }
 
     async fn make_veth(&self, attempt: &Attempt, wire: Wire<'_>, url: &VethUrl) -> Result<Wired, Refusal> {
@@ -228,7 +232,7 @@ impl Inner {
         let veth = self.kernel.create_veth(&spec).await.map_err(|error| attempt.kernel(error))?;
         let number = Some(veth.guest.index);
         match self.open(attempt, wire).await {
-            Ok(plug) => Ok(Wired { plug, made: true, number, keep: None }),
+            Ok(plug) => Ok(Wired { plug, made: true, is_new: true, number, keep: None }),
             Err(refusal) => Err(refusal.and(self.unwire(attempt, wire, number).await)),
         }
     }

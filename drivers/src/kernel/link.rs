@@ -97,6 +97,8 @@ pub struct LinkInfo {
     pub kind: LinkKind,
     /// Frames in its queue.
     pub tx_queue_len: u32,
+    /// Of one end of a veth: the number of the other end, in the namespace where that is.
+    pub pair: Option<u32>,
 }
 
 /// What an interface is.

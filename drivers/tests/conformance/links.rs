@@ -18,6 +18,9 @@ pub(crate) async fn a_veth_has_each_end_in_its_place_and_up(bench: &Bench) {
         assert_eq!(bench.kernel.list_addresses(place, &if_name(&end.name)).await, Ok(Vec::new()));
     }
     let guest = bench.kernel.link(&netns, &if_name("e0")).await.expect("the guest end");
+    let peer = bench.kernel.link(&plumbing, &if_name("p0")).await.expect("the other end");
+    assert_eq!((guest.pair, peer.pair), (Some(peer.index), Some(guest.index)), "each knows the other");
+    assert_eq!(bench.kernel.link(&netns, &if_name("lo")).await.expect("lo").pair, None);
     assert!(guest.carrier, "both ends are up: {guest:?}");
     assert_eq!(names(&*bench.kernel, &netns).await, ["lo", "e0"]);
     assert_eq!(names(&*bench.kernel, &plumbing).await, ["lo", "p0"]);

@@ -212,6 +212,24 @@ async fn a_stranger_that_took_a_ports_interface_name_is_neither_set_nor_deleted(
 }
 
 #[tokio::test]
+async fn a_stranger_that_took_the_name_of_a_veths_end_is_not_taken_for_it_after_a_restart() {
+    let house = House::new().await;
+    let controller = house.with_switch().await;
+    controller.add_port(name("s1"), port(None, "veth://v1?netns=b")).await.expect("a port");
+    let aside = LinkChange { name: Some(kernel_name("renamed")), ..LinkChange::default() };
+    house.kernel.set_link(&at("b"), &kernel_name("v1"), &aside).await.expect("ours");
+    house.somebodys_veth(&at("b"), "v1").await;
+    controller.stop().await;
+    let controller = house.start().await;
+    assert_eq!(controller.port(&name("s1"), &name("p1")).expect("the port").state, PortState::Up);
+    controller.set_port(name("s1"), name("p1"), |settings| settings.mtu = Some(1300)).await.expect("set");
+    assert_eq!(house.kernel.link(&at("b"), &kernel_name("v1")).await.map(|link| link.mtu), Ok(1500));
+    controller.delete_port(name("s1"), name("p1")).await.expect("deleted");
+    assert!(house.kernel.link(&at("b"), &kernel_name("v1")).await.is_ok());
+    assert!(house.kernel.link(&at("b"), &kernel_name("renamed")).await.is_err());
+}
+
+#[tokio::test]
 async fn the_file_takes_an_address_over_with_its_record() {
     let house = House::new().await;
     let file = "[[switch]]\nname = \"lab\"\n[[switch.port]]\nname = \"p1\"\nurl = \"tap://t1\"\n";

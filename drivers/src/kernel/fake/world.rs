@@ -236,6 +236,11 @@ impl World {
     pub(super) fn list(&mut self, place: &Place) -> Result<Vec<LinkInfo>, KernelError> {
         let up: Vec<u64> = self.links().filter(|link| link.up).filter_map(|link| link.pair).collect();
         let both_up = |pair| up.iter().filter(|one| **one == pair).count() == 2;
+        let ends: Vec<(Place, u32, u64)> = self.ends();
+        let other = |number: u32, pair: u64| {
+            let is_other = |end: &&(Place, u32, u64)| end.2 == pair && (&end.0, end.1) != (place, number);
+            ends.iter().find(is_other).map(|end| end.1)
+        };
         let links = &self.space("listing interfaces", place)?.links;
         let show = |(number, link): (&u32, &Link)| LinkInfo {
             name: link.name.to_string(),
@@ -246,8 +251,18 @@ impl World {
             carrier: link.pair.map_or(link.up && link.kind == LinkKind::Loopback, both_up),
             kind: link.kind.clone(),
             tx_queue_len: link.tx_queue_len,
+            pair: link.pair.and_then(|pair| other(*number, pair)),
         };
         Ok(links.iter().map(show).collect())
+    }
+
+    /// All ends of veths: where, under which number, and of which pair.
+    fn ends(&self) -> Vec<(Place, u32, u64)> {
+        let of = |(place, space): (&Place, &Space)| {
+            let end = |(number, link): (&u32, &Link)| Some((place.clone(), *number, link.pair?));
+            space.links.iter().filter_map(end).collect::<Vec<_>>()
+        };
+        self.places.iter().flat_map(of).collect()
     }
 
     fn links(&self) -> impl Iterator<Item = &Link> {

@@ -167,17 +167,22 @@ fn read(message: &LinkMessage) -> LinkInfo {
         carrier: message.header.flags.contains(LinkFlags::LowerUp),
         kind: plain_kind(message.header.link_layer_type),
         tx_queue_len: 0,
+        pair: None,
     };
+    let mut lower = None;
     for attribute in &message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name.clone_from(name),
             LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
             LinkAttribute::Address(bytes) => link.mac = bytes.as_slice().try_into().ok().map(MacAddr),
             LinkAttribute::TxQueueLen(frames) => link.tx_queue_len = *frames,
+            LinkAttribute::Link(index) => lower = Some(*index),
             LinkAttribute::LinkInfo(infos) => link.kind = kind(infos).unwrap_or(link.kind),
             _ => {}
         }
     }
+    // Of other kinds it is what they stand on.
+    link.pair = lower.filter(|_| link.kind == LinkKind::Veth);
     link
 }
 
