@@ -316,6 +316,11 @@ fn a_tap_that_is_not_to_persist_goes_with_the_daemon_and_is_made_again_with_its_
     house.start_daemon(&STATE);
     assert_eq!(macs(&house), ["02:00:00:00:00:0a", "02:00:00:00:00:0b"]);
     assert_eq!(house.json("port show s1 a")["state"], "up");
+    // Both are known for ours again.
+    for netns in ["a", "b"] {
+        house.says(&format!("port set s1 {netns} --mtu 1300"));
+        assert!(house.sh(&format!("ip -n {netns} link show dev eth0")).contains("mtu 1300"), "{netns}");
+    }
 }
 
 #[test]

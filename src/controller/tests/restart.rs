@@ -140,8 +140,11 @@ async fn what_cannot_be_read_now_keeps_its_interfaces() {
     let empty = House { store: Arc::new(FlakyStore::new()), ..house.clone() };
     empty.start().await.stop().await;
     assert_eq!(interfaces().await, before, "a store that was damaged, and a new one begun");
-    // Whoever makes the ports again has their interfaces again.
+    // Whoever makes the ports again has their interfaces again, and nothing is lost by trying.
     let controller = empty.with_switch().await;
+    empty.store.countdown.store(1, std::sync::atomic::Ordering::SeqCst);
+    assert!(why(controller.add_port(name("s1"), port(None, "veth://v1?netns=b")).await).contains("injected"));
+    assert_eq!(interfaces().await, before, "a port that could not be made again");
     for url in ["veth://v1?netns=b", "tap://t1?netns=a"] {
         controller.add_port(name("s1"), port(None, url)).await.expect("a port");
     }
