@@ -38,7 +38,7 @@ fn furnished() -> Option<House> {
     Some(house)
 }
 
-/// Without what differs from run to run and from place to place: wake-ups, ages and uptimes, folders and versions.
+/// Without what differs from run to run and from place to place: wake-ups, spins, ages and uptimes, folders and versions.
 fn redacted(house: &House, text: &str) -> String {
     let folder = house.folder.path().display().to_string();
     let words = |line: &str| {
@@ -47,7 +47,9 @@ fn redacted(house: &House, text: &str) -> String {
             let is_number = !words[at].is_empty() && words[at].bytes().all(|byte| byte.is_ascii_digit());
             let next = words.get(at + 1).map(|next| next.trim_end_matches([',', '.']).to_owned());
             let is_setting = line.starts_with("ageing") || line.starts_with("s1 ");
-            if is_number && !is_setting && next.is_some_and(|next| ["s", "wake-ups"].contains(&next.as_str())) {
+            let is_spin = at > 0 && words[at - 1] == "spins";
+            let changes = is_spin || next.is_some_and(|next| ["s", "wake-ups"].contains(&next.as_str()));
+            if is_number && !is_setting && changes {
                 words[at] = "N".to_owned();
             }
         }

@@ -132,7 +132,7 @@ impl Show {
         out.line(format_args!("ageing     {} s", switch.ageing_secs))?;
         out.line(format_args!("ports      {}", switch.ports))?;
         out.line(format_args!("addresses  {} of {}", switch.fdb_entries, switch.fdb_limit))?;
-        out.line(format_args!("engine     {}", switch.engine))?;
+        out.line(format_args!("engine     {}, spins {} µs after work now", switch.engine, switch.spin_now_micros))?;
         out.line(format_args!("made by    {}", switch.origin))
     }
 }

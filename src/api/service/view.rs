@@ -32,6 +32,7 @@ pub(super) fn switch(view: SwitchView) -> SwitchInfo {
         fdb_entries: view.status.addresses,
         fdb_limit: view.settings.fdb_limit as usize,
         engine: view.status.engine,
+        spin_now_micros: u64::try_from(view.status.spin.as_micros()).unwrap_or(u64::MAX),
         origin: view.origin.name().to_owned(),
     }
 }

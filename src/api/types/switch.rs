@@ -43,6 +43,8 @@ pub struct SwitchInfo {
     pub fdb_limit: usize,
     /// The engine thread that it is on, from 0.
     pub engine: usize,
+    /// Microseconds that thread looks for more frames now before it sleeps: as far as that has been worth it lately.
+    pub spin_now_micros: u64,
     /// Who made it: `command` or `config`.
     pub origin: String,
 }

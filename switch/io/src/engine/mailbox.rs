@@ -1,6 +1,6 @@
 //! Commands to an engine thread: closures that run between two rounds.
 
-use super::handle::EngineGone;
+use super::status::EngineGone;
 use super::thread::Engine;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::collections::VecDeque;

@@ -12,6 +12,7 @@
 //! | `egress.rs` | a port's copies on their way into its link |
 //! | `handle.rs` | how others speak to a switch |
 //! | `asked.rs` | a frame that is asked about |
+//! | `status.rs` | what they are answered |
 //! | `mailbox.rs` | commands to a thread |
 //! | `spin.rs` | how long a thread looks for more before it sleeps |
 //! | `watch/` | what becomes of the interfaces behind the ports |
@@ -22,6 +23,7 @@ mod handle;
 mod mailbox;
 mod runtime;
 mod spin;
+mod status;
 mod thread;
 mod watch;
 
@@ -31,7 +33,8 @@ mod allocation;
 mod tests;
 
 pub use asked::Asked;
-pub use handle::{EngineGone, PortError, PortState, PortStatus, SwitchHandle, SwitchStatus};
+pub use handle::SwitchHandle;
+pub use status::{EngineGone, PortError, PortState, PortStatus, SwitchStatus};
 
 use crate::clock;
 use lanloom_switch_core::{MacAddr, SwitchConfig};
@@ -162,6 +165,20 @@ struct Thread {
     join: Mutex<Option<JoinHandle<()>>>,
 }
 
+impl Thread {
+    fn stats(&self) -> EngineStats {
+        let tally = &self.tally;
+        EngineStats {
+            wakeups: tally.wakeups.load(Ordering::Relaxed),
+            spins: tally.spins.load(Ordering::Relaxed),
+            spin: Duration::from_nanos(tally.spin_nanos.load(Ordering::Relaxed)),
+            batches: tally.batches.load(Ordering::Relaxed),
+            frames: tally.frames.load(Ordering::Relaxed),
+            events_lost: tally.events_lost.load(Ordering::Relaxed),
+        }
+    }
+}
+
 impl Engines {
     /// Starts the threads.
     ///
@@ -200,15 +217,7 @@ impl Engines {
 
     /// What each thread has done.
     pub fn stats(&self) -> Vec<EngineStats> {
-        let stats = |tally: &Tally| EngineStats {
-            wakeups: tally.wakeups.load(Ordering::Relaxed),
-            spins: tally.spins.load(Ordering::Relaxed),
-            spin: Duration::from_nanos(tally.spin_nanos.load(Ordering::Relaxed)),
-            batches: tally.batches.load(Ordering::Relaxed),
-            frames: tally.frames.load(Ordering::Relaxed),
-            events_lost: tally.events_lost.load(Ordering::Relaxed),
-        };
-        self.inner.threads.iter().map(|thread| stats(&thread.tally)).collect()
+        self.inner.threads.iter().map(Thread::stats).collect()
     }
 
     /// How long a thread that had work looks for more at most before it sleeps.

@@ -6,5 +6,4 @@ pub(crate) mod netlink;
 pub(crate) mod netns;
 pub(crate) mod options;
 pub(crate) mod priority;
-pub(crate) mod process;
 pub(crate) mod tun;

@@ -7,8 +7,9 @@ use crate::link::LinkError;
 use crate::plug::{Found, Identity, Source, SourceKind};
 use crate::sys::interface::Interface;
 use crate::sys::netlink::{self, Nsid};
-use crate::sys::{netns, process};
+use crate::sys::netns;
 use nix::errno::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -89,7 +90,7 @@ impl Watched {
         // Refused without rights over it; its changes are not heard then.
         self.nsid = File::open(path).ok().and_then(|file| netlink::name_namespace(file.as_fd()).ok());
         // Refused if it has ended, which the look that follows will see.
-        self.process = process_of(path).and_then(|pid| process::open(pid).ok());
+        self.process = process_of(path).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
         self.namespace = namespace;
     }
 
@@ -221,8 +222,8 @@ fn is_passing(error: &io::Error) -> bool {
 }
 
 /// The process that a path below `/proc` is named after.
-fn process_of(path: &Path) -> Option<u32> {
-    path.strip_prefix("/proc").ok()?.iter().next()?.to_str()?.parse().ok()
+fn process_of(path: &Path) -> Option<Pid> {
+    Pid::from_raw(path.strip_prefix("/proc").ok()?.iter().next()?.to_str()?.parse().ok()?)
 }
 
 #[cfg(test)]
@@ -255,8 +256,8 @@ mod tests {
 
     #[test]
     fn the_process_of_a_namespace_is_known_by_its_path() {
-        assert_eq!(process_of(Path::new("/proc/12/ns/net")), Some(12));
-        for path in ["/proc/self/fd/3", "/run/netns/12", "/proc", "/proc/x/ns/net"] {
+        assert_eq!(process_of(Path::new("/proc/12/ns/net")), Pid::from_raw(12));
+        for path in ["/proc/0/ns/net", "/proc/self/fd/3", "/run/netns/12", "/proc", "/proc/x/ns/net"] {
             assert_eq!(process_of(Path::new(path)), None, "{path}");
         }
     }
