@@ -1,7 +1,8 @@
 //! One daemon a socket, and one a state directory.
 //!
 //! A lock is a file locked by `flock` for as long as the process lives: the kernel lets go of it however the process ends, so a
-//! crash leaves nothing that has to be cleaned.
+//! crash leaves nothing that has to be cleaned. That takes a moment: a process that was killed closes its packet sockets first,
+//! each of which waits for the kernel, so whoever starts the next one at once is given that moment too.
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -9,6 +10,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a place may be held by another before that counts.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A place that this process holds alone.
 #[derive(Debug)]
@@ -43,10 +49,15 @@ impl Lock {
     /// If another process has it, or the file cannot be made.
     pub fn take(path: &Path) -> Result<Self, LockError> {
         let failed = |error: io::Error| LockError::Io { path: path.to_owned(), error };
+        let end = Instant::now() + PATIENCE;
         loop {
             let file = open(path).map_err(failed)?;
             let mut file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(file) => file,
+                Err((_, Errno::EWOULDBLOCK)) if Instant::now() < end => {
+                    thread::sleep(Duration::from_millis(10));
+                    continue;
+                }
                 Err((mut file, Errno::EWOULDBLOCK)) => {
                     return Err(LockError::Taken { path: path.to_owned(), pid: read_pid(&mut file) });
                 }
@@ -111,6 +122,19 @@ mod tests {
         drop(first);
         assert!(!path.exists());
         Lock::take(&path).expect("free again");
+    }
+
+    #[test]
+    fn a_place_whose_holder_is_about_to_end_is_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("lock");
+        let first = Lock::take(&path).expect("free");
+        let ending = thread::spawn(move || {
+            thread::sleep(PATIENCE / 10);
+            drop(first);
+        });
+        Lock::take(&path).expect("free in a moment");
+        ending.join().expect("it let go");
     }
 
     #[test]

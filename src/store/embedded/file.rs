@@ -11,10 +11,15 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 const FILE: &str = "store.redb";
 const UNFINISHED: &str = "store.redb.new";
 const LOCK: &str = "lock";
+
+/// How long another daemon may hold the lock before that counts.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Bytes of the file that may be held in memory.
 const CACHE: usize = 4 << 20;
@@ -167,11 +172,19 @@ fn builder() -> Builder {
     builder
 }
 
-/// Takes the lock and leaves our process id in it, for the error that another daemon gives.
+/// Takes the lock and leaves our process id in it, for the error that another daemon gives. A daemon that was killed holds it until
+/// the kernel has closed all that it had.
 fn lock(path: &Path) -> Result<File, StoreError> {
     let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
     let mut file = open.map_err(|why| failed("open", path, why))?;
-    match file.try_lock() {
+    let end = Instant::now() + PATIENCE;
+    let answer = loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < end => thread::sleep(Duration::from_millis(10)),
+            answer => break answer,
+        }
+    };
+    match answer {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut text = String::new();
