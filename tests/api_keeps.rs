@@ -240,6 +240,41 @@ fn out_of_descriptors_ports_are_refused_with_the_reason_and_everything_else_goes
 }
 
 #[test]
+fn a_full_disk_refuses_changes_with_the_reason_and_a_line_in_the_log_and_is_no_harm_once_it_is_not() {
+    let Some(mut house) = House::new() else { return };
+    let state = house.path("state").display().to_string();
+    house.sh(&format!("mkdir {state}"));
+    house.sh(&format!("mount -t tmpfs -o size=512k none {state}"));
+    house.start_daemon(&STATE);
+    house.says("switch create s1");
+    house.host("s1", "a", "tap", "10.0.0.1/24");
+    house.host("s1", "b", "veth", "10.0.0.2/24");
+    let fill = format!("cat /dev/zero > {state}/fill; true");
+    house.command(&["sh", "-c", &fill]).stderr(Stdio::null()).status().expect("it runs");
+    let mut made = 0;
+    let said = loop {
+        let output = house.lanloom(&format!("switch create x{made}"));
+        if !output.status.success() {
+            break String::from_utf8_lossy(&output.stderr).into_owned();
+        }
+        made += 1;
+        assert!(made < 500, "the disk is full, and all is written nevertheless");
+    };
+    println!("after {made}: {said}");
+    assert!(said.contains("store.redb") && said.contains("`lanloom info` names the state directory"), "{said}");
+    let log = house.log();
+    assert!(log.contains("the store did not do it") && log.contains("create switch"), "{log}");
+    house.ping("a", "10.0.0.2");
+    assert_eq!(house.json("switch ls").as_array().map(Vec::len), Some(made + 1));
+    house.sh(&format!("rm {state}/fill"));
+    house.says(&format!("switch create x{made}"));
+    stop(&mut house);
+    house.start_daemon(&STATE);
+    assert_eq!(house.json("switch ls").as_array().map(Vec::len), Some(made + 2));
+    house.ping("a", "10.0.0.2");
+}
+
+#[test]
 fn callers_that_drip_their_bytes_are_sent_away_and_others_served_meanwhile() {
     let Some(house) = House::with_daemon() else { return };
     house.says("switch create s1");

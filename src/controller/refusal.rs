@@ -101,10 +101,7 @@ impl Attempt {
 
     pub(super) fn store(&self, error: StoreError) -> Refusal {
         tracing::error!(what = self.what, on = self.on, %error, "the store did not do it");
-        self.failed(
-            error,
-            "the daemon's log has it; look after the disk of its state directory (`lanloom info` names it), and retry",
-        )
+        self.failed(error, "`lanloom info` names the state directory, and the daemon's log has the time")
     }
 
     /// What is to be made has a record, although it is not there: what an earlier start left.
