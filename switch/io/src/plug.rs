@@ -67,6 +67,9 @@ pub(crate) enum Found {
     Here(Identity, Interface),
 }
 
+/// Bytes of the largest payload that an interface carries, and why it carries nothing if so.
+pub(crate) type LookedAt = (u32, Option<String>);
+
 /// Which interface it is, whatever it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
@@ -92,6 +95,27 @@ impl Source {
         match self.find(None).map_err(open_error)? {
             Found::Here(identity, _) => self.open_again(identity),
             Found::NoNamespace | Found::NoInterface { .. } => Err(LinkError::Gone),
+        }
+    }
+
+    /// Looks at the interface that has just been opened: what it carries in bytes, and why nothing if so. `None` if it is not there, or
+    /// cannot be looked at.
+    pub(crate) fn look(&self) -> Option<LookedAt> {
+        match self.find(None) {
+            Ok(Found::Here(_, interface)) => Some((interface.mtu, self.trouble(interface))),
+            Ok(Found::NoNamespace | Found::NoInterface { .. }) | Err(_) => None,
+        }
+    }
+
+    /// Why an interface that is there carries nothing.
+    pub(crate) fn trouble(&self, interface: Interface) -> Option<String> {
+        let name = self.label();
+        match (interface.up, interface.carrier, &self.label) {
+            (true, true, _) => None,
+            (true, false, None) => Some(format!("the other end of interface {name} is down")),
+            // The label is what the other end is called.
+            (false, _, None) | (true, false, Some(_)) => Some(format!("interface {name} is down")),
+            (false, _, Some(_)) => Some(format!("the other end of interface {name} is down")),
         }
     }
 

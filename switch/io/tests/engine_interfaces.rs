@@ -267,6 +267,21 @@ fn a_port_is_told_to_be_up_only_once_its_interface_has_been_looked_at() {
 }
 
 #[test]
+fn frames_that_wait_in_an_interface_when_it_is_plugged_in_find_the_port_up() {
+    let Some(netns) = Netns::new() else { return };
+    let tap = netns.inside(|| Tap::open("t0", false)).expect("a TAP");
+    netns.run("ip link set t0 up");
+    let mut far = netns.inside(|| Packet::open("t0")).expect("the far end");
+    assert_eq!(give(&mut far, 20), 20);
+    let lab = Lab::new();
+    let plug = Plug::Interface(source(&netns, "t0", TAP), Some(Box::new(tap)));
+    lab.switch.add_port("p1", "p1", plug, PortConfig::default()).expect("a port");
+    until("every frame", || lab.switch.counters().expect("there")[0].2.rx.frames == 20);
+    let counters = lab.switch.counters().expect("there").remove(0).2;
+    assert_eq!((counters.dropped(DropReason::PortDown), counters.dropped(DropReason::NoDestination)), (0, 20));
+}
+
+#[test]
 fn a_namespace_named_by_a_process_goes_with_it_though_a_port_was_opened_inside() {
     let Some(plumbing) = Netns::new() else { return };
     let mut sleeper = Command::new("unshare").args(["--net", "sleep", "600"]).spawn().expect("unshare (util-linux)");

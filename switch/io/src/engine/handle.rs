@@ -46,7 +46,11 @@ impl SwitchHandle {
     /// If the link cannot be opened; no port is left behind then.
     pub fn add_port(&self, name: &str, description: &str, plug: Plug, config: PortConfig) -> Result<PortId, PortError> {
         let (link, source) = open(plug)?;
-        let is_watched = source.is_some();
+        let state = match &source {
+            None => Some((u32::MAX, None)),
+            // One that cannot be looked at is down until the watch knows more.
+            Some(source) => source.look(),
+        };
         let names = (name.to_owned(), description.to_owned());
         let key = self.inner.key;
         let id = self.engine(move |engine| {
@@ -65,9 +69,9 @@ impl SwitchHandle {
                 }
                 return Err(PortError::from(error));
             }
-            // A port with an interface is down until that has been looked at.
-            if !is_watched {
-                engine.set_down(key, id, None);
+            // Before a frame comes in.
+            if let Some(state) = state {
+                engine.set_looked_at(key, id, state);
             }
             Ok(id)
         })??;

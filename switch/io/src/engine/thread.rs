@@ -7,6 +7,7 @@ use super::watch::Watch;
 use super::{EngineConfig, EngineEvent, EventKind, Tally, count};
 use crate::clock;
 use crate::link::{Link, LinkError};
+use crate::plug::LookedAt;
 use lanloom_switch_core::{Instant, PortId};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -188,6 +189,25 @@ impl Engine {
         Ok(before)
     }
 
+    /// As [`Engine::attach`], for an interface that has been looked at: no frame comes in before the port is as it is to be.
+    pub(super) fn attach_looked_at(
+        &mut self,
+        key: u32,
+        id: PortId,
+        link: Box<dyn Link>,
+        state: LookedAt,
+    ) -> io::Result<Option<Box<dyn Link>>> {
+        let before = self.attach(key, id, link)?;
+        self.set_looked_at(key, id, state);
+        Ok(before)
+    }
+
+    /// Tells what a look at a port's interface has shown.
+    pub(super) fn set_looked_at(&mut self, key: u32, id: PortId, (mtu, trouble): LookedAt) {
+        self.set_link_mtu(key, id, mtu);
+        self.set_down(key, id, trouble);
+    }
+
     /// Pulls a port's link out; what the kernel lost on its way through it is counted. Closing one waits for the kernel (tens of
     /// milliseconds for AF_PACKET and TAPs): whoever gets it closes it elsewhere, see [`close`].
     pub(super) fn detach(&mut self, key: u32, id: PortId) -> Option<Box<dyn Link>> {
@@ -206,7 +226,7 @@ impl Engine {
     }
 
     /// Tells what a port's interface carries, in bytes.
-    pub(super) fn set_link_mtu(&mut self, key: u32, id: PortId, mtu: u32) {
+    fn set_link_mtu(&mut self, key: u32, id: PortId, mtu: u32) {
         let Some(runtime) = self.switch(key) else { return };
         if let Ok(port) = runtime.port_mut(id) {
             port.link_mtu = mtu;

@@ -102,11 +102,13 @@ impl Watched {
         match self.source.find(self.attached) {
             Ok(Found::Here(identity, interface)) => {
                 let is_open = self.attached == Some(identity) && self.is_plugged();
-                if !is_open && let Err((reason, passing)) = self.open(identity) {
-                    self.retry = passing.then(|| Retry::after(retry, Instant::now()));
-                    return self.set_down(reason, true);
+                if is_open {
+                    return self.settle(interface);
                 }
-                self.settle(interface.mtu, self.trouble(interface));
+                if let Err((reason, passing)) = self.open(identity, interface) {
+                    self.retry = passing.then(|| Retry::after(retry, Instant::now()));
+                    self.set_down(reason, true);
+                }
             }
             Ok(Found::NoInterface { renamed: Some(other) }) => {
                 let reason = format!("interface {name} is called {other} now");
@@ -128,18 +130,6 @@ impl Watched {
         }
     }
 
-    /// Why an interface that is there carries nothing.
-    fn trouble(&self, interface: Interface) -> Option<String> {
-        let name = self.source.label();
-        match (interface.up, interface.carrier, &self.source.label) {
-            (true, true, _) => None,
-            (true, false, None) => Some(format!("the other end of interface {name} is down")),
-            // The label is what the other end is called.
-            (false, _, None) | (true, false, Some(_)) => Some(format!("interface {name} is down")),
-            (false, _, Some(_)) => Some(format!("the other end of interface {name} is down")),
-        }
-    }
-
     /// Where the interface is looked for; a label says that itself.
     fn place_words(&self) -> String {
         let netns = self.source.netns.as_ref().filter(|_| self.source.label.is_none());
@@ -147,7 +137,7 @@ impl Watched {
     }
 
     /// Opens it again. What failed is told, and whether that may pass by itself.
-    fn open(&mut self, identity: Identity) -> Result<(), (String, bool)> {
+    fn open(&mut self, identity: Identity, interface: Interface) -> Result<(), (String, bool)> {
         // Its counter goes on, or goes with it.
         self.read_overrun();
         let name = self.source.label().to_owned();
@@ -156,7 +146,8 @@ impl Watched {
             (format!("opening interface {name}: {error}"), passing)
         })?;
         let Place { mailbox, key, port } = self.place.clone();
-        match mailbox.ask(move |engine| engine.attach(key, port, link)) {
+        let state = (interface.mtu, self.source.trouble(interface));
+        match mailbox.ask(move |engine| engine.attach_looked_at(key, port, link, state)) {
             Ok(Ok(before)) => {
                 before.into_iter().for_each(close);
                 self.attached = Some(identity);
@@ -174,13 +165,11 @@ impl Watched {
         mailbox.ask(move |engine| engine.is_plugged(key, port)).unwrap_or(false)
     }
 
-    fn settle(&self, mtu: u32, reason: Option<String>) {
+    fn settle(&self, interface: Interface) {
         let Place { mailbox, key, port } = self.place.clone();
+        let state = (interface.mtu, self.source.trouble(interface));
         // A switch that is gone needs it no longer.
-        let _ = mailbox.ask(move |engine| {
-            engine.set_link_mtu(key, port, mtu);
-            engine.set_down(key, port, reason);
-        });
+        let _ = mailbox.ask(move |engine| engine.set_looked_at(key, port, state));
     }
 
     fn set_down(&mut self, reason: String, pull: bool) {
