@@ -27,14 +27,17 @@
 
 mod events;
 mod fdb;
+mod find;
 mod plugger;
 mod ports;
 pub mod reconcile;
 mod records;
 mod refusal;
 mod registry;
+mod reload;
 mod start;
 mod stop;
+mod sweep;
 mod switches;
 mod wiring;
 

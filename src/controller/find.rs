@@ -1,0 +1,240 @@
+//! How a daemon finds things: what the store and the configuration want is held against the kernel, and brought about as far as
+//! it can be. Nothing of it can fail the start.
+
+use super::ports::plug;
+use super::reconcile::{self, Step, Wanted, WantedKind};
+use super::records::{ROOT, Records, fdb_key, port_key, switch_key};
+use super::refusal::Attempt;
+use super::registry::{Origin, PortEntry, SwitchEntry};
+use super::start::Started;
+use super::wiring::Wire;
+use super::{Inner, Refusal};
+use crate::config::{Config, PortSpec};
+use crate::names::Name;
+use crate::store::{Operation, Txn};
+use crate::url::PortUrl;
+use lanloom_drivers::kernel::{LinkInfo, LinkKind};
+use lanloom_switch_core::PortId;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What to do about a port that waits.
+const WAITING: &str = "it is down until that interface is there: see to it, or delete the port";
+
+/// A port to be found again.
+pub(super) struct Finding<'a> {
+    pub(super) entry: &'a SwitchEntry,
+    pub(super) spec: PortSpec,
+    pub(super) origin: Origin,
+    /// Whether what is there under its interface's name, if it can be plugged in, is what we made for it.
+    pub(super) made: bool,
+    pub(super) order: u64,
+}
+
+/// Whether what is recorded on a switch can never be again: the file had it and has it no more.
+pub(super) fn is_orphan(records: &Records, switch: &Name, has_file: bool) -> bool {
+    has_file && !records.has_switch(switch)
+}
+
+impl Inner {
+    pub(super) async fn find_again(&self, file: Option<&Config>) -> Started {
+        let mut started = Started::default();
+        let records = match self.store.range(ROOT).await {
+            Ok(range) => Records::read(&range.pairs),
+            Err(error) => {
+                started.notes.push(format!("nothing of what commands made could be found again: {error}"));
+                Records::default()
+            }
+        };
+        let left = records.unreadable.iter().map(|why| format!("a record was left as it is: {why}"));
+        started.notes.extend(left);
+        let last = records.ports.iter().map(|(_, _, record)| record.order).max();
+        self.last_order.store(last.unwrap_or(0), Ordering::Relaxed);
+        self.sweep(&records, file, &mut started.notes).await;
+        let config = file.cloned().unwrap_or_default();
+        let started = self.find_switches(&records, &config, started).await;
+        let mut started = self.follow(&config, started).await;
+        self.find_ports(&records, file.is_some(), &mut started.notes).await;
+        self.find_fdb(&records, file.is_some(), &mut started.notes).await;
+        started
+    }
+
+    /// A switch that the file names now is the file's, whoever made it before.
+    async fn find_switches(&self, records: &Records, config: &Config, mut started: Started) -> Started {
+        for (name, record) in &records.switches {
+            let attempt = Attempt::new("find switch again", name);
+            if config.switches.iter().any(|switch| switch.name == *name) {
+                let told = format!("switch {name} was made by a command and is now the configuration file's");
+                self.drop_record(&attempt, switch_key(name), told, &mut started.notes).await;
+                continue;
+            }
+            match self.start_switch(&attempt, name, &record.settings, Origin::Command) {
+                Ok(entry) => drop(self.switches.insert(name.clone(), entry)),
+                Err(refusal) => started.notes.push(refusal.to_string()),
+            }
+        }
+        started
+    }
+
+    async fn find_ports(&self, records: &Records, has_file: bool, notes: &mut Vec<String>) {
+        for (switch, name, record) in &records.ports {
+            let attempt = Attempt::new("find port again", format!("{switch}/{name} ({})", record.url));
+            let Some(entry) = self.switches.get(switch).map(|entry| Arc::clone(entry.value())) else {
+                self.without_switch(&attempt, is_orphan(records, switch, has_file), (switch, name), notes).await;
+                continue;
+            };
+            if entry.ports.contains_key(name) {
+                let told = format!("port {switch}/{name} was made by a command and is now the configuration file's");
+                self.drop_record(&attempt, port_key(switch, name), told, notes).await;
+                continue;
+            }
+            let is_noted = records.has_made(switch, name);
+            let spec = PortSpec { name: name.clone(), url: record.url.clone(), settings: record.settings.clone() };
+            let (made, order) = (record.made || is_noted, record.order);
+            self.find_port(&attempt, Finding { entry: &entry, spec, origin: Origin::Command, made, order }, notes).await;
+            let wire = Wire { switch, port: name, url: &record.url, origin: Origin::Command, mtu: None };
+            if record.made
+                && !is_noted
+                && let Err(refusal) = self.claim(&attempt, wire).await
+            {
+                notes.push(refusal.to_string());
+            }
+        }
+    }
+
+    /// A command's port on a switch of the file's goes when the switch is in the file no more, as by a reload.
+    async fn without_switch(
+        &self,
+        attempt: &Attempt,
+        is_orphan: bool,
+        (switch, port): (&Name, &Name),
+        notes: &mut Vec<String>,
+    ) {
+        if is_orphan {
+            let told = format!("port {switch}/{port} is gone: its switch is not in the configuration file any more");
+            return self.drop_record(attempt, port_key(switch, port), told, notes).await;
+        }
+        let hint = "start the daemon with the --config file that it had, or forget all with `lanloom system reset`";
+        notes.push(attempt.not_found(format!("there is no switch {switch}"), hint).to_string());
+    }
+
+    async fn find_fdb(&self, records: &Records, has_file: bool, notes: &mut Vec<String>) {
+        for (switch, set) in &records.fdb {
+            let attempt = Attempt::new("find fdb entry again", format!("{switch} {}", set.mac));
+            let (key, mac) = (fdb_key(switch, set.mac), set.mac);
+            let entry = self.switches.get(switch).map(|entry| Arc::clone(entry.value()));
+            let is_of_file = |entry: &Arc<SwitchEntry>| entry.fdb.get(&mac).is_some_and(|old| old.1 == Origin::Config);
+            let has_port = |entry: &Arc<SwitchEntry>| entry.ports.contains_key(&set.port);
+            if entry.as_ref().is_some_and(is_of_file) {
+                let told = format!("address {mac} on {switch} was set by a command and is now the configuration file's");
+                self.drop_record(&attempt, key, told, notes).await;
+            } else if is_orphan(records, switch, has_file)
+                && !records.has_port(switch, &set.port)
+                && !entry.as_ref().is_some_and(has_port)
+            {
+                let told =
+                    format!("address {mac} on {switch} is gone: port {} is not in the configuration file any more", set.port);
+                self.drop_record(&attempt, key, told, notes).await;
+            } else if let Err(refusal) = self.add_fdb(switch, set.clone(), Origin::Command).await {
+                notes.push(refusal.to_string());
+            }
+        }
+    }
+
+    /// Forgets what is not so any more.
+    async fn drop_record(&self, attempt: &Attempt, key: String, told: String, notes: &mut Vec<String>) {
+        notes.push(told);
+        let gone = self.commit(attempt, Txn::of([Operation::Delete { key }])).await;
+        notes.extend(gone.err().map(|refusal| refusal.to_string()));
+    }
+
+    /// Brings a port about: adopted, made again, or waiting.
+    pub(super) async fn find_port(&self, attempt: &Attempt, found: Finding<'_>, notes: &mut Vec<String>) {
+        let Finding { entry, spec, origin, made, order } = found;
+        let wire = Wire { switch: &entry.name, port: &spec.name, url: &spec.url, origin, mtu: spec.settings.mtu };
+        let plugged = match self.try_port(attempt, entry, &spec, wire).await {
+            Ok((id, is_new, number)) => Ok((id, made || is_new, number)),
+            Err(why) => {
+                notes.push(why.to_string());
+                // Whose it is that it waits for is not known: it is not ours to delete.
+                self.wait_for(attempt, entry, &spec, wire).await.map(|id| (id, false, None))
+            }
+        };
+        match plugged {
+            Ok((id, made, number)) => {
+                if origin == Origin::Config
+                    && made
+                    && let Err(refusal) = self.claim(attempt, wire).await
+                {
+                    notes.push(refusal.to_string());
+                }
+                self.register(entry, PortEntry { id, origin, spec, made, number, order, leaving: false });
+            }
+            Err(refusal) => notes.push(refusal.to_string()),
+        }
+    }
+
+    /// Plugs in what is there, or makes it. Answers the port, whether it was made, and the interface's number.
+    async fn try_port(
+        &self,
+        attempt: &Attempt,
+        entry: &SwitchEntry,
+        spec: &PortSpec,
+        wire: Wire<'_>,
+    ) -> Result<(PortId, bool, Option<u32>), Refusal> {
+        let (kind, peers) = match &spec.url {
+            PortUrl::Tap(_) => (WantedKind::Tap, Vec::new()),
+            PortUrl::Veth(_) => (WantedKind::Veth { peer: wire.peer() }, self.peers().await?),
+            PortUrl::Iface(_) | PortUrl::Memory(_) => (WantedKind::Iface, Vec::new()),
+        };
+        let (switch, port) = (entry.name.clone(), spec.name.clone());
+        let (found, number) = self.look(&spec.url).await;
+        let names: Vec<String> = peers.iter().map(|link| link.name.clone()).collect();
+        match reconcile::plan(&[Wanted { switch, port, kind, found }], &names).pop() {
+            Some(Step::Adopt { .. }) => {
+                let opened = self.open(attempt, wire).await?;
+                // The guest's end of a veth may have been moved away, and another interface been given its name.
+                let is_ours = |number: &u32| match &spec.url {
+                    PortUrl::Veth(_) => peers.iter().any(|end| end.name == wire.peer() && end.pair == Some(*number)),
+                    PortUrl::Tap(_) | PortUrl::Iface(_) | PortUrl::Memory(_) => true,
+                };
+                let number = number.filter(is_ours);
+                Ok((plug(entry, spec, opened).map_err(|error| attempt.port(error))?, false, number))
+            }
+            Some(Step::Make { .. }) => {
+                let wired = self.wire(attempt, wire).await?;
+                let id = match plug(entry, spec, wired.plug) {
+                    Ok(id) => id,
+                    Err(error) => return Err(attempt.port(error).and(self.unwire(attempt, wire, wired.number).await)),
+                };
+                if let Some(Err(error)) = wired.keep.map(|keep| keep.keep()) {
+                    tracing::warn!(port = %spec.name, %error, "the TAP could not be made persistent");
+                }
+                Ok((id, wired.made, wired.number))
+            }
+            Some(Step::Wait { why, .. }) => Err(attempt.failed(why, WAITING)),
+            None => Err(attempt.failed("nothing is to be done", "report it")),
+        }
+    }
+
+    async fn wait_for(
+        &self,
+        attempt: &Attempt,
+        entry: &SwitchEntry,
+        spec: &PortSpec,
+        wire: Wire<'_>,
+    ) -> Result<PortId, Refusal> {
+        entry.comes(&spec.name);
+        let source = self.source(wire).await.map_err(|error| attempt.kernel(error))?;
+        let (name, url, config) = (spec.name.as_str(), spec.url.to_string(), spec.settings.config(None));
+        entry.handle.add_waiting_port(name, &url, source, config).map_err(|error| attempt.port(error))
+    }
+
+    /// The veth ends in the plumbing namespace.
+    pub(super) async fn peers(&self) -> Result<Vec<LinkInfo>, Refusal> {
+        let attempt = Attempt::new("look into", "the plumbing namespace");
+        let plumbing = self.plumbing().await.map_err(|error| attempt.kernel(error))?;
+        let links = self.kernel.list_links(&plumbing).await.map_err(|error| attempt.kernel(error))?;
+        Ok(links.into_iter().filter(|link| link.kind == LinkKind::Veth).collect())
+    }
+}
