@@ -67,7 +67,7 @@ impl Taken {
         let (low, high) = self.samples.iter().fold((f64::MAX, 0.0_f64), |(low, high), one| (low.min(*one), high.max(*one)));
         let word = if self.median < self.limit { "reached" } else { "missed" };
         format!(
-            "\n{}: {:.2} ms ({low:.2} to {high:.2}), median of {}; to stay under {} ms: {word}.\n",
+            "\n{}: {:.3} ms ({low:.3} to {high:.3}), median of {}; to stay under {} ms: {word}.\n",
             self.what,
             self.median,
             self.samples.len(),
