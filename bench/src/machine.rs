@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(crate) struct Machine {
     /// UTC, `YYYY-MM-DD`.
     pub(crate) date: String,
-    /// Of the source tree, with `-dirty` if it had uncommitted changes.
+    /// Of the source tree, with `-dirty` if anything but the results of benchmarks was changed and not committed.
     pub(crate) commit: String,
     pub(crate) cpu: String,
     pub(crate) cores: usize,
@@ -50,7 +50,7 @@ fn commit() -> String {
         run(Command::new("git").args(["-C", env!("CARGO_MANIFEST_DIR")]).args(arguments), Duration::from_secs(10))
     };
     let Ok(hash) = git(&["rev-parse", "--short=12", "HEAD"]) else { return unknown() };
-    let clean = git(&["status", "--porcelain", "--untracked-files=no"]).is_ok_and(|changes| changes.trim().is_empty());
+    let clean = git(&["status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)bench/results"]).is_ok_and(|changes| changes.trim().is_empty());
     format!("{}{}", hash.trim(), if clean { "" } else { "-dirty" })
 }
 
