@@ -50,7 +50,8 @@ fn commit() -> String {
         run(Command::new("git").args(["-C", env!("CARGO_MANIFEST_DIR")]).args(arguments), Duration::from_secs(10))
     };
     let Ok(hash) = git(&["rev-parse", "--short=12", "HEAD"]) else { return unknown() };
-    let clean = git(&["status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)bench/results"]).is_ok_and(|changes| changes.trim().is_empty());
+    let clean = git(&["status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)bench/results"])
+        .is_ok_and(|changes| changes.trim().is_empty());
     format!("{}{}", hash.trim(), if clean { "" } else { "-dirty" })
 }
 
