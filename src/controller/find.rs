@@ -31,6 +31,18 @@ pub(super) struct Finding<'a> {
     pub(super) order: u64,
 }
 
+/// Why a port was not plugged in, and the number of its own interface if that is there all the same.
+struct Unplugged {
+    why: Refusal,
+    there: Option<u32>,
+}
+
+impl From<Refusal> for Unplugged {
+    fn from(why: Refusal) -> Self {
+        Self { why, there: None }
+    }
+}
+
 /// Whether what is recorded on a switch can never be again: the file had it and has it no more.
 pub(super) fn is_orphan(records: &Records, switch: &Name, has_file: bool) -> bool {
     has_file && !records.has_switch(switch)
@@ -88,7 +100,7 @@ impl Inner {
                 self.drop_record(&attempt, port_key(switch, name), told, notes).await;
                 continue;
             }
-            let is_noted = records.has_made(switch, name);
+            let is_noted = records.has_made(switch, name, &record.url);
             let spec = PortSpec { name: name.clone(), url: record.url.clone(), settings: record.settings.clone() };
             let (made, order) = (record.made || is_noted, record.order);
             self.find_port(&attempt, Finding { entry: &entry, spec, origin: Origin::Command, made, order }, notes).await;
@@ -154,10 +166,12 @@ impl Inner {
         let wire = Wire { switch: &entry.name, port: &spec.name, url: &spec.url, origin, mtu: spec.settings.mtu };
         let plugged = match self.try_port(attempt, entry, &spec, wire).await {
             Ok((id, is_new, number)) => Ok((id, made || is_new, number)),
-            Err(why) => {
+            Err(Unplugged { why, there }) => {
                 notes.push(why.to_string());
-                // Whose it is that it waits for is not known: it is not ours to delete.
-                self.wait_for(attempt, entry, &spec, wire).await.map(|id| (id, false, None))
+                // What it waits for is ours if it is there already and only could not be opened, or if its end in our namespace
+                // says so; otherwise whose it will be is not known, and it is not ours to delete.
+                let made = made && (there.is_some() || matches!(spec.url, PortUrl::Veth(_)));
+                self.wait_for(attempt, entry, &spec, wire).await.map(|id| (id, made, there))
             }
         };
         match plugged {
@@ -181,7 +195,7 @@ impl Inner {
         entry: &SwitchEntry,
         spec: &PortSpec,
         wire: Wire<'_>,
-    ) -> Result<(PortId, bool, Option<u32>), Refusal> {
+    ) -> Result<(PortId, bool, Option<u32>), Unplugged> {
         let (kind, peers) = match &spec.url {
             PortUrl::Tap(_) => (WantedKind::Tap, Vec::new()),
             PortUrl::Veth(_) => (WantedKind::Veth { peer: wire.peer() }, self.peers().await?),
@@ -192,28 +206,29 @@ impl Inner {
         let names: Vec<String> = peers.iter().map(|link| link.name.clone()).collect();
         match reconcile::plan(&[Wanted { switch, port, kind, found }], &names).pop() {
             Some(Step::Adopt { .. }) => {
-                let opened = self.open(attempt, wire).await?;
                 // The guest's end of a veth may have been moved away, and another interface been given its name.
                 let is_ours = |number: &u32| match &spec.url {
                     PortUrl::Veth(_) => peers.iter().any(|end| end.name == wire.peer() && end.pair == Some(*number)),
                     PortUrl::Tap(_) | PortUrl::Iface(_) | PortUrl::Memory(_) => true,
                 };
-                let number = number.filter(is_ours);
-                Ok((plug(entry, spec, opened).map_err(|error| attempt.port(error))?, false, number))
+                let there = number.filter(is_ours);
+                let opened = self.open(attempt, wire).await.map_err(|why| Unplugged { why, there })?;
+                let id = plug(entry, spec, opened).map_err(|error| Unplugged { why: attempt.port(error), there })?;
+                Ok((id, false, there))
             }
             Some(Step::Make { .. }) => {
                 let wired = self.wire(attempt, wire).await?;
                 let id = match plug(entry, spec, wired.plug) {
                     Ok(id) => id,
-                    Err(error) => return Err(attempt.port(error).and(self.unwire(attempt, wire, wired.number).await)),
+                    Err(error) => return Err(attempt.port(error).and(self.unwire(attempt, wire, wired.number).await).into()),
                 };
                 if let Some(Err(error)) = wired.keep.map(|keep| keep.keep()) {
                     tracing::warn!(port = %spec.name, %error, "the TAP could not be made persistent");
                 }
                 Ok((id, wired.made, wired.number))
             }
-            Some(Step::Wait { why, .. }) => Err(attempt.failed(why, WAITING)),
-            None => Err(attempt.failed("nothing is to be done", "report it")),
+            Some(Step::Wait { why, .. }) => Err(attempt.failed(why, WAITING).into()),
+            None => Err(attempt.failed("nothing is to be done", "report it").into()),
         }
     }
 

@@ -61,6 +61,7 @@ impl Inner {
         check(&attempt, wire, &new.settings)?;
         self.free_interface(&attempt, &new.url)?;
         self.free_record(&attempt, &port_key(switch, &name)).await?;
+        self.clear_place(&attempt, wire).await?;
         let wired = self.wire(&attempt, wire).await?;
         let (made, is_new) = (wired.made, wired.is_new);
         let spec = PortSpec { name: name.clone(), url: new.url.clone(), settings: new.settings };

@@ -1,6 +1,7 @@
 //! What of switches and ports is in the store, and under which keys.
 
 use super::registry::{PortEntry, SwitchEntry};
+use super::wiring::place;
 use crate::config::{FdbSpec, PortSettings, SwitchSettings};
 use crate::names::Name;
 use crate::store::{self, Operation, RecordError};
@@ -49,6 +50,13 @@ pub(super) struct MadeRecord {
     pub(super) url: PortUrl,
     /// Whether the configuration file wanted it.
     pub(super) file: bool,
+}
+
+impl MadeRecord {
+    /// Whether it is about the interface that a URL means, and not another that the port had before.
+    pub(super) fn is_of(&self, url: &PortUrl) -> bool {
+        self.url.scheme() == url.scheme() && place(&self.url) == place(url)
+    }
 }
 
 pub(super) fn switch_key(switch: &Name) -> String {
@@ -126,9 +134,9 @@ impl Records {
         self.keys.contains(&port_key(switch, port))
     }
 
-    /// Whether it is recorded that we made a port's interface.
-    pub(super) fn has_made(&self, switch: &Name, port: &Name) -> bool {
-        self.keys.contains(&made_key(switch, port))
+    /// Whether it is recorded that we made a port's interface at that place.
+    pub(super) fn has_made(&self, switch: &Name, port: &Name, url: &PortUrl) -> bool {
+        self.made.iter().any(|(of, name, record)| of == switch && name == port && record.is_of(url))
     }
 
     fn read_one(&mut self, key: &str, value: &[u8]) -> Result<(), String> {

@@ -4,6 +4,7 @@ use super::find::Finding;
 use super::refusal::Attempt;
 use super::registry::Origin;
 use super::start::Started;
+use super::wiring::Wire;
 use super::{Inner, Refusal};
 use crate::config::{self, Change, Config};
 use crate::names::Name;
@@ -56,8 +57,14 @@ impl Inner {
                     return Err(attempt.conflict("a command made a port of that name", "delete that one, or rename this one"));
                 }
                 self.free_interface(&attempt, &port.url)?;
-                // The file says that it is ours, so an interface that is there already is one that an earlier start made.
-                let made = !matches!(port.url, PortUrl::Iface(_));
+                let wire = Wire { switch: &switch, port: &port.name, url: &port.url, origin: Origin::Config, mtu: None };
+                self.clear_place(&attempt, wire).await?;
+                // A TAP that is there already and of which there is no record is somebody's. A veth is told by its other end.
+                let made = match port.url {
+                    PortUrl::Tap(_) => self.is_claimed(&attempt, wire).await?,
+                    PortUrl::Veth(_) => true,
+                    PortUrl::Iface(_) | PortUrl::Memory(_) => false,
+                };
                 let order = self.next_order();
                 let found = Finding { entry: &entry, spec: port, origin: Origin::Config, made, order };
                 self.find_port(&attempt, found, notes).await;

@@ -5,7 +5,7 @@ use super::reconcile::Found;
 use super::records::{MadeRecord, Records};
 use super::refusal::Attempt;
 use super::registry::Origin;
-use super::wiring::{Wire, place};
+use super::wiring::Wire;
 use super::{Inner, Refusal};
 use crate::config::Config;
 use crate::names::Name;
@@ -17,12 +17,14 @@ fn is_wanted(records: &Records, file: Option<&Config>, (switch, port): (&Name, &
     let in_file = file.and_then(|file| file.switches.iter().find(|other| other.name == *switch));
     let of_file = in_file.and_then(|switch| switch.ports.iter().find(|other| other.name == *port));
     if let Some(spec) = of_file {
-        return spec.url.scheme() == record.url.scheme() && place(&spec.url) == place(&record.url);
+        return record.is_of(&spec.url);
     }
     if record.file {
         return file.is_none();
     }
-    records.has_port(switch, port) && (in_file.is_some() || !is_orphan(records, switch, file.is_some()))
+    let has_other =
+        records.ports.iter().any(|(of, name, port_record)| of == switch && name == port && !record.is_of(&port_record.url));
+    records.has_port(switch, port) && !has_other && (in_file.is_some() || !is_orphan(records, switch, file.is_some()))
 }
 
 impl Inner {

@@ -6,7 +6,7 @@
 
 use super::plugger::Keep;
 use super::reconcile::Found;
-use super::records::{self, made_key};
+use super::records::{self, MadeRecord, Records, made_key};
 use super::refusal::Attempt;
 use super::registry::Origin;
 use super::switches::unsaid;
@@ -158,12 +158,11 @@ impl Inner {
                 let why = format!("another process has the TAP {target} open");
                 return Err(attempt.conflict(why, "stop that process, or choose another interface name"));
             }
-            (Found::Veth, PortUrl::Veth(_))
-                if self.peers().await?.iter().any(|end| end.name == wire.peer() && end.pair == number) =>
-            {
-                // Made for this very port by a daemon whose records were lost.
+            (Found::Veth | Found::Nothing, PortUrl::Veth(_)) if self.has_end(wire, number).await? => {
+                // Made for this very port by a daemon whose records were lost; the guest may have taken its end elsewhere.
+                let plug = self.open(attempt, wire).await?;
                 self.claim(attempt, wire).await?;
-                return Ok(Wired { plug: self.open(attempt, wire).await?, made: true, is_new: false, number, keep: None });
+                return Ok(Wired { plug, made: true, is_new: false, number, keep: None });
             }
             (Found::Tap { .. } | Found::Veth | Found::Other, PortUrl::Veth(_))
             | (Found::Veth | Found::Other, PortUrl::Tap(_)) => {
@@ -181,7 +180,10 @@ impl Inner {
                 self.claim(attempt, wire).await?;
                 self.make_veth(attempt, wire, veth).await
             }
-            _ => return Ok(Wired { plug: self.open(attempt, wire).await?, made: false, is_new: false, number, keep: None }),
+            _ => {
+                let made = self.is_claimed(attempt, wire).await?;
+                return Ok(Wired { plug: self.open(attempt, wire).await?, made, is_new: false, number, keep: None });
+            }
         };
         match made {
             Ok(wired) => Ok(wired),
@@ -197,6 +199,34 @@ impl Inner {
         let range = self.store.range(put.key()).await.map_err(|error| attempt.store(error))?;
         let is_written = |pair: Pair| put == Operation::Put { key: pair.key, value: pair.value };
         if range.pairs.into_iter().any(is_written) { Ok(()) } else { self.commit(attempt, Txn::of([put])).await }
+    }
+
+    /// Whether it is written down that a port's interface is ours.
+    pub(super) async fn is_claimed(&self, attempt: &Attempt, wire: Wire<'_>) -> Result<bool, Refusal> {
+        Ok(self.made_record(attempt, wire).await?.is_some_and(|record| record.is_of(wire.url)))
+    }
+
+    /// Has nothing of ours under a port's name that is of another place: what an earlier port of that name left goes first, so that
+    /// its record is neither taken for this port's nor lost.
+    pub(super) async fn clear_place(&self, attempt: &Attempt, wire: Wire<'_>) -> Result<(), Refusal> {
+        match self.made_record(attempt, wire).await? {
+            Some(record) if !record.is_of(wire.url) => self.remove_made(wire.switch, wire.port, &record).await,
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The record of what was made for a port of that name, if it can be read.
+    async fn made_record(&self, attempt: &Attempt, wire: Wire<'_>) -> Result<Option<MadeRecord>, Refusal> {
+        let key = made_key(wire.switch, wire.port);
+        let range = self.store.range(&key).await.map_err(|error| attempt.store(error))?;
+        let pairs: Vec<Pair> = range.pairs.into_iter().filter(|pair| pair.key == key).collect();
+        Ok(Records::read(&pairs).made.pop().map(|(_, _, record)| record))
+    }
+
+    /// Whether our end of a veth is there: the other end of the interface that has that number, or of one that went elsewhere.
+    async fn has_end(&self, wire: Wire<'_>, number: Option<u32>) -> Result<bool, Refusal> {
+        let is_it = |pair: Option<u32>| number.is_none() || pair == number;
+        Ok(self.peers().await?.iter().any(|end| end.name == wire.peer() && is_it(end.pair)))
     }
 
     /// Deletes that record, after the interface.

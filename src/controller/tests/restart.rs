@@ -283,6 +283,61 @@ async fn a_tap_that_was_somebodys_and_was_made_again_after_a_reboot_is_ours_to_d
 }
 
 #[tokio::test]
+async fn a_port_that_takes_the_name_of_an_earlier_one_neither_takes_its_interface_for_its_own_nor_loses_it() {
+    let house = House::new().await;
+    house.kernel.create_tap(&kernel_name("mine")).expect("a TAP of somebody's");
+    let theirs = house.traces().await;
+    let (controller, _) = house.start_with(Arc::new(house.kernel.clone()), FILE, false).await;
+    controller.stop().await;
+    let (controller, _) = house.start_on(Arc::new(house.kernel.clone()), None, false).await;
+    controller.create_switch(name("lab"), SwitchSettings::default()).await.expect("a new switch");
+    controller.add_port(name("lab"), port(Some("p1"), "tap://mine")).await.expect("a port");
+    assert!(!house.traces().await.iter().any(|trace| trace.contains(" t1 ")), "what the earlier p1 left is gone");
+    controller.stop().await;
+    let (controller, _) = house.start_on(Arc::new(house.kernel.clone()), None, false).await;
+    controller.delete_port(name("lab"), name("p1")).await.expect("deleted");
+    controller.reset().await;
+    assert_eq!(house.traces().await, theirs, "somebody's TAP stays, and nothing of ours does");
+}
+
+#[tokio::test]
+async fn a_tap_of_somebodys_that_the_file_names_stays_when_the_file_names_it_no_more() {
+    for how in ["reset", "reload", "restart", "ephemeral stop"] {
+        let house = House::new().await;
+        house.kernel.create_tap(&kernel_name("mine")).expect("a TAP of somebody's");
+        let theirs = house.traces().await;
+        let file = "[[switch]]\nname = \"lab\"\n[[switch.port]]\nname = \"p1\"\nurl = \"tap://mine\"\n";
+        let (controller, started) = house.start_with(Arc::new(house.kernel.clone()), file, how == "ephemeral stop").await;
+        assert_eq!(started.notes, Vec::<String>::new());
+        match how {
+            "reset" => drop(controller.reset().await),
+            "reload" => drop(controller.reload(Config::default()).await),
+            _ => drop(controller.stop().await),
+        }
+        if how == "restart" {
+            house.start_with(Arc::new(house.kernel.clone()), "", false).await.0.stop().await;
+        }
+        assert_eq!(house.traces().await, theirs, "{how}");
+    }
+}
+
+#[tokio::test]
+async fn a_port_whose_interface_could_not_be_opened_at_the_start_is_still_ours_to_delete() {
+    for url in ["veth://v1?netns=b", "tap://t1?netns=a"] {
+        let house = House::new().await;
+        let controller = house.with_switch().await;
+        let without = house.traces().await;
+        controller.add_port(name("s1"), port(None, url)).await.expect("a port");
+        controller.stop().await;
+        house.plugger.fails.store(true, std::sync::atomic::Ordering::SeqCst);
+        let (controller, started) = house.start_with(Arc::new(house.kernel.clone()), "", false).await;
+        assert_eq!(started.notes.len(), 1, "{started:?}");
+        controller.delete_port(name("s1"), name("p1")).await.expect("deleted");
+        assert_eq!(house.traces().await, without, "{url}");
+    }
+}
+
+#[tokio::test]
 async fn ports_are_in_the_order_made_after_a_restart_too() {
     let house = House::new().await;
     let controller = house.with_switch().await;

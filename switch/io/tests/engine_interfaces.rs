@@ -296,6 +296,12 @@ fn a_namespace_named_by_a_process_goes_with_it_though_a_port_was_opened_inside()
     sleeper.kill().expect("a process of ours");
     lab.until_down(id, "there is no namespace");
     until("the namespace gone, and with it the veth's other end", || !plumbing.run("ip link").contains("witness"));
+    // A process that nobody has waited for yet is told to have ended for ever; that is to be heard once.
+    let wakeups = || lab.engines.stats().iter().map(|engine| engine.wakeups).sum::<u64>();
+    let before = wakeups();
+    std::thread::sleep(Duration::from_millis(300));
+    let woken = wakeups() - before;
+    assert!(woken < 100, "{woken} wake-ups for one end of a process");
     sleeper.wait().expect("ended");
 }
 

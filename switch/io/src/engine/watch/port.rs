@@ -89,8 +89,9 @@ impl Watched {
         }
         // Refused without rights over it; its changes are not heard then.
         self.nsid = File::open(path).ok().and_then(|file| netlink::name_namespace(file.as_fd()).ok());
-        // Refused if it has ended, which the look that follows will see.
-        self.process = process_of(path).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+        // One that has ended and was not waited for can still be followed, and says so without end: it has no namespace any more.
+        let process = namespace.and_then(|_| process_of(path));
+        self.process = process.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
         self.namespace = namespace;
     }
 
