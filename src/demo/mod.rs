@@ -104,7 +104,7 @@ impl<'a> Demo<'a> {
     fn run(mut self, args: &DemoArgs) -> ExitCode {
         let before = Census::take(&self.netns_dir, &self.folder);
         let (problems, left, kept) = self.play(args.keep);
-        let after = Census::take(&self.netns_dir, &self.folder);
+        let after = Census::take_settled(&self.netns_dir, &self.folder, &before);
         if stop::requested() {
             // The terminal has shown Ctrl-C.
             self.show.line("");
