@@ -134,18 +134,20 @@ async fn answer(controller: &Controller, order: &str, notes: &mut Vec<String>) -
     let s1: Name = "s1".parse().expect("a name");
     let said = |done: Result<String, lanloom::controller::Refusal>| done.unwrap_or_else(|refusal| refusal.to_string());
     match order.split_once(' ').unwrap_or((order, "")) {
-        ("create", _) => said(controller.create_switch(s1, SwitchSettings::default()).await.map(|()| "done".into())),
+        ("create", _) => said(controller.fabric().create_switch(s1, SwitchSettings::default()).await.map(|()| "done".into())),
         ("add", url) => {
             let new = NewPort { name: None, url: url.parse().expect("a URL"), settings: Default::default() };
-            said(controller.add_port(s1, new).await.map(|name| name.to_string()))
+            said(controller.fabric().add_port(s1, new).await.map(|name| name.to_string()))
         }
         ("mtu", port) => {
             let change = |settings: &mut lanloom::config::PortSettings| settings.mtu = Some(1300);
-            said(controller.set_port(s1, port.parse().expect("a name"), change).await.map(|()| "done".into()))
+            said(controller.fabric().set_port(s1, port.parse().expect("a name"), change).await.map(|()| "done".into()))
         }
-        ("delete", port) => said(controller.delete_port(s1, port.parse().expect("a name")).await.map(|()| "done".into())),
+        ("delete", port) => {
+            said(controller.fabric().delete_port(s1, port.parse().expect("a name")).await.map(|()| "done".into()))
+        }
         ("states", _) => {
-            let ports = controller.ports(&s1).expect("the switch");
+            let ports = controller.fabric().ports(&s1).expect("the switch");
             let state = |state: &PortState| match state {
                 PortState::Up => "up".to_owned(),
                 PortState::Down { reason } => format!("down ({reason})"),

@@ -55,7 +55,7 @@ const ROOMS: &[Room] = &[
     Room { path: "ipam", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "dns::zone", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "dns::resolve", rooms: Rooms::Only(&[]), never: IMPURE },
-    Room { path: "controller::reconcile", rooms: Rooms::Only(&[]), never: IMPURE },
+    Room { path: "controller::fabric::reconcile", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "store", rooms: Rooms::Only(&[]), never: &["lanloom_drivers", "lanloom_switch_io", "lanloom_switch_core"] },
     Room { path: "controller", rooms: Rooms::Only(&["ipam", "store", "dns"]), never: &["axum", "clap"] },
     Room { path: "api", rooms: Rooms::Only(&["controller"]), never: &["lanloom_drivers", "clap"] },
@@ -105,7 +105,7 @@ fn a_room_that_breaks_the_table_is_named_with_its_rule() {
         ("ipam", "let now = std::time::Instant::now();", "ipam uses std::time::Instant::now"),
         ("ipam::pool", "use std::{net::Ipv4Addr, time::{Duration, SystemTime}};", "ipam::pool uses std::time::SystemTime"),
         ("store", "use crate::controller::State;", "store uses controller::State"),
-        ("controller::reconcile", "use crate::store::Key;", "controller::reconcile uses store::Key"),
+        ("controller::fabric::reconcile", "use crate::store::Key;", "controller::fabric::reconcile uses store::Key"),
         ("attic", "", "attic is in no room of the table"),
     ];
     for (module, text, message) in cases {

@@ -66,9 +66,9 @@ impl Service {
     }
 
     pub(super) async fn info(&self) -> Answer<Info> {
-        let switches = self.controller.switches()?;
+        let switches = self.controller.fabric().switches()?;
         let mut kernel = (self.about.probe)().await;
-        kernel.extend(self.controller.engines().lacks().iter().map(|lack| unheard(lack)));
+        kernel.extend(self.controller.fabric().engines().lacks().iter().map(|lack| unheard(lack)));
         Ok(Info {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -84,7 +84,7 @@ impl Service {
     }
 
     pub(super) fn config(&self) -> String {
-        self.controller.config().to_toml()
+        self.controller.fabric().config().to_toml()
     }
 
     /// Reads the configuration file again; for SIGHUP too.
@@ -106,7 +106,7 @@ impl Service {
             let hint = format!("nothing was changed; `lanloom config check {on}` shows the places");
             ApiError::new(ErrorCode::Invalid, what, &on, lines.join("; "), hint)
         })?;
-        let done = self.controller.reload(config).await;
+        let done = self.controller.fabric().reload(config).await;
         Ok(Reloaded { changes: done.changes, notes: done.notes })
     }
 
@@ -116,84 +116,84 @@ impl Service {
     }
 
     pub(super) fn switches(&self) -> Answer<Vec<SwitchInfo>> {
-        Ok(self.controller.switches()?.into_iter().map(view::switch).collect())
+        Ok(self.controller.fabric().switches()?.into_iter().map(view::switch).collect())
     }
 
     pub(super) async fn switch_create(&self, name: Name, request: SwitchCreate) -> Answer<SwitchInfo> {
         let mut settings = SwitchSettings::default();
         settings.ageing = request.ageing_secs.unwrap_or(settings.ageing);
         settings.fdb_limit = request.fdb_limit.unwrap_or(settings.fdb_limit);
-        self.controller.create_switch(name.clone(), settings).await?;
+        self.controller.fabric().create_switch(name.clone(), settings).await?;
         self.switch(&name)
     }
 
     pub(super) fn switch(&self, name: &Name) -> Answer<SwitchInfo> {
-        Ok(view::switch(self.controller.switch(name)?))
+        Ok(view::switch(self.controller.fabric().switch(name)?))
     }
 
     pub(super) async fn switch_set(&self, name: &Name, request: SwitchChange) -> Answer<SwitchInfo> {
         let change = move |settings: &mut SwitchSettings| settings.ageing = request.ageing_secs.unwrap_or(settings.ageing);
-        self.controller.set_switch(name.clone(), change).await?;
+        self.controller.fabric().set_switch(name.clone(), change).await?;
         self.switch(name)
     }
 
     pub(super) async fn switch_delete(&self, name: Name) -> Answer<()> {
-        Ok(self.controller.delete_switch(name).await?)
+        Ok(self.controller.fabric().delete_switch(name).await?)
     }
 
     pub(super) fn ports(&self, switch: &Name) -> Answer<Vec<PortInfo>> {
-        Ok(self.controller.ports(switch)?.into_iter().map(view::port).collect())
+        Ok(self.controller.fabric().ports(switch)?.into_iter().map(view::port).collect())
     }
 
     pub(super) async fn port_add(&self, switch: &Name, name: Option<Name>, url: PortUrl) -> Answer<PortInfo> {
         let port = NewPort { name, url, settings: PortSettings::default() };
-        let name = self.controller.add_port(switch.clone(), port).await?;
+        let name = self.controller.fabric().add_port(switch.clone(), port).await?;
         self.port(switch, &name)
     }
 
     pub(super) fn port(&self, switch: &Name, port: &Name) -> Answer<PortInfo> {
-        Ok(view::port(self.controller.port(switch, port)?))
+        Ok(view::port(self.controller.fabric().port(switch, port)?))
     }
 
     pub(super) async fn port_set(&self, switch: &Name, port: &Name, request: PortChange) -> Answer<PortInfo> {
         let change = port_change(request)
             .map_err(|(why, hint)| ApiError::new(ErrorCode::Invalid, "set port", format!("{switch}/{port}"), why, hint))?;
-        self.controller.set_port(switch.clone(), port.clone(), change).await?;
+        self.controller.fabric().set_port(switch.clone(), port.clone(), change).await?;
         self.port(switch, port)
     }
 
     pub(super) async fn port_delete(&self, switch: Name, port: Name) -> Answer<()> {
-        Ok(self.controller.delete_port(switch, port).await?)
+        Ok(self.controller.fabric().delete_port(switch, port).await?)
     }
 
     pub(super) fn fdb(&self, switch: &Name) -> Answer<Vec<FdbEntry>> {
-        Ok(self.controller.fdb(switch)?.into_iter().map(view::entry).collect())
+        Ok(self.controller.fabric().fdb(switch)?.into_iter().map(view::entry).collect())
     }
 
     pub(super) async fn fdb_add(&self, switch: Name, entry: FdbSpec) -> Answer<()> {
-        Ok(self.controller.add_fdb(switch, entry).await?)
+        Ok(self.controller.fabric().add_fdb(switch, entry).await?)
     }
 
     pub(super) async fn fdb_delete(&self, switch: Name, mac: MacAddr, vid: Vid) -> Answer<()> {
-        Ok(self.controller.delete_fdb(switch, mac, vid.0).await?)
+        Ok(self.controller.fabric().delete_fdb(switch, mac, vid.0).await?)
     }
 
     pub(super) async fn fdb_flush(&self, switch: Name, port: Option<Name>) -> Answer<usize> {
-        Ok(self.controller.flush_fdb(switch, port).await?)
+        Ok(self.controller.fabric().flush_fdb(switch, port).await?)
     }
 
     pub(super) fn counters(&self, switch: &Name, port: Option<&Name>) -> Answer<Counters> {
         if let Some(port) = port {
-            self.controller.port(switch, port)?;
+            self.controller.fabric().port(switch, port)?;
         }
-        let status = self.controller.switch(switch)?.status;
-        let ports = self.controller.counters(switch)?;
+        let status = self.controller.fabric().switch(switch)?.status;
+        let ports = self.controller.fabric().counters(switch)?;
         let of = |name: &str| port.is_none_or(|port| port.as_str() == name);
         Ok(view::counters(switch, &status, ports.into_iter().filter(|(name, _)| of(name))))
     }
 
     pub(super) fn measured(&self) -> Answer<Measured> {
-        let switches = self.controller.switches()?;
+        let switches = self.controller.fabric().switches()?;
         // A switch that was deleted since then is left out.
         let counters = switches.iter().filter_map(|switch| self.counters(&switch.name, None).ok()).collect();
         Ok(Measured { switches: counters, engines: self.engines() })
@@ -219,7 +219,7 @@ impl Service {
                 ApiError::new(ErrorCode::Invalid, "trace the frame", format!("on {switch}/{port}"), why, hint)
             })?,
         };
-        let (trace, ports) = self.controller.trace(switch, port, asked)?;
+        let (trace, ports) = self.controller.fabric().trace(switch, port, asked)?;
         Ok(view::trace(trace, ports, frame, built.assumed))
     }
 
@@ -233,7 +233,7 @@ impl Service {
         // Only a whole super-frame can be cut into segments, each of which the writer then cuts to the snaplen.
         let cut = query.snaplen.filter(|_| !(query.segments && query.format == CaptureFormat::Pcapng));
         let scope = Scope { snaplen: cut.unwrap_or(u32::MAX), drops: query.drops, filter, ..Scope::default() };
-        let capturing = self.controller.capture(switch, port, scope)?;
+        let capturing = self.controller.fabric().capture(switch, port, scope)?;
         capture::start(capturing.receiver, switch.clone(), query, &self.captures)
             .map_err(|error| refused(ErrorCode::Unavailable, error.to_string(), "end other captures, and retry"))
     }
@@ -241,7 +241,8 @@ impl Service {
     /// Has a capture write what it holds, its counts, and nothing more.
     pub(super) fn capture_end(&self, number: u64) -> Answer<()> {
         let id = CaptureId(number);
-        let ended = self.captures.switch_of(id).map_or(Ok(false), |switch| self.controller.end_capture(&switch, id))?;
+        let ended =
+            self.captures.switch_of(id).map_or(Ok(false), |switch| self.controller.fabric().end_capture(&switch, id))?;
         if ended {
             return Ok(());
         }
@@ -274,7 +275,7 @@ impl Service {
     }
 
     fn engines(&self) -> Vec<EngineInfo> {
-        let engines = self.controller.engines();
+        let engines = self.controller.fabric().engines();
         let micros = |spin: Duration| u64::try_from(spin.as_micros()).unwrap_or(u64::MAX);
         let spin_micros = micros(engines.spin());
         let stats = engines.stats().into_iter().enumerate();

@@ -102,7 +102,7 @@ impl Board {
     /// Plugs an end of a link in memory into a new port.
     pub(super) fn plug(&self, port: &str, end: MemoryEnd) -> Result<(), String> {
         let name = |text: &str| text.parse::<Name>().map_err(|error| error.to_string());
-        let plugged = self.controller.add_memory_port(name(SWITCH)?, name(port)?, end);
+        let plugged = self.controller.fabric().add_memory_port(name(SWITCH)?, name(port)?, end);
         self.runtime.block_on(plugged).map_err(|refusal| refusal.to_string())
     }
 

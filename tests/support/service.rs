@@ -32,9 +32,9 @@ pub(crate) async fn service() -> Service {
 
 async fn furnish(controller: &Controller) {
     let name = |text: &str| text.parse::<Name>().expect("a name");
-    controller.create_switch(name("s1"), SwitchSettings::default()).await.expect("a new switch");
+    controller.fabric().create_switch(name("s1"), SwitchSettings::default()).await.expect("a new switch");
     let (end, _) = pair(Bound::default(), Offloads::ALL).expect("two ends");
-    controller.add_memory_port(name("s1"), name("p1"), end).await.expect("a new port");
+    controller.fabric().add_memory_port(name("s1"), name("p1"), end).await.expect("a new port");
 }
 
 /// Plugs ends in memory into ports; what it makes exists in the kernel in memory.

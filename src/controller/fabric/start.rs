@@ -1,7 +1,7 @@
 //! What a controller is made of, and how it starts. What it finds then is in `find`, and cannot fail the start.
 
 use super::registry::{EVENTS, SwitchEntry};
-use super::{Controller, Event, Inner, Plugger};
+use super::{Event, Fabric, Inner, Plugger};
 use crate::config::Config;
 use crate::names::Name;
 use crate::store::Store;
@@ -41,7 +41,7 @@ pub struct Started {
     pub notes: Vec<String>,
 }
 
-impl Controller {
+impl Fabric {
     /// Starts engine threads, and finds everything again.
     ///
     /// # Errors

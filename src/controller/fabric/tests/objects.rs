@@ -2,7 +2,8 @@
 
 use super::house::*;
 use crate::config::{Config, FdbSpec, Openings, SwitchSettings};
-use crate::controller::{EventKind, Origin, RefusalKind};
+use crate::controller::fabric::Origin;
+use crate::controller::{EventKind, RefusalKind};
 use crate::store::Store;
 use lanloom_drivers::kernel::{Kernel, LinkChange, Netns};
 use lanloom_switch_core::{Fate, FloodKind};

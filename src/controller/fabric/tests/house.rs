@@ -1,7 +1,7 @@
 //! A house to try the controller in: a kernel and links in memory, real engine threads, a store that can be made to fail.
 
 use crate::config::{Config, PortSettings, SwitchSettings};
-use crate::controller::{Controller, Keep, MadeTap, NewPort, Plugger, Refusal, Setup, Started};
+use crate::controller::fabric::{Fabric, Keep, MadeTap, NewPort, Plugger, Refusal, Setup, Started};
 use crate::names::{IfName, Name};
 use crate::store::{Answer, Memory, Outcome, Range, Store, StoreError, Txn, Watch};
 use lanloom_drivers::kernel::{self, FakeKernel, Kernel, LinkInfo, LinkKind, Netns, NetnsName, VethSpec};
@@ -166,31 +166,26 @@ impl House {
         Self { kernel, store, plugger }
     }
 
-    pub(super) async fn start(&self) -> Controller {
+    pub(super) async fn start(&self) -> Fabric {
         let (controller, started) = self.start_with(Arc::new(self.kernel.clone()), "", false).await;
         assert_eq!(started.notes, Vec::<String>::new());
         controller
     }
 
     /// With a configuration file that says so.
-    pub(super) async fn start_with(&self, kernel: Arc<dyn Kernel>, config: &str, ephemeral: bool) -> (Controller, Started) {
+    pub(super) async fn start_with(&self, kernel: Arc<dyn Kernel>, config: &str, ephemeral: bool) -> (Fabric, Started) {
         let config = Config::parse(&format!("[daemon]\nengines = 1\n{config}")).expect("a good configuration");
         self.start_on(kernel, Some(config), ephemeral).await
     }
 
-    pub(super) async fn start_on(
-        &self,
-        kernel: Arc<dyn Kernel>,
-        config: Option<Config>,
-        ephemeral: bool,
-    ) -> (Controller, Started) {
+    pub(super) async fn start_on(&self, kernel: Arc<dyn Kernel>, config: Option<Config>, ephemeral: bool) -> (Fabric, Started) {
         let (store, plugger) = (Arc::clone(&self.store) as Arc<dyn Store>, Arc::clone(&self.plugger) as Arc<dyn Plugger>);
         let setup = Setup { kernel, store, plugger, ephemeral, plumbing: Some(PLUMBING.into()), config };
-        Controller::start(setup).await.expect("threads")
+        Fabric::start(setup).await.expect("threads")
     }
 
     /// A controller with switch `s1` on it.
-    pub(super) async fn with_switch(&self) -> Controller {
+    pub(super) async fn with_switch(&self) -> Fabric {
         let controller = self.start().await;
         controller.create_switch(name("s1"), SwitchSettings::default()).await.expect("a new switch");
         controller
@@ -256,7 +251,7 @@ pub(super) fn at(netns: &str) -> Netns {
 }
 
 /// What the controller shows: configuration, and what its engine has.
-pub(super) fn shown(controller: &Controller) -> Vec<String> {
+pub(super) fn shown(controller: &Fabric) -> Vec<String> {
     let mut shown = vec![controller.config().to_toml()];
     for switch in controller.switches().expect("engines") {
         shown.push(format!("{} {:?} {}", switch.name, switch.status.limits, switch.status.ports));

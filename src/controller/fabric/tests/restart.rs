@@ -2,7 +2,7 @@
 
 use super::house::*;
 use crate::config::{Config, FdbSpec, SwitchSettings};
-use crate::controller::{Controller, Origin, Started};
+use crate::controller::fabric::{Fabric, Origin, Started};
 use crate::store::{Operation, Store, Txn};
 use lanloom_drivers::kernel::{Kernel, NetnsName};
 use lanloom_switch_io::engine::PortState;
@@ -37,7 +37,7 @@ async fn what_commands_made_is_there_after_a_restart_and_the_kernel_was_not_touc
     let entry = FdbSpec { mac: "02:00:00:00:00:0a".parse().expect("an address"), port: name("p4"), vid: 0, sticky: false };
     controller.add_fdb(name("s1"), entry).await.expect("set");
     let before = (house.traces().await, shown(&controller));
-    assert_eq!(controller.stop().await, crate::controller::Removed::default());
+    assert_eq!(controller.stop().await, crate::controller::fabric::Removed::default());
     assert_eq!(house.traces().await, before.0);
     let again = house.start().await;
     assert_eq!((house.traces().await, shown(&again)), before);
@@ -346,7 +346,7 @@ async fn ports_are_in_the_order_made_after_a_restart_too() {
     }
     controller.delete_port(name("s1"), name("p10")).await.expect("deleted");
     controller.add_port(name("s1"), port(Some("b"), "tap://t5")).await.expect("a port");
-    let names = |controller: &Controller| {
+    let names = |controller: &Fabric| {
         let ports = controller.ports(&name("s1")).expect("the switch");
         ports.iter().map(|port| port.spec.name.to_string()).collect::<Vec<_>>()
     };

@@ -2,7 +2,7 @@
 
 use super::house::*;
 use crate::config::{FdbSpec, SwitchSettings};
-use crate::controller::{Controller, Refusal};
+use crate::controller::fabric::{Fabric, Refusal};
 use lanloom_drivers::kernel::{Failing, Faults};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 /// The changes tried, on a switch `s1` with a TAP `p1`, a veth `p2` and a TAP of somebody's `p3`.
 const CHANGES: [&str; 10] = ["create", "tap", "veth", "iface", "mtu", "settings", "delete tap", "delete veth", "fdb", "ageing"];
 
-async fn furnished() -> (House, Controller) {
+async fn furnished() -> (House, Fabric) {
     let house = House::new().await;
     let controller = house.with_switch().await;
     house.kernel.create_tap(&kernel_name("eth8")).expect("an interface");
@@ -22,7 +22,7 @@ async fn furnished() -> (House, Controller) {
     (house, controller)
 }
 
-async fn change(controller: &Controller, what: &str) -> Result<(), Refusal> {
+async fn change(controller: &Fabric, what: &str) -> Result<(), Refusal> {
     let (s1, p1, p2) = (name("s1"), name("p1"), name("p2"));
     match what {
         "create" => controller.create_switch(name("s2"), SwitchSettings::default()).await,
