@@ -1,6 +1,8 @@
 //! The drivers of Docker's Container Network Model, and the kernel that they act on.
 //!
-//! [`kernel`] makes namespaces, interfaces, addresses and routes: one trait with a Linux, an in-memory and a failing twin, so
-//! that whatever acts on a kernel is tested without rights too. It is *not* the data plane: no frame passes here.
+//! [`driver`] says what every kind of network does. [`kernel`] makes namespaces, interfaces, addresses and routes: one trait with a
+//! Linux, an in-memory and a failing twin, so that whatever acts on a kernel is tested without rights too. It is *not* the data
+//! plane: no frame passes here.
 
+pub mod driver;
 pub mod kernel;

@@ -1,0 +1,113 @@
+//! The switches that drivers act on. The controller's are behind it; in tests, some in memory.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use lanloom_switch_core::MacAddr;
+
+use super::error::DriverError;
+
+/// Switches and their ports, as drivers make them. What is made here belongs to networks: no command deletes it.
+#[async_trait]
+pub trait Fabric: Send + Sync {
+    /// Makes a switch.
+    ///
+    /// # Errors
+    /// [`DriverErrorKind::Conflict`](super::DriverErrorKind::Conflict) if there is one of that name.
+    async fn create_switch(&self, switch: &str) -> Result<(), DriverError>;
+
+    /// Deletes a switch that a driver made, with its ports. One that is not there is as good as deleted.
+    ///
+    /// # Errors
+    /// If it has ports that a command made, or the kernel refuses.
+    async fn delete_switch(&self, switch: &str) -> Result<(), DriverError>;
+
+    /// Makes an interface and plugs it into a switch, guarded from its first frame on.
+    ///
+    /// # Errors
+    /// If the name or the interface is taken, the namespace is not there, or the kernel refuses; nothing is left then.
+    async fn add_port(&self, switch: &str, port: &SwitchPort) -> Result<(), DriverError>;
+
+    /// Changes what a port's frames are held to.
+    ///
+    /// # Errors
+    /// If there is no such port.
+    async fn set_port(&self, switch: &str, port: &str, isolated: bool, guard: &PortGuard) -> Result<(), DriverError>;
+
+    /// Unplugs a port and deletes its interface. One that is not there is as good as deleted.
+    ///
+    /// # Errors
+    /// If the kernel refuses; the port stays then.
+    async fn delete_port(&self, switch: &str, port: &str) -> Result<(), DriverError>;
+
+    /// The names of a switch's ports; none if there is no such switch.
+    async fn ports(&self, switch: &str) -> Option<Vec<String>>;
+}
+
+/// A port to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SwitchPort {
+    /// Its name.
+    pub name: String,
+    /// What its interface is.
+    pub kind: PortKind,
+    /// The name of its interface.
+    pub ifname: String,
+    /// Where the interface is; none for the daemon's namespace.
+    pub netns: Option<PathBuf>,
+    /// MTU in bytes; 1500 if not given.
+    pub mtu: Option<u32>,
+    /// The interface's hardware address; a random local one if not given.
+    pub mac: Option<MacAddr>,
+    /// Whether it exchanges frames only with ports that are not isolated.
+    pub isolated: bool,
+    /// What its frames are held to.
+    pub guard: PortGuard,
+}
+
+/// What a port's interface is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PortKind {
+    /// A TAP, which the switch reads and writes itself.
+    #[default]
+    Tap,
+    /// One end of a veth pair; the other is the switch's.
+    Veth,
+}
+
+/// What a port's frames are held to, but for other networks' pools, which the fabric knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortGuard {
+    /// Whether it leads to an endpoint or out of the network.
+    pub role: Role,
+    /// What source addresses may be.
+    pub mode: GuardMode,
+    /// Whether it may send router advertisements, DHCP answers and BPDUs.
+    pub trusted: bool,
+    /// Its own hardware address.
+    pub mac: Option<MacAddr>,
+    /// Its own addresses.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// Where a guarded port leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// To an endpoint.
+    Endpoint,
+    /// Out of the network.
+    Gateway,
+}
+
+/// What source addresses may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GuardMode {
+    /// The port's own.
+    Strict,
+    /// Any that is not another port's.
+    #[default]
+    Leased,
+    /// Any.
+    Off,
+}

@@ -1,0 +1,130 @@
+//! What every kind of network does, one to one with the operations of the Container Network Model.
+//!
+//! A driver makes what a network and an endpoint stand on: a switch and its ports, or nothing at all. It is told everything by
+//! value and keeps no records: at a start the controller tells it again ([`Driver::restore_network`]). It gives no addresses
+//! (that is IPAM's), and sets none inside a sandbox (that is the controller's): it says by [`Joined`] what there is to set.
+//!
+//! Promises of every driver, held by one suite (`tests/driver_conformance.rs`):
+//! - an operation that failed has left nothing behind, or says in its error what it could not undo;
+//! - what is deleted twice is gone: deleting and leaving what is not there succeeds;
+//! - options that it does not know are refused if they begin with its own prefix, and carried untouched otherwise.
+//!
+//! | module | one idea |
+//! |---|---|
+//! | [`spec`] | networks, endpoints, joins: what is told |
+//! | [`error`] | why not |
+//! | [`fabric`] | the switches that drivers act on |
+
+pub mod error;
+pub mod fabric;
+pub mod spec;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+
+pub use error::{DriverError, DriverErrorKind};
+pub use fabric::{Fabric, GuardMode, PortGuard, PortKind, Role, SwitchPort};
+pub use spec::{
+    Discovery, EndpointMade, EndpointSpec, External, Interface, Join, Joined, NetworkSpec, PoolData, Scope, StaticRoute,
+};
+
+/// A kind of network.
+#[async_trait]
+pub trait Driver: Send + Sync {
+    /// Its name: what a network's `Driver` says.
+    fn name(&self) -> &str;
+
+    /// How far its networks reach.
+    fn scope(&self) -> Scope;
+
+    /// Whether there is exactly one network of it, always there, which nobody makes or deletes.
+    fn is_singular(&self) -> bool {
+        false
+    }
+
+    /// Whether its networks have addresses of IPAM's.
+    fn wants_addresses(&self) -> bool {
+        true
+    }
+
+    /// Makes a network.
+    ///
+    /// # Errors
+    /// [`DriverErrorKind::Invalid`] for options that cannot be, [`DriverErrorKind::Conflict`] if it is there already or takes what
+    /// another has, [`DriverErrorKind::Failed`] if the kernel refuses.
+    async fn create_network(&self, network: &NetworkSpec) -> Result<(), DriverError>;
+
+    /// Changes what can be changed of a network that is there: pools added, options that allow it.
+    ///
+    /// # Errors
+    /// [`DriverErrorKind::Invalid`] for an option that is fixed, [`DriverErrorKind::NotFound`] if there is no such network.
+    async fn update_network(&self, network: &NetworkSpec) -> Result<(), DriverError>;
+
+    /// Deletes a network.
+    ///
+    /// # Errors
+    /// [`DriverErrorKind::Conflict`] if it has endpoints, [`DriverErrorKind::Failed`] if the kernel refuses.
+    async fn delete_network(&self, network: &str) -> Result<(), DriverError>;
+
+    /// Makes an endpoint, without an interface yet.
+    ///
+    /// # Errors
+    /// [`DriverErrorKind::NotFound`] if there is no such network, [`DriverErrorKind::Conflict`] if there is such an endpoint,
+    /// [`DriverErrorKind::Invalid`] for options that cannot be.
+    async fn create_endpoint(&self, network: &str, endpoint: &EndpointSpec) -> Result<EndpointMade, DriverError>;
+
+    /// Deletes an endpoint; one that is joined leaves first.
+    ///
+    /// # Errors
+    /// [`DriverErrorKind::Failed`] if the kernel refuses.
+    async fn delete_endpoint(&self, network: &str, endpoint: &str) -> Result<(), DriverError>;
+
+    /// Gives a sandbox the endpoint's interface.
+    ///
+    /// # Errors
+    /// [`DriverErrorKind::NotFound`] if there is no such endpoint, [`DriverErrorKind::Conflict`] if it is joined already,
+    /// [`DriverErrorKind::Failed`] if the kernel refuses.
+    async fn join(&self, network: &str, endpoint: &str, join: &Join) -> Result<Joined, DriverError>;
+
+    /// Takes the interface away.
+    ///
+    /// # Errors
+    /// [`DriverErrorKind::Failed`] if the kernel refuses.
+    async fn leave(&self, network: &str, endpoint: &str) -> Result<(), DriverError>;
+
+    /// What there is to say about an endpoint, by name.
+    ///
+    /// # Errors
+    /// [`DriverErrorKind::NotFound`].
+    async fn info(&self, network: &str, endpoint: &str) -> Result<BTreeMap<String, String>, DriverError>;
+
+    /// The endpoint has become the one by which its sandbox reaches the world.
+    ///
+    /// # Errors
+    /// [`DriverErrorKind::NotFound`], [`DriverErrorKind::Failed`].
+    async fn program_external(&self, network: &str, endpoint: &str, external: &External) -> Result<(), DriverError>;
+
+    /// The endpoint is that no more.
+    ///
+    /// # Errors
+    /// [`DriverErrorKind::Failed`].
+    async fn revoke_external(&self, network: &str, endpoint: &str) -> Result<(), DriverError>;
+
+    /// Something outside was found or lost.
+    ///
+    /// # Errors
+    /// [`DriverErrorKind::Invalid`] for what means nothing to it.
+    async fn discover(&self, found: &Discovery) -> Result<(), DriverError>;
+
+    /// Takes up a network that an earlier start made, with its endpoints; what of it is not there any more is made again. Answers a
+    /// line for each thing that is not as it should be.
+    ///
+    /// # Errors
+    /// As [`Driver::create_network`].
+    async fn restore_network(
+        &self,
+        network: &NetworkSpec,
+        endpoints: &[(EndpointSpec, Option<Join>)],
+    ) -> Result<Vec<String>, DriverError>;
+}
