@@ -1,7 +1,7 @@
 //! What every kind of network does, one to one with the operations of the Container Network Model.
 //!
 //! A driver makes what a network and an endpoint stand on: a switch and its ports, or nothing at all. It is told everything by
-//! value and keeps no records: at a start the controller tells it again ([`Driver::restore_network`]). It gives no addresses
+//! value and keeps no records: at a start the controller tells it again ([`Driver::restore_network`], then [`Driver::settle`]). It gives no addresses
 //! (that is IPAM's), and sets none inside a sandbox (that is the controller's): it says by [`Joined`] what there is to set.
 //!
 //! Promises of every driver, held by one suite (`tests/driver_conformance.rs`):
@@ -48,12 +48,12 @@ pub trait Driver: Send + Sync {
         true
     }
 
-    /// Makes a network.
+    /// Makes a network. Answers a line for each thing that it does without, as egress where `nft` is missing.
     ///
     /// # Errors
     /// [`DriverErrorKind::Invalid`] for options that cannot be, [`DriverErrorKind::Conflict`] if it is there already or takes what
     /// another has, [`DriverErrorKind::Failed`] if the kernel refuses.
-    async fn create_network(&self, network: &NetworkSpec) -> Result<(), DriverError>;
+    async fn create_network(&self, network: &NetworkSpec) -> Result<Vec<String>, DriverError>;
 
     /// Changes what can be changed of a network that is there: pools added, options that allow it.
     ///
@@ -127,4 +127,13 @@ pub trait Driver: Send + Sync {
         network: &NetworkSpec,
         endpoints: &[(EndpointSpec, Option<Join>)],
     ) -> Result<Vec<String>, DriverError>;
+
+    /// Called once after the last [`Driver::restore_network`] of a start: what all networks share, as the firewall, is put right,
+    /// in one go. Answers a line for each thing that is not as it should be.
+    ///
+    /// # Errors
+    /// [`DriverErrorKind::Failed`] if the kernel refuses; the networks stay as they were restored.
+    async fn settle(&self) -> Result<Vec<String>, DriverError> {
+        Ok(Vec::new())
+    }
 }
