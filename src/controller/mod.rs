@@ -11,11 +11,14 @@
 //! | module | one idea |
 //! |---|---|
 //! | [`fabric`] | switches and ports as objects |
+//! | [`model`], [`view`] | networks, endpoints and sandboxes: what they are, and how they are shown |
 //! | `refusal`, `events` | what it says |
 
 mod events;
 pub mod fabric;
+pub mod model;
 mod refusal;
+pub mod view;
 
 pub use events::{Event, EventKind};
 pub use fabric::{
