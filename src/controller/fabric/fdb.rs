@@ -4,7 +4,7 @@ use super::ports::no_port;
 use super::records::{self, fdb_key};
 use super::refusal::Attempt;
 use super::registry::{FdbView, Origin};
-use super::switches::{not_yours, unsaid};
+use super::switches::{allow, unsaid};
 use super::{EventKind, Inner, Refusal};
 use crate::config::FdbSpec;
 use crate::names::Name;
@@ -40,15 +40,13 @@ impl Inner {
         check_vid(&attempt, set.vid)?;
         let port = entry.port(&set.port).ok_or_else(|| no_port(&attempt, switch))?;
         let old = entry.fdb.get(&set.mac).map(|old| old.value().clone());
-        if origin == Origin::Command && old.as_ref().is_some_and(|old| old.1 == Origin::Config) {
-            return Err(not_yours(&attempt));
-        }
+        old.as_ref().map_or(Ok(()), |old| allow(&attempt, old.1, origin))?;
         let done = entry.handle.set_fdb(set.mac, port.id, set.sticky).map_err(|gone| attempt.engine(gone))?;
         done.map_err(|error| attempt.fdb(error))?;
         let in_process = matches!(port.spec.url, PortUrl::Memory(_));
         let record = match origin {
-            Origin::Command if in_process => None,
-            Origin::Command => Some(records::put_fdb(switch, &set).map_err(unsaid(&attempt))?),
+            Origin::Command | Origin::Network if in_process => None,
+            Origin::Command | Origin::Network => Some(records::put_fdb(switch, &set).map_err(unsaid(&attempt))?),
             // It is the file's from now on, and so in no store.
             Origin::Config if old.as_ref().is_some_and(|old| old.1 == Origin::Command) => {
                 Some(Operation::Delete { key: fdb_key(switch, set.mac) })
@@ -76,10 +74,8 @@ impl Inner {
         let entry = self.entry(&attempt, switch)?;
         check_vid(&attempt, vid)?;
         let set = entry.fdb.get(&mac).map(|set| set.value().clone());
-        if by == Origin::Command && set.as_ref().is_some_and(|set| set.1 == Origin::Config) {
-            return Err(not_yours(&attempt));
-        }
-        if set.as_ref().is_some_and(|set| set.1 == Origin::Command) {
+        set.as_ref().map_or(Ok(()), |set| allow(&attempt, set.1, by))?;
+        if set.as_ref().is_some_and(|set| set.1.is_recorded()) {
             self.commit(&attempt, Txn::of([Operation::Delete { key: fdb_key(switch, mac) }])).await?;
         }
         let deleted = entry.handle.delete_fdb(mac).map_err(|gone| attempt.engine(gone))?;

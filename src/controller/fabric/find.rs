@@ -3,7 +3,7 @@
 
 use super::ports::plug;
 use super::reconcile::{self, Step, Wanted, WantedKind};
-use super::records::{ROOT, Records, fdb_key, port_key, switch_key};
+use super::records::{ROOT, Records, fdb_key, origin, port_key, switch_key};
 use super::refusal::Attempt;
 use super::registry::{Origin, PortEntry, SwitchEntry};
 use super::start::Started;
@@ -75,12 +75,12 @@ impl Inner {
     async fn find_switches(&self, records: &Records, config: &Config, mut started: Started) -> Started {
         for (name, record) in &records.switches {
             let attempt = Attempt::new("find switch again", name);
-            if config.switches.iter().any(|switch| switch.name == *name) {
+            if !record.network && config.switches.iter().any(|switch| switch.name == *name) {
                 let told = format!("switch {name} was made by a command and is now the configuration file's");
                 self.drop_record(&attempt, switch_key(name), told, &mut started.notes).await;
                 continue;
             }
-            match self.start_switch(&attempt, name, &record.settings, Origin::Command) {
+            match self.start_switch(&attempt, name, &record.settings, origin(record.network)) {
                 Ok(entry) => drop(self.switches.insert(name.clone(), entry)),
                 Err(refusal) => started.notes.push(refusal.to_string()),
             }
@@ -103,8 +103,9 @@ impl Inner {
             let is_noted = records.has_made(switch, name, &record.url);
             let spec = PortSpec { name: name.clone(), url: record.url.clone(), settings: record.settings.clone() };
             let (made, order) = (record.made || is_noted, record.order);
-            self.find_port(&attempt, Finding { entry: &entry, spec, origin: Origin::Command, made, order }, notes).await;
-            let wire = Wire { switch, port: name, url: &record.url, origin: Origin::Command, mtu: None };
+            let origin = origin(record.network);
+            self.find_port(&attempt, Finding { entry: &entry, spec, origin, made, order }, notes).await;
+            let wire = Wire { switch, port: name, url: &record.url, origin, mtu: None };
             if record.made
                 && !is_noted
                 && let Err(refusal) = self.claim(&attempt, wire).await

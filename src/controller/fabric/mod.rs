@@ -287,9 +287,9 @@ impl Fabric {
         self.inner.events.subscribe()
     }
 
-    /// The running state as a configuration that would make it again.
+    /// The running state as a configuration that would make it again, but for what networks made.
     pub fn config(&self) -> Config {
-        self.inner.config(|_| true)
+        self.inner.config(|origin| origin != Origin::Network)
     }
 
     /// The engine threads.

@@ -3,7 +3,7 @@
 use super::records::{self, fdb_key, made_key, port_key};
 use super::refusal::Attempt;
 use super::registry::{Origin, PortEntry, PortView, SwitchEntry};
-use super::switches::{not_yours, unsaid};
+use super::switches::{allow, unsaid};
 use super::wiring::{Wire, place};
 use super::{EventKind, Inner, Refusal};
 use crate::config::{PortSettings, PortSpec};
@@ -101,7 +101,7 @@ impl Inner {
         keep: Option<&dyn super::Keep>,
     ) -> Result<(), Refusal> {
         let key = port_key(&switch.name, &port.spec.name);
-        if port.origin == Origin::Command {
+        if port.origin.is_recorded() {
             let put = records::put_port(switch, port).map_err(unsaid(attempt))?;
             self.commit(attempt, Txn::of([put]).only_if(Compare::Absent(key.clone()))).await?;
         }
@@ -197,7 +197,7 @@ impl Inner {
     }
 
     async fn write_settings(&self, attempt: &Attempt, entry: &SwitchEntry, new: &PortEntry) -> Result<(), Refusal> {
-        if new.origin == Origin::Command && !matches!(new.spec.url, PortUrl::Memory(_)) {
+        if new.origin.is_recorded() && !matches!(new.spec.url, PortUrl::Memory(_)) {
             let put = records::put_port(entry, new).map_err(unsaid(attempt))?;
             self.commit(attempt, Txn::of([put])).await?;
         }
@@ -208,9 +208,7 @@ impl Inner {
         let attempt = Attempt::new("delete port", format!("{switch}/{name}"));
         let entry = self.entry(&attempt, switch)?;
         let port = entry.port(name).ok_or_else(|| no_port(&attempt, switch))?;
-        if by == Origin::Command && port.origin == Origin::Config {
-            return Err(not_yours(&attempt));
-        }
+        allow(&attempt, port.origin, by)?;
         let wire = Wire { switch, port: name, url: &port.spec.url, origin: port.origin, mtu: None };
         self.forget_port(&attempt, &entry, &port).await?;
         if port.made {
@@ -237,7 +235,7 @@ impl Inner {
     async fn forget_port(&self, attempt: &Attempt, entry: &SwitchEntry, port: &PortEntry) -> Result<(), Refusal> {
         let ours = |key| Operation::Delete { key };
         let mut keys: Vec<Operation> = entries_on(entry, port).map(|mac| ours(fdb_key(&entry.name, mac))).collect();
-        if port.origin == Origin::Command {
+        if port.origin.is_recorded() {
             keys.push(ours(port_key(&entry.name, &port.spec.name)));
         }
         if !port.made {
@@ -253,7 +251,7 @@ impl Inner {
     /// Puts back what [`Inner::forget_port`] took.
     async fn remember_port(&self, attempt: &Attempt, entry: &SwitchEntry, port: &PortEntry) -> Result<(), Refusal> {
         let mut puts = Vec::new();
-        if port.origin == Origin::Command && !matches!(port.spec.url, PortUrl::Memory(_)) {
+        if port.origin.is_recorded() && !matches!(port.spec.url, PortUrl::Memory(_)) {
             puts.push(records::put_port(entry, port).map_err(unsaid(attempt))?);
         }
         for mac in entries_on(entry, port) {

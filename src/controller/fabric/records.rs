@@ -1,6 +1,6 @@
 //! What of switches and ports is in the store, and under which keys.
 
-use super::registry::{PortEntry, SwitchEntry};
+use super::registry::{Origin, PortEntry, SwitchEntry};
 use super::wiring::place;
 use crate::config::{FdbSpec, PortSettings, SwitchSettings};
 use crate::names::Name;
@@ -16,17 +16,22 @@ pub(super) const SWITCHES: &str = "/lanloom/switches/";
 pub(super) const PORTS: &str = "/lanloom/ports/";
 pub(super) const FDB: &str = "/lanloom/fdb/";
 const MADE: &str = "/lanloom/made/";
+/// What stands there beside switches and ports, and is read by others.
+const OTHERS: [&str; 4] = ["/lanloom/networks/", "/lanloom/endpoints/", "/lanloom/sandboxes/", "/lanloom/host/"];
 
 /// The schema of all values.
 ///
-/// 2: interfaces that we made have records of their own, and ports an order; in 1 a port's record said whether we made its
-/// interface.
-const SCHEMA: u32 = 2;
+/// 3: a switch or port may be a network's. 2: interfaces that we made have records of their own, and ports an order; in 1 a port's
+/// record said whether we made its interface.
+const SCHEMA: u32 = 3;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SwitchRecord {
     pub(super) settings: SwitchSettings,
+    /// Whether a network made it, and no command.
+    #[serde(default)]
+    pub(super) network: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +42,9 @@ pub(super) struct PortRecord {
     /// Its place in the order in which ports were made.
     #[serde(default)]
     pub(super) order: u64,
+    /// Whether a network made it, and no command.
+    #[serde(default)]
+    pub(super) network: bool,
     /// In schema 1, whether we made the interface.
     #[serde(default, skip_serializing)]
     pub(super) made: bool,
@@ -75,13 +83,16 @@ pub(super) fn fdb_key(switch: &Name, mac: MacAddr) -> String {
     format!("{FDB}{switch}/0/{mac}")
 }
 
-pub(super) fn put_switch(switch: &Name, settings: &SwitchSettings) -> Result<Operation, RecordError> {
-    put(switch_key(switch), &SwitchRecord { settings: settings.clone() })
+pub(super) fn put_switch(switch: &Name, settings: &SwitchSettings, origin: Origin) -> Result<Operation, RecordError> {
+    put(switch_key(switch), &SwitchRecord { settings: settings.clone(), network: origin == Origin::Network })
 }
 
 pub(super) fn put_port(switch: &SwitchEntry, port: &PortEntry) -> Result<Operation, RecordError> {
     let (url, settings) = (port.spec.url.clone(), port.spec.settings.clone());
-    put(port_key(&switch.name, &port.spec.name), &PortRecord { url, settings, order: port.order, made: port.made })
+    put(
+        port_key(&switch.name, &port.spec.name),
+        &PortRecord { url, settings, order: port.order, network: port.origin == Origin::Network, made: port.made },
+    )
 }
 
 pub(super) fn put_made(switch: &Name, port: &Name, url: &PortUrl, file: bool) -> Result<Operation, RecordError> {
@@ -94,6 +105,11 @@ pub(super) fn put_fdb(switch: &Name, entry: &FdbSpec) -> Result<Operation, Recor
 
 fn put(key: String, value: &impl Serialize) -> Result<Operation, RecordError> {
     Ok(Operation::Put { key, value: store::encode(SCHEMA, value)? })
+}
+
+/// Who made what a record is about.
+pub(super) const fn origin(network: bool) -> Origin {
+    if network { Origin::Network } else { Origin::Command }
 }
 
 /// All that is in the store, and what of it could not be read.
@@ -113,7 +129,8 @@ impl Records {
     /// Ports come in the order in which they were made; those of schema 1 by name, `p2` before `p10`.
     pub(super) fn read(pairs: &[store::Pair]) -> Self {
         let mut records = Self::default();
-        for pair in pairs {
+        let others = |pair: &&store::Pair| !OTHERS.iter().any(|other| pair.key.starts_with(other));
+        for pair in pairs.iter().filter(others) {
             records.keys.insert(pair.key.clone());
             if let Err(why) = records.read_one(&pair.key, &pair.value) {
                 records.unreadable.push(format!("{}: {why}", pair.key));

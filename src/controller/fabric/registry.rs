@@ -19,6 +19,8 @@ pub enum Origin {
     Command,
     /// The configuration file, which alone can delete it.
     Config,
+    /// A network, with which it goes: it is in the store.
+    Network,
 }
 
 impl Origin {
@@ -27,6 +29,15 @@ impl Origin {
         match self {
             Self::Command => "command",
             Self::Config => "config",
+            Self::Network => "network",
+        }
+    }
+
+    /// Whether what it made is in the store.
+    pub(super) const fn is_recorded(self) -> bool {
+        match self {
+            Self::Command | Self::Network => true,
+            Self::Config => false,
         }
     }
 }

@@ -32,9 +32,18 @@ fn check(attempt: &Attempt, settings: &SwitchSettings) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What to tell who wants to delete by command what the file made.
-pub(super) fn not_yours(attempt: &Attempt) -> Refusal {
-    attempt.conflict("the configuration file made it", "take it out of the file, then `lanloom config reload`")
+/// Whether `by` may delete what `origin` made: a command may not delete what the file or a network made.
+pub(super) fn allow(attempt: &Attempt, origin: Origin, by: Origin) -> Result<(), Refusal> {
+    match (by, origin) {
+        (Origin::Command, Origin::Config) => {
+            Err(attempt.conflict("the configuration file made it", "take it out of the file, then `lanloom config reload`"))
+        }
+        (Origin::Command, Origin::Network) => {
+            let hint = "it goes with `lanloom network disconnect` or `lanloom network rm`";
+            Err(attempt.conflict("a network made it", hint))
+        }
+        (Origin::Command, Origin::Command) | (Origin::Config | Origin::Network, _) => Ok(()),
+    }
 }
 
 impl Inner {
@@ -45,12 +54,13 @@ impl Inner {
             let by = match other {
                 Origin::Command => "a command made a switch of that name",
                 Origin::Config => "the configuration file made a switch of that name",
+                Origin::Network => "there is a network of that name, whose switch it is",
             };
             return Err(attempt.conflict(by, "choose another name, or delete that one"));
         }
         let entry = self.start_switch(&attempt, name, &settings, origin)?;
-        if origin == Origin::Command {
-            let put = records::put_switch(name, &settings).map_err(unsaid(&attempt))?;
+        if origin.is_recorded() {
+            let put = records::put_switch(name, &settings, origin).map_err(unsaid(&attempt))?;
             let txn = Txn::of([put]).only_if(Compare::Absent(switch_key(name)));
             if let Err(refusal) = self.commit(&attempt, txn).await {
                 return Err(refusal.and(entry.handle.delete().map_err(|gone| attempt.engine(gone))));
@@ -88,8 +98,8 @@ impl Inner {
             let why = "the size of its filtering database is fixed when it is made";
             return Err(attempt.invalid(why, "delete it and create it anew"));
         }
-        if entry.origin == Origin::Command {
-            let put = records::put_switch(name, &new).map_err(unsaid(&attempt))?;
+        if entry.origin.is_recorded() {
+            let put = records::put_switch(name, &new, entry.origin).map_err(unsaid(&attempt))?;
             self.commit(&attempt, Txn::of([put])).await?;
         }
         entry.handle.set_ageing(new.ageing).map_err(|gone| attempt.engine(gone))?;
@@ -101,8 +111,14 @@ impl Inner {
     pub(super) async fn delete_switch(&self, name: &Name, by: Origin) -> Result<(), Refusal> {
         let attempt = Attempt::new("delete switch", name);
         let entry = self.entry(&attempt, name)?;
-        if by == Origin::Command && entry.origin == Origin::Config {
-            return Err(not_yours(&attempt));
+        allow(&attempt, entry.origin, by)?;
+        if by == Origin::Network {
+            let others = entry.ports_in_order().into_iter().filter(|port| port.origin != Origin::Network);
+            let others: Vec<String> = others.map(|port| port.spec.name.to_string()).collect();
+            if !others.is_empty() {
+                let why = format!("ports were plugged into its switch by hand: {}", others.join(", "));
+                return Err(attempt.conflict(why, format!("delete these with `lanloom port delete {name} PORT`")));
+            }
         }
         let mut left = Vec::new();
         for port in entry.ports_in_order() {
@@ -115,7 +131,7 @@ impl Inner {
             let why = format!("ports of it could not be deleted: {}", left.join("; "));
             return Err(attempt.failed(why, "see to these, and try again; the other ports are gone"));
         }
-        if entry.origin == Origin::Command {
+        if entry.origin.is_recorded() {
             self.commit(&attempt, Txn::of([Operation::Delete { key: switch_key(name) }])).await?;
         }
         // Its thread may have ended; then it is gone all the same.
