@@ -59,7 +59,7 @@ async fn a_start_never_fails_because_of_what_it_finds() {
     let odd = [
         put("/lanloom/ports/s1/p9", "not JSON"),
         put("/lanloom/ports/s9/p1", r#"{"schema":1,"value":{"url":"tap://t7","settings":{},"made":true}}"#),
-        put("/lanloom/switches/s2", r#"{"schema":3,"value":{}}"#),
+        put("/lanloom/switches/s2", r#"{"schema":99,"value":{}}"#),
         put("/lanloom/else", "{}"),
     ];
     house.store.txn(Txn::of(odd)).await.expect("records");
@@ -67,7 +67,7 @@ async fn a_start_never_fails_because_of_what_it_finds() {
     let ports = controller.ports(&name("s1")).expect("the switch");
     let up: Vec<bool> = ports.iter().map(|port| port.state == PortState::Up).collect();
     assert_eq!(up, [false, true, false, true, false], "{ports:#?}");
-    for said in ["p1", "p3", "p5", "p9", "s9", "s2: it has schema 3", "/lanloom/else"] {
+    for said in ["p1", "p3", "p5", "p9", "s9", "s2: it has schema 99", "/lanloom/else"] {
         assert!(started.notes.iter().any(|note| note.contains(said)), "{said}: {:#?}", started.notes);
     }
     assert_eq!(started.notes.len(), 7, "{:#?}", started.notes);
@@ -153,7 +153,7 @@ async fn what_cannot_be_read_now_keeps_its_interfaces() {
     assert_eq!(interfaces().await, before, "ports that were made again");
 
     for key in ["/lanloom/ports/s1/p1", "/lanloom/ports/s1/p2"] {
-        rewrite(&house, key, "\"schema\":2", "\"schema\":9").await;
+        rewrite(&house, key, "\"schema\":3", "\"schema\":9").await;
     }
     let (controller, started) = house.start_with(Arc::new(house.kernel.clone()), "", false).await;
     assert_eq!(started.notes.len(), 2, "{started:?}");
