@@ -3,7 +3,7 @@
 mod conformance;
 
 use conformance::bench::{Bench, Twin};
-use conformance::{addresses, links, namespaces};
+use conformance::{addresses, links, namespaces, plans, settings, sockets};
 
 /// Each case as a test of each twin.
 macro_rules! suite {
@@ -47,4 +47,13 @@ suite! {
     addresses::an_address_brings_the_route_to_its_subnet,
     addresses::routes_come_and_go_one_by_one,
     addresses::a_route_that_cannot_be_is_refused,
+    settings::a_setting_is_changed_in_its_own_namespace_only,
+    settings::settings_are_changed_all_or_none,
+    settings::a_setting_that_is_not_there_is_named,
+    plans::a_plan_is_done_as_a_whole,
+    plans::a_plan_that_cannot_be_done_changes_nothing,
+    plans::an_empty_plan_only_needs_its_interface,
+    plans::a_gateway_outside_every_subnet_is_reached_on_the_link,
+    sockets::sockets_inside_neither_block_nor_are_inherited,
+    sockets::sockets_need_a_namespace,
 }

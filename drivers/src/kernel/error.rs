@@ -32,6 +32,15 @@ pub enum Why {
     NoSuchAddress,
     /// `ESRCH`: there is no such route.
     NoSuchRoute,
+    /// There is no such setting: this kernel lacks it, or the interface that it is of is not there.
+    NoSuchSetting,
+    /// A program of others is not installed.
+    MissingTool {
+        /// The program.
+        tool: &'static str,
+        /// The package that brings it, by Debian's name.
+        package: &'static str,
+    },
     /// A name breaks this rule.
     InvalidName(&'static str),
     /// A value breaks this rule.
@@ -143,6 +152,8 @@ impl Why {
             Self::NoSuchNetns(_) => "create it first; `ip netns list` shows what is there".to_owned(),
             Self::NoSuchAddress => "list the addresses of that interface".to_owned(),
             Self::NoSuchRoute => "list the routes of that namespace".to_owned(),
+            Self::NoSuchSetting => "`sysctl -a` in that namespace lists what is there; each interface has its own".to_owned(),
+            Self::MissingTool { package, .. } => format!("install the package {package}: apt install {package}"),
             Self::InvalidName(_) => "choose a name within that rule".to_owned(),
             Self::InvalidValue(_) => "give a value within that rule".to_owned(),
             Self::Busy => "find who uses it, or try again".to_owned(),
@@ -173,6 +184,8 @@ impl fmt::Display for Why {
             Self::NoSuchNetns(path) => write!(out, "no network namespace is mounted at {}", path.display()),
             Self::NoSuchAddress => out.write_str("there is no such address"),
             Self::NoSuchRoute => out.write_str("there is no such route"),
+            Self::NoSuchSetting => out.write_str("there is no such setting"),
+            Self::MissingTool { tool, .. } => write!(out, "the program {tool} is missing"),
             Self::InvalidName(rule) => write!(out, "the name is invalid: {rule}"),
             Self::InvalidValue(rule) => out.write_str(rule),
             Self::Busy => out.write_str("it is in use"),

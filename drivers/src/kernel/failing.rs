@@ -1,6 +1,7 @@
 //! A kernel that says no at random, by a seed: what acts on a kernel is tried against every failure.
 
 use std::fmt;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +10,10 @@ use async_trait::async_trait;
 use ipnet::IpNet;
 
 use super::error::{KernelError, Why};
-use super::{Capability, IfName, Kernel, LinkChange, LinkInfo, Netns, NetnsName, Occupant, Route, TapMove, Veth, VethSpec};
+use super::{
+    Capability, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns, NetnsName, Occupant, Plan, Route, SysctlKey, TapMove,
+    Veth, VethSpec,
+};
 
 /// Decides which calls fail: the same seed, the same decisions in the same order. [`fmt::Display`] says how to have them again.
 #[derive(Debug, Default)]
@@ -168,6 +172,36 @@ impl Kernel for Failing {
     async fn list_addresses(&self, netns: &Netns, name: &IfName) -> Result<Vec<IpNet>, KernelError> {
         self.faults.pass("listing addresses", name)?;
         self.inner.list_addresses(netns, name).await
+    }
+
+    async fn list_addresses_all(&self, netns: &Netns) -> Result<Vec<(IfName, IpNet)>, KernelError> {
+        self.faults.pass("listing addresses", netns)?;
+        self.inner.list_addresses_all(netns).await
+    }
+
+    async fn configure(&self, netns: &Netns, plan: &Plan) -> Result<(), KernelError> {
+        self.faults.pass("setting an interface up as planned", &plan.link)?;
+        self.inner.configure(netns, plan).await
+    }
+
+    async fn set_sysctl(&self, netns: &Netns, sysctls: &[(SysctlKey, String)]) -> Result<(), KernelError> {
+        self.faults.pass("changing a setting", netns)?;
+        self.inner.set_sysctl(netns, sysctls).await
+    }
+
+    async fn sysctl(&self, netns: &Netns, key: &SysctlKey) -> Result<String, KernelError> {
+        self.faults.pass("reading a setting", key)?;
+        self.inner.sysctl(netns, key).await
+    }
+
+    async fn listen(&self, netns: &Netns, udp: SocketAddr, tcp: SocketAddr) -> Result<Listening, KernelError> {
+        self.faults.pass("listening in a network namespace", netns)?;
+        self.inner.listen(netns, udp, tcp).await
+    }
+
+    async fn open_udp(&self, netns: &Netns, local: SocketAddr) -> Result<UdpSocket, KernelError> {
+        self.faults.pass("opening a socket in a network namespace", netns)?;
+        self.inner.open_udp(netns, local).await
     }
 
     async fn create_route(&self, netns: &Netns, route: &Route) -> Result<(), KernelError> {

@@ -129,6 +129,8 @@ pub struct Route {
     pub via: Option<IpAddr>,
     /// The interface.
     pub dev: IfName,
+    /// Takes the gateway to be on the link, though no subnet of the interface holds it (`RTNH_F_ONLINK`).
+    pub on_link: bool,
 }
 
 impl VethSpec {

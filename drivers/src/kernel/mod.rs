@@ -12,7 +12,8 @@
 //!
 //! | module | one idea |
 //! |---|---|
-//! | [`name`], [`netns`], [`link`] | what is named, where, and what is asked for |
+//! | [`name`], [`netns`], [`link`], [`sysctl`], [`plan`] | what is named, where, and what is asked for |
+//! | [`sockets`] | sockets opened inside a namespace |
 //! | [`error`] | what went wrong, and what to do next |
 //! | [`capability`] | what this kernel lets us do |
 //! | [`private`] | namespaces of one's own, for who is not root |
@@ -26,8 +27,12 @@ pub mod link;
 mod linux;
 pub mod name;
 pub mod netns;
+pub mod plan;
 pub mod private;
+pub mod sockets;
+pub mod sysctl;
 
+use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -36,12 +41,15 @@ use ipnet::IpNet;
 pub use capability::{Capability, CapabilityKind, Missing};
 pub use error::{KernelError, Needs, Why};
 pub use failing::{Failing, Faults};
-pub use fake::FakeKernel;
+pub use fake::{FakeKernel, ListeningAt};
 pub use link::{LinkChange, LinkInfo, LinkKind, Route, TapMove, Veth, VethSpec};
 pub use linux::LinuxKernel;
 pub use name::{IfName, NetnsName};
 pub use netns::Netns;
+pub use plan::Plan;
 pub use private::{PrivateError, private_namespaces};
+pub use sockets::Listening;
+pub use sysctl::SysctlKey;
 
 /// The kernel, as far as the control plane acts on it.
 #[async_trait]
@@ -152,6 +160,45 @@ pub trait Kernel: Send + Sync {
     /// # Errors
     /// [`Why::NoSuchLink`], [`Why::NoSuchNetns`].
     async fn list_addresses(&self, netns: &Netns, name: &IfName) -> Result<Vec<IpNet>, KernelError>;
+
+    /// The addresses of all interfaces of a namespace, by interface, link-local ones of IPv6 left out.
+    ///
+    /// # Errors
+    /// [`Why::NoSuchNetns`].
+    async fn list_addresses_all(&self, netns: &Netns) -> Result<Vec<(IfName, IpNet)>, KernelError>;
+
+    /// Does all of a plan inside one entry into the namespace.
+    ///
+    /// # Errors
+    /// Those of [`Kernel::set_link`], [`Kernel::set_sysctl`], [`Kernel::create_address`] and [`Kernel::create_route`].
+    async fn configure(&self, netns: &Netns, plan: &Plan) -> Result<(), KernelError>;
+
+    /// Changes settings of a namespace, in order: all, or none.
+    ///
+    /// # Errors
+    /// [`Why::NoSuchSetting`], [`Why::NoSuchNetns`], [`Why::InvalidValue`], [`Why::NotPermitted`], [`Why::ReadOnly`];
+    /// [`Why::Os`] for a value that the kernel does not take.
+    async fn set_sysctl(&self, netns: &Netns, sysctls: &[(SysctlKey, String)]) -> Result<(), KernelError>;
+
+    /// One setting of a namespace.
+    ///
+    /// # Errors
+    /// [`Why::NoSuchSetting`], [`Why::NoSuchNetns`].
+    async fn sysctl(&self, netns: &Netns, key: &SysctlKey) -> Result<String, KernelError>;
+
+    /// Opens a pair of sockets inside a namespace, which they keep alive until they are dropped. Port 0 is one of the
+    /// kernel's choice.
+    ///
+    /// # Errors
+    /// [`Why::NoSuchNetns`]; [`Why::NoSuchAddress`] if it is not the namespace's; [`Why::Os`] with `EADDRINUSE`.
+    async fn listen(&self, netns: &Netns, udp: SocketAddr, tcp: SocketAddr) -> Result<Listening, KernelError>;
+
+    /// Opens one UDP socket inside a namespace, which it keeps alive until it is dropped; it does not block, and is closed in
+    /// a process that is started.
+    ///
+    /// # Errors
+    /// As [`Kernel::listen`].
+    async fn open_udp(&self, netns: &Netns, local: SocketAddr) -> Result<UdpSocket, KernelError>;
 
     /// Adds a route to the main table.
     ///

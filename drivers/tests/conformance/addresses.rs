@@ -37,7 +37,7 @@ pub(crate) async fn addresses_come_and_go_one_by_one(bench: &Bench) {
 pub(crate) async fn an_address_brings_the_route_to_its_subnet(bench: &Bench) {
     let (netns, e0) = (a_place(bench).await, if_name("e0"));
     bench.kernel.create_address(&netns, &e0, net("10.1.0.1/24")).await.expect("an address");
-    let subnet = Route { to: net("10.1.0.0/24"), via: None, dev: e0.clone() };
+    let subnet = Route { to: net("10.1.0.0/24"), via: None, dev: e0.clone(), on_link: false };
     assert_eq!(bench.kernel.list_routes(&netns).await, Ok(vec![subnet.clone()]));
     let down = LinkChange { up: Some(false), ..LinkChange::default() };
     bench.kernel.set_link(&netns, &e0, &down).await.expect("down");
@@ -54,10 +54,10 @@ pub(crate) async fn routes_come_and_go_one_by_one(bench: &Bench) {
     }
     let via = |text: &str| Some(text.parse().expect("an address"));
     let routes = [
-        Route { to: net("0.0.0.0/0"), via: via("10.1.0.254"), dev: e0.clone() },
-        Route { to: net("10.9.0.0/16"), via: None, dev: e0.clone() },
-        Route { to: net("::/0"), via: via("fd00::fe"), dev: e0.clone() },
-        Route { to: net("fd09::/64"), via: None, dev: e0.clone() },
+        Route { to: net("0.0.0.0/0"), via: via("10.1.0.254"), dev: e0.clone(), on_link: false },
+        Route { to: net("10.9.0.0/16"), via: None, dev: e0.clone(), on_link: false },
+        Route { to: net("::/0"), via: via("fd00::fe"), dev: e0.clone(), on_link: false },
+        Route { to: net("fd09::/64"), via: None, dev: e0.clone(), on_link: false },
     ];
     for route in &routes {
         bench.kernel.create_route(&netns, route).await.expect("a route");
@@ -78,13 +78,13 @@ pub(crate) async fn routes_come_and_go_one_by_one(bench: &Bench) {
 pub(crate) async fn a_route_that_cannot_be_is_refused(bench: &Bench) {
     let (netns, e0) = (a_place(bench).await, if_name("e0"));
     let via = |text: &str| Some(text.parse().expect("an address"));
-    let unreachable = Route { to: net("0.0.0.0/0"), via: via("192.0.2.1"), dev: e0.clone() };
+    let unreachable = Route { to: net("0.0.0.0/0"), via: via("192.0.2.1"), dev: e0.clone(), on_link: false };
     let error = bench.kernel.create_route(&netns, &unreachable).await.expect_err("no way to its gateway");
     assert!(matches!(error.why(), Why::Os(_)), "{error}");
-    let mixed = Route { to: net("::/0"), via: via("10.1.0.1"), dev: e0 };
+    let mixed = Route { to: net("::/0"), via: via("10.1.0.1"), dev: e0, on_link: false };
     let error = bench.kernel.create_route(&netns, &mixed).await.expect_err("two families");
     assert!(matches!(error.why(), Why::InvalidValue(_)), "{error}");
-    let nowhere = Route { to: net("10.0.0.0/8"), via: None, dev: if_name("absent0") };
+    let nowhere = Route { to: net("10.0.0.0/8"), via: None, dev: if_name("absent0"), on_link: false };
     let error = bench.kernel.create_route(&netns, &nowhere).await.expect_err("no such interface");
     assert_eq!(error.why(), &Why::NoSuchLink, "{error}");
     assert_eq!(bench.kernel.list_routes(&netns).await, Ok(Vec::new()));

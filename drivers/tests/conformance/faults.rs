@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use lanloom_drivers::kernel::{
-    Failing, FakeKernel, Faults, Kernel, KernelError, LinuxKernel, Netns, NetnsName, TapMove, Veth, Why,
+    Failing, FakeKernel, Faults, Kernel, KernelError, LinkChange, LinuxKernel, Netns, NetnsName, TapMove, Veth, Why,
 };
 
 use super::bench::{Bench, Twin, if_name, names, netns_name, veth};
+use super::plans;
+use super::settings::key;
 
 /// Enough for each step to be the one that fails.
 const SEEDS: u64 = 24;
@@ -97,6 +99,34 @@ async fn a_namespace_that_fails_half_way_leaves_no_file() {
     whats.sort_unstable();
     whats.dedup();
     assert!(made > 0 && whats.len() == 3, "each step failed once, and none once: {whats:?}");
+}
+
+#[tokio::test]
+async fn a_plan_that_fails_half_way_is_undone() {
+    let (mut done, mut whats) = (0, Vec::new());
+    for seed in 0..2 * SEEDS {
+        let Some(bench) = Bench::new(Twin::Linux) else { return };
+        let failing = LinuxKernel::with_faults(&bench.dir, Arc::new(Faults::new(seed, 0.2)));
+        let (netns, e0) = (bench.netns("a").await, if_name("e0"));
+        bench.kernel.create_veth(&veth(&netns, &netns)).await.expect("a veth");
+        let down = LinkChange { up: Some(false), ..LinkChange::default() };
+        let before = bench.kernel.set_link(&netns, &e0, &down).await.expect("down");
+        match failing.configure(&netns, &plans::whole()).await {
+            Ok(()) => done += 1,
+            Err(error) => {
+                assert!(injected(&error, seed), "{error}");
+                assert_eq!(bench.kernel.link(&netns, &e0).await.as_ref(), Ok(&before), "after {error}");
+                assert_eq!(bench.kernel.list_addresses(&netns, &e0).await, Ok(Vec::new()), "after {error}");
+                assert_eq!(bench.kernel.list_routes(&netns).await, Ok(Vec::new()), "after {error}");
+                let proxy = bench.kernel.sysctl(&netns, &key("net.ipv4.conf.e0.proxy_arp")).await;
+                assert_eq!(proxy, Ok("0".to_owned()), "after {error}");
+                whats.push(error.what());
+            }
+        }
+    }
+    whats.sort_unstable();
+    whats.dedup();
+    assert!(done > 0 && whats.len() == 5, "each step failed once, and none once: {whats:?}");
 }
 
 /// What a caller of a failing kernel does: build, and on failure take down, each until it works.

@@ -1,9 +1,10 @@
 //! What only a real kernel can show: whether the host takes nothing, and whether nothing of ours keeps a namespace.
 
 use std::fs;
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::thread;
 
-use lanloom_drivers::kernel::{Kernel, LinuxKernel, Netns, VethSpec};
+use lanloom_drivers::kernel::{Kernel, LinuxKernel, Netns, SysctlKey, VethSpec};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 
@@ -162,7 +163,40 @@ async fn an_ipv6_address_is_usable_at_once() {
     // An address still being looked for twins of cannot be bound (RFC 4862, 5.4).
     let bind = move || {
         setns(fs::File::open(path).expect("the namespace"), CloneFlags::CLONE_NEWNET).expect("entered");
-        std::net::UdpSocket::bind("[fd00::1]:0").map(drop)
+        UdpSocket::bind("[fd00::1]:0").map(drop)
     };
     thread::spawn(bind).join().expect("a thread").expect("bound");
+}
+
+#[tokio::test]
+async fn sockets_opened_inside_are_reached_from_inside_alone() {
+    let Some(bench) = Bench::new(Twin::Linux) else { return };
+    let netns = bench.netns("a").await;
+    let any = SocketAddr::from(([127, 0, 0, 11], 0));
+    let listening = bench.kernel.listen(&netns, any, any).await.expect("listening");
+    let (udp, tcp) = (listening.udp.local_addr().expect("bound"), listening.tcp.local_addr().expect("bound"));
+    let path = netns.path();
+    let ask = move || {
+        setns(fs::File::open(path).expect("the namespace"), CloneFlags::CLONE_NEWNET).expect("entered");
+        TcpStream::connect(tcp).expect("connected");
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
+        socket.send_to(b"hello", udp).expect("sent");
+    };
+    thread::spawn(ask).join().expect("a thread");
+    listening.tcp.accept().expect("it connected");
+    let mut bytes = [0; 9];
+    assert_eq!(listening.udp.recv(&mut bytes).map(|length| &bytes[..length]).expect("it sent"), b"hello");
+}
+
+#[tokio::test]
+async fn an_interface_with_a_dot_has_settings() {
+    let Some(bench) = Bench::new(Twin::Linux) else { return };
+    let netns = bench.netns("a").await;
+    let spec = VethSpec { name: if_name("e0.7"), ..veth(&netns, &netns) };
+    bench.kernel.create_veth(&spec).await.expect("a veth");
+    for name in ["net/ipv4/conf/e0.7/proxy_arp", "net.ipv4.conf.e0/7.forwarding"] {
+        let key = SysctlKey::new(name).expect("valid");
+        bench.kernel.set_sysctl(&netns, &[(key.clone(), "1".to_owned())]).await.expect("changed");
+        assert_eq!(read_inside(&netns, &format!("/proc/sys/{}", key.parts().collect::<Vec<_>>().join("/"))).trim(), "1");
+    }
 }

@@ -6,4 +6,7 @@ mod faults;
 pub(crate) mod links;
 mod linux;
 pub(crate) mod namespaces;
+pub(crate) mod plans;
+pub(crate) mod settings;
+pub(crate) mod sockets;
 mod tap;

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use super::super::error::{KernelError, Why};
 use super::super::link::Route;
 use super::super::name::IfName;
-use super::world::{Place, World};
+use super::world::{Link, Place, World};
 
 impl World {
     pub(super) fn create_address(&mut self, place: &Place, name: &IfName, address: IpNet) -> Result<(), KernelError> {
@@ -38,6 +38,14 @@ impl World {
         Ok(self.link("listing addresses", place, name)?.addresses.clone())
     }
 
+    pub(super) fn all_addresses(&mut self, place: &Place) -> Result<Vec<(IfName, IpNet)>, KernelError> {
+        let links = self.space("listing addresses", place)?.links();
+        let of = |link: &Link| link.addresses.iter().map(|address| (link.name.clone(), *address)).collect::<Vec<_>>();
+        let mut all: Vec<_> = links.flat_map(of).collect();
+        all.sort();
+        Ok(all)
+    }
+
     pub(super) fn create_route(&mut self, place: &Place, route: &Route) -> Result<(), KernelError> {
         let what = "creating a route";
         let failed = |why| KernelError::new(what, format!("{} dev {} in {place}", route.to, route.dev), why);
@@ -49,7 +57,7 @@ impl World {
         }
         let routes = &mut self.space(what, place)?.routes;
         let reaches = |via| routes.iter().any(|known| known.dev == route.dev && known.via.is_none() && known.to.contains(&via));
-        if route.via.is_some_and(|via| !reaches(via)) {
+        if route.via.is_some_and(|via| !route.on_link && !reaches(via)) {
             let errno = if route.to.addr().is_ipv4() { Errno::ENETUNREACH } else { Errno::EHOSTUNREACH };
             return Err(failed(Why::Os(errno)));
         }
@@ -83,5 +91,10 @@ impl World {
 /// The route that an address brings; an IPv4 one of a single host brings none.
 pub(super) fn subnet_route(address: IpNet, name: &IfName) -> Option<Route> {
     let to = address.trunc();
-    (to.addr().is_ipv6() || to.prefix_len() < to.max_prefix_len()).then(|| Route { to, via: None, dev: name.clone() })
+    (to.addr().is_ipv6() || to.prefix_len() < to.max_prefix_len()).then(|| Route {
+        to,
+        via: None,
+        dev: name.clone(),
+        on_link: false,
+    })
 }

@@ -3,18 +3,25 @@
 //! It carries no frame. What it holds ([`world`]) is behind one lock, so that each operation happens wholly or not at all.
 
 mod address;
+mod settings;
+mod sockets;
 mod world;
 
+use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use async_trait::async_trait;
 use ipnet::IpNet;
 
+pub use self::sockets::ListeningAt;
 use self::world::{Place, World};
 use super::error::{KernelError, Why};
 use super::netns::{HeldNetns, Keeper};
-use super::{Capability, IfName, Kernel, LinkChange, LinkInfo, Netns, NetnsName, Occupant, Route, TapMove, Veth, VethSpec};
+use super::{
+    Capability, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns, NetnsName, Occupant, Plan, Route, SysctlKey, TapMove,
+    Veth, VethSpec,
+};
 
 /// A kernel in memory. Clones are the same kernel.
 #[derive(Clone)]
@@ -35,6 +42,11 @@ impl FakeKernel {
     /// [`Why::Exists`].
     pub fn create_tap(&self, name: &IfName) -> Result<(), KernelError> {
         self.world().create_tap(name)
+    }
+
+    /// The sockets that [`Kernel::listen`] opened in a namespace: what was asked for, and the host's where it really listens.
+    pub fn listening(&self, netns: &Netns) -> Vec<ListeningAt> {
+        self.world().listening(&self.at(netns))
     }
 
     /// A lock that a panic elsewhere poisoned holds a whole world all the same.
@@ -171,6 +183,30 @@ impl Kernel for FakeKernel {
 
     async fn list_addresses(&self, netns: &Netns, name: &IfName) -> Result<Vec<IpNet>, KernelError> {
         self.world().addresses(&self.at(netns), name)
+    }
+
+    async fn list_addresses_all(&self, netns: &Netns) -> Result<Vec<(IfName, IpNet)>, KernelError> {
+        self.world().all_addresses(&self.at(netns))
+    }
+
+    async fn configure(&self, netns: &Netns, plan: &Plan) -> Result<(), KernelError> {
+        self.world().configure(&self.at(netns), plan)
+    }
+
+    async fn set_sysctl(&self, netns: &Netns, sysctls: &[(SysctlKey, String)]) -> Result<(), KernelError> {
+        self.world().set_sysctl(&self.at(netns), sysctls)
+    }
+
+    async fn sysctl(&self, netns: &Netns, key: &SysctlKey) -> Result<String, KernelError> {
+        self.world().sysctl(&self.at(netns), key)
+    }
+
+    async fn listen(&self, netns: &Netns, udp: SocketAddr, tcp: SocketAddr) -> Result<Listening, KernelError> {
+        self.world().listen(&self.at(netns), udp, tcp)
+    }
+
+    async fn open_udp(&self, netns: &Netns, local: SocketAddr) -> Result<UdpSocket, KernelError> {
+        self.world().open_udp(&self.at(netns), local)
     }
 
     async fn create_route(&self, netns: &Netns, route: &Route) -> Result<(), KernelError> {

@@ -10,7 +10,9 @@ use nix::errno::Errno;
 use super::super::error::{KernelError, Why};
 use super::super::link::{LinkChange, LinkInfo, LinkKind, Route, TAP_MTU_MAX, TapMove, VethSpec};
 use super::super::name::IfName;
+use super::super::sysctl::SysctlKey;
 use super::address::subnet_route;
+use super::sockets::ListeningAt;
 
 /// The kernel's `DEFAULT_TX_QUEUE_LEN`.
 const QUEUE: u32 = 1000;
@@ -26,23 +28,27 @@ pub(super) enum Place {
 }
 
 /// All there is.
+#[derive(Clone)]
 pub(super) struct World {
     places: BTreeMap<Place, Space>,
     numbers: u64,
 }
 
 /// One namespace.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Space {
     links: BTreeMap<u32, Link>,
     /// The last number given: none is given twice.
     last: u32,
     pub(super) routes: Vec<Route>,
+    pub(super) settings: BTreeMap<SysctlKey, String>,
+    pub(super) listening: Vec<ListeningAt>,
 }
 
 /// One interface.
+#[derive(Clone)]
 pub(super) struct Link {
-    name: IfName,
+    pub(super) name: IfName,
     mtu: u32,
     mac: MacAddr,
     pub(super) up: bool,
@@ -73,6 +79,10 @@ impl Space {
     fn insert(&mut self, link: Link) {
         self.last += 1;
         self.links.insert(self.last, link);
+    }
+
+    pub(super) fn links(&self) -> impl Iterator<Item = &Link> {
+        self.links.values()
     }
 
     fn number(&self, name: &IfName) -> Option<u32> {

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use rtnetlink::RouteMessageBuilder;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
-use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteType};
+use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteType};
 
 use super::super::error::{KernelError, Why};
 use super::super::link::{LinkInfo, Route};
@@ -39,6 +39,20 @@ pub(super) fn delete(session: &Session, name: &IfName, address: IpNet) -> Result
 pub(super) fn list(session: &Session, name: &IfName) -> Result<Vec<IpNet>, KernelError> {
     let mut addresses: Vec<_> = messages(session, name)?.iter().filter_map(read).collect();
     addresses.retain(|address| !link_local(address));
+    addresses.sort();
+    Ok(addresses)
+}
+
+/// The addresses of all interfaces, by interface, without the link-local ones of IPv6.
+pub(super) fn list_all(session: &Session) -> Result<Vec<(IfName, IpNet)>, KernelError> {
+    let names = link::list(session)?;
+    let all: Vec<AddressMessage> =
+        session.ask("listing addresses", "all", |handle| handle.address().get().execute().try_collect())?;
+    let named = |message: &AddressMessage| {
+        let link = names.iter().find(|link| link.index == message.header.index)?;
+        Some((IfName::new(&link.name).ok()?, read(message)?))
+    };
+    let mut addresses: Vec<_> = all.iter().filter_map(named).filter(|(_, address)| !link_local(address)).collect();
     addresses.sort();
     Ok(addresses)
 }
@@ -117,7 +131,8 @@ fn read_route(message: &RouteMessage, links: &[LinkInfo]) -> Option<Route> {
     }
     let any = if header.address_family == AddressFamily::Inet { IpAddr::from([0; 4]) } else { IpAddr::from([0; 16]) };
     let to = IpNet::new(to.unwrap_or(any), header.destination_prefix_length).ok()?;
-    (!link_local(&to)).then_some(Route { to, via, dev: IfName::new(&dev?.name).ok()? })
+    let on_link = header.flags.contains(RouteFlags::Onlink);
+    (!link_local(&to)).then_some(Route { to, via, dev: IfName::new(&dev?.name).ok()?, on_link })
 }
 
 fn ip(address: &RouteAddress) -> Option<IpAddr> {
@@ -143,7 +158,11 @@ fn route_message(session: &Session, what: &'static str, route: &Route) -> Result
         None => builder,
     };
     let refused = |rule: String| KernelError::new(what, describe(route), Why::InvalidValue(rule));
-    built.map(RouteMessageBuilder::build).map_err(|error| refused(error.to_string()))
+    let mut message = built.map(RouteMessageBuilder::build).map_err(|error| refused(error.to_string()))?;
+    if route.on_link {
+        message.header.flags |= RouteFlags::Onlink;
+    }
+    Ok(message)
 }
 
 fn describe(route: &Route) -> String {

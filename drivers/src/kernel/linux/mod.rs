@@ -3,6 +3,7 @@
 //! Each operation is one thread: it enters the namespace, does all of its steps there, undoes them if one fails, and ends.
 
 mod address;
+mod configure;
 mod ethtool;
 mod inside;
 mod link;
@@ -10,7 +11,10 @@ mod netns;
 mod plumbing;
 mod probe;
 mod probe_sys;
+mod sockets;
+mod sysctl;
 
+use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,8 +23,8 @@ use ipnet::IpNet;
 
 use self::inside::{Opened, Session, in_thread};
 use super::{
-    Capability, Faults, IfName, Kernel, KernelError, LinkChange, LinkInfo, Netns, NetnsName, Occupant, Route, TapMove, Veth,
-    VethSpec,
+    Capability, Faults, IfName, Kernel, KernelError, LinkChange, LinkInfo, Listening, Netns, NetnsName, Occupant, Plan, Route,
+    SysctlKey, TapMove, Veth, VethSpec,
 };
 
 /// The Linux kernel that this process runs on. [`Netns::Daemon`] is the namespace of this process's main thread.
@@ -134,6 +138,35 @@ impl Kernel for LinuxKernel {
     async fn list_addresses(&self, netns: &Netns, name: &IfName) -> Result<Vec<IpNet>, KernelError> {
         let name = name.clone();
         self.inside("listing addresses", netns, move |session| address::list(session, &name)).await
+    }
+
+    async fn list_addresses_all(&self, netns: &Netns) -> Result<Vec<(IfName, IpNet)>, KernelError> {
+        self.inside("listing addresses", netns, address::list_all).await
+    }
+
+    async fn configure(&self, netns: &Netns, plan: &Plan) -> Result<(), KernelError> {
+        let (netns, plan, faults) = (netns.clone(), plan.clone(), Arc::clone(&self.faults));
+        in_thread("setting an interface up as planned", move || configure::configure(&netns, &plan, &faults)).await
+    }
+
+    async fn set_sysctl(&self, netns: &Netns, sysctls: &[(SysctlKey, String)]) -> Result<(), KernelError> {
+        let (netns, sysctls, faults) = (netns.clone(), sysctls.to_vec(), Arc::clone(&self.faults));
+        in_thread("changing a setting", move || sysctl::set(&netns, &sysctls, &faults)).await
+    }
+
+    async fn sysctl(&self, netns: &Netns, key: &SysctlKey) -> Result<String, KernelError> {
+        let (netns, key) = (netns.clone(), key.clone());
+        in_thread("reading a setting", move || sysctl::get(&netns, &key)).await
+    }
+
+    async fn listen(&self, netns: &Netns, udp: SocketAddr, tcp: SocketAddr) -> Result<Listening, KernelError> {
+        let netns = netns.clone();
+        in_thread("listening in a network namespace", move || sockets::listen(&netns, udp, tcp)).await
+    }
+
+    async fn open_udp(&self, netns: &Netns, local: SocketAddr) -> Result<UdpSocket, KernelError> {
+        let netns = netns.clone();
+        in_thread("opening a socket in a network namespace", move || sockets::open_udp(&netns, local)).await
     }
 
     async fn create_route(&self, netns: &Netns, route: &Route) -> Result<(), KernelError> {

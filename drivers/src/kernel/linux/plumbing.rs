@@ -1,29 +1,22 @@
 //! The plumbing namespace: where the host ends of our veths are out of the host's reach.
 
 use std::fs;
-use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::thread;
-
-use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
 
 use super::super::error::{KernelError, Why};
 use super::super::failing::Faults;
 use super::super::link::LinkChange;
 use super::super::name::IfName;
 use super::super::netns::{HeldNetns, Keeper, Netns};
+use super::super::sysctl::SysctlKey;
 use super::inside::{Opened, Session};
 use super::netns::{exists, file_error, make_file, mount_here, unlink, unshare_net};
-use super::{address, link};
+use super::{address, link, sysctl};
 
-/// What has a namespace take nothing. `/proc/sys/net` shows each thread its own.
-const SETTINGS: [(&str, &str); 3] = [
-    ("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1"),
-    ("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1"),
-    ("/proc/sys/net/ipv4/ip_forward", "0"),
-];
+/// What has a namespace take nothing.
+const SETTINGS: [(&str, &str); 3] =
+    [("net.ipv6.conf.all.disable_ipv6", "1"), ("net.ipv6.conf.default.disable_ipv6", "1"), ("net.ipv4.ip_forward", "0")];
 
 /// Makes the plumbing namespace, or adopts the one at the path; the thread ends up in it.
 pub(super) fn open(at: Option<&Path>, faults: &Faults) -> Result<Netns, KernelError> {
@@ -76,36 +69,14 @@ impl Keeper for Descriptor {
     }
 }
 
-/// Has the thread's namespace take nothing, also where `/proc/sys` is read-only, as in containers.
+/// Has the thread's namespace take nothing.
 fn still() -> Result<(), KernelError> {
-    match write_settings() {
-        Err(error) if error.why() == &Why::ReadOnly => still_by_a_fresh_proc().map_err(|_| error),
-        done => done,
-    }
-}
-
-fn write_settings() -> Result<(), KernelError> {
-    for (file, value) in SETTINGS {
-        match fs::write(file, value) {
-            Ok(()) => {}
+    for (key, value) in SETTINGS {
+        match sysctl::write(&[(SysctlKey::new(key)?, value.to_owned())]) {
             // A kernel without IPv6.
-            Err(error) if error.kind() == ErrorKind::NotFound && file.contains("ipv6") => {}
-            Err(_) if fs::read_to_string(file).is_ok_and(|now| now.trim() == value) => {}
-            Err(error) => return Err(file_error("silencing the plumbing namespace", Path::new(file), &error)),
+            Err(error) if error.why() == &Why::NoSuchSetting && key.contains("ipv6") => {}
+            done => done?,
         }
     }
     Ok(())
-}
-
-/// By another thread of the same network namespace, whose mounts are its own.
-fn still_by_a_fresh_proc() -> io::Result<()> {
-    let none = None::<&str>;
-    let write = move || -> io::Result<()> {
-        unshare(CloneFlags::CLONE_NEWNS)?;
-        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
-        mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), none)?;
-        write_settings().map_err(|error| io::Error::other(error.to_string()))
-    };
-    let writer = thread::Builder::new().name("kernel-proc".to_owned()).spawn(write)?;
-    writer.join().map_err(|_| io::Error::other("its thread panicked"))?
 }
