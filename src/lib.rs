@@ -6,6 +6,7 @@ pub mod config;
 pub mod controller;
 pub mod daemon;
 pub mod demo;
+pub mod etc;
 pub mod names;
 pub mod store;
 pub mod url;

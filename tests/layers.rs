@@ -48,6 +48,19 @@ const IMPURE: &[&str] = &[
     "lanloom_lab",
 ];
 
+/// What a room that needs nothing but std must not mention.
+const NOT_STD: &[&str] = &[
+    "tokio",
+    "nix",
+    "libc",
+    "tracing",
+    "rtnetlink",
+    "lanloom_switch_core",
+    "lanloom_switch_io",
+    "lanloom_drivers",
+    "lanloom_lab",
+];
+
 const ROOMS: &[Room] = &[
     Room { path: "names", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "url", rooms: Rooms::Only(&[]), never: IMPURE },
@@ -55,9 +68,11 @@ const ROOMS: &[Room] = &[
     Room { path: "ipam", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "dns::zone", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "dns::resolve", rooms: Rooms::Only(&[]), never: IMPURE },
+    Room { path: "etc", rooms: Rooms::Only(&[]), never: IMPURE },
+    Room { path: "etc::files", rooms: Rooms::Only(&[]), never: NOT_STD },
     Room { path: "controller::fabric::reconcile", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "store", rooms: Rooms::Only(&[]), never: &["lanloom_drivers", "lanloom_switch_io", "lanloom_switch_core"] },
-    Room { path: "controller", rooms: Rooms::Only(&["ipam", "store", "dns"]), never: &["axum", "clap"] },
+    Room { path: "controller", rooms: Rooms::Only(&["ipam", "store", "dns", "etc"]), never: &["axum", "clap"] },
     Room { path: "api", rooms: Rooms::Only(&["controller"]), never: &["lanloom_drivers", "clap"] },
     Room { path: "cli", rooms: Rooms::Only(&["api::types", "api::client"]), never: &["lanloom_drivers", "lanloom_switch_io"] },
     Room { path: "daemon", rooms: Rooms::Any, never: &[] },
