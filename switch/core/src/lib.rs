@@ -14,6 +14,7 @@
 //! | [`frame`] | a checked view of an Ethernet frame, super-frames included |
 //! | [`verdict`] | what is done with a frame, and why |
 //! | `fdb` | the filtering database |
+//! | [`guard`] | what may come from a port of a network, and what of other networks stays out |
 //! | [`storm`] | the limit on floods |
 //! | [`counters`] | the accounting law |
 //! | `switch` | the machine |
@@ -31,6 +32,7 @@ pub mod describe;
 pub mod fdb;
 pub mod filter;
 pub mod frame;
+pub mod guard;
 pub mod mac;
 pub mod port;
 pub mod storm;
@@ -42,6 +44,7 @@ pub mod verdict;
 pub use counters::{Counters, Flow};
 pub use fdb::{Fdb, FdbEntry, FdbError, FdbLimits, FdbStats};
 pub use frame::Frame;
+pub use guard::{Guard, GuardMode, Prefixes, Role};
 pub use mac::MacAddr;
 pub use port::{PortConfig, PortId, Vid};
 pub use storm::StormLimit;

@@ -1,7 +1,9 @@
 //! Places on a switch.
 
+use crate::guard::Guard;
 use crate::storm::StormLimit;
 use std::fmt;
+use std::sync::Arc;
 
 /// A VLAN identifier, 0 to 4095. A switch that does not filter by VLAN keeps every address under [`Vid::NONE`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,6 +79,8 @@ pub struct PortConfig {
     /// Whether a frame whose source finds the port's limit reached is dropped (`fdb_port_limit`) instead of taking the place of
     /// the port's oldest address.
     pub fdb_limit_drops: bool,
+    /// What a port of a network is held to; `None` is a bare port, on which nothing is looked at.
+    pub guard: Option<Arc<Guard>>,
 }
 
 impl Default for PortConfig {
@@ -93,6 +97,7 @@ impl Default for PortConfig {
             storm: Some(StormLimit::DEFAULT),
             fdb_limit: None,
             fdb_limit_drops: false,
+            guard: None,
         }
     }
 }

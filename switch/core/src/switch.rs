@@ -5,20 +5,24 @@
 //! | `decide.rs` | where a frame goes, and why not elsewhere |
 //! | `count.rs` | what a verdict decided, counted |
 //! | `ports.rs` | places and what is in them |
+//! | `guards.rs` | what is guarded there, and whose each address is |
 
 mod count;
 mod decide;
+mod guards;
 mod ports;
 
 pub(crate) use decide::{LeftOut, filtered_address, left_out};
 
 use crate::fdb::{Fdb, FdbEntry, FdbError, FdbLimits};
 use crate::frame::Frame;
+use crate::guard::Claims;
 use crate::mac::MacAddr;
 use crate::port::{PortId, Vid};
 use crate::time::Instant;
 use crate::verdict::{Learned, Verdict};
 use ports::Place;
+pub(crate) use ports::Port;
 use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
@@ -77,6 +81,7 @@ impl std::error::Error for NoSuchPort {}
 pub struct Switch {
     pub(crate) fdb: Fdb,
     places: Vec<Place>,
+    claims: Claims,
     verdict: Verdict,
     events: VecDeque<Event>,
     events_lost: u64,
@@ -88,6 +93,7 @@ impl Switch {
         Self {
             fdb: Fdb::new(config.fdb, config.seed),
             places: Vec::new(),
+            claims: Claims::new(config.seed),
             verdict: Verdict::default(),
             events: VecDeque::with_capacity(EVENTS_MAX),
             events_lost: 0,

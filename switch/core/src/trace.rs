@@ -3,7 +3,7 @@
 use crate::fdb::Plan;
 use crate::frame::Frame;
 use crate::port::{PortId, Vid};
-use crate::switch::{LeftOut, NoSuchPort, Switch, filtered_address, left_out};
+use crate::switch::{LeftOut, NoSuchPort, Port, Switch, filtered_address, left_out};
 use crate::time::Instant;
 use crate::verdict::{DropReason, EgressFate, Fate, FloodKind, Learned, Verdict};
 
@@ -65,14 +65,28 @@ impl Teller<'_> {
         let from = self.switch.port(self.port)?;
         let mut steps = vec![self.received(from.config.up, from.link_up)];
         if from.is_up() {
-            steps.push(self.source(from.config.learning));
-        }
-        if from.is_up() && self.frame.source().is_valid_source() && !self.is(DropReason::FdbPortLimit) {
-            steps.push(self.destination());
-            self.flooded_ports(&mut steps)?;
+            self.decided(from, &mut steps)?;
         }
         steps.push(self.end());
         Ok(steps)
+    }
+
+    fn decided(&self, from: &Port, steps: &mut Vec<String>) -> Result<(), NoSuchPort> {
+        let refusal = self.switch.refusal(from, self.frame);
+        if let (true, Some(guard)) = (self.frame.source().is_valid_source(), &from.config.guard) {
+            let answer = refusal.map_or_else(|| "passes".to_owned(), |refusal| refusal.words(self.name));
+            steps.push(format!("guard of {} ({guard}): {answer}", self.name(self.port)));
+            if refusal.is_some() {
+                return Ok(());
+            }
+        }
+        steps.push(self.source(from.config.learning));
+        if self.frame.source().is_valid_source() && !self.is(DropReason::FdbPortLimit) {
+            steps.push(self.destination());
+            steps.extend(self.kept_out());
+            self.flooded_ports(steps)?;
+        }
+        Ok(())
     }
 
     fn received(&self, up: bool, link_up: bool) -> String {
@@ -136,16 +150,27 @@ impl Teller<'_> {
         let from = self.switch.port(self.port)?;
         let reserved = filtered_address(self.frame);
         for to in self.switch.ports() {
-            let why = match left_out(from, to, kind, reserved) {
+            let why = match left_out(from, to, kind, reserved, self.frame) {
                 None | Some(LeftOut::Ingress) => continue,
-                Some(LeftOut::Down) => "down",
-                Some(LeftOut::Reserved) => "not opened for this address",
-                Some(LeftOut::Isolated) => "both ports are isolated",
-                Some(LeftOut::FloodOff) => "its flood switch is off",
+                Some(LeftOut::Down) => "down".to_owned(),
+                Some(LeftOut::Reserved) => "not opened for this address".to_owned(),
+                Some(LeftOut::Isolated) => "both ports are isolated".to_owned(),
+                Some(LeftOut::Foreign) => to.keeps_out(self.frame).map(|refusal| refusal.words(self.name)).unwrap_or_default(),
+                Some(LeftOut::FloodOff) => "its flood switch is off".to_owned(),
             };
             steps.push(format!("{} is left out: {why}", self.name(to.id)));
         }
         Ok(())
+    }
+
+    /// Why the one port that leads to the destination does not take the frame, if that is a gateway's.
+    fn kept_out(&self) -> Option<String> {
+        if self.frame.destination().is_group() || !self.is(DropReason::Isolated) {
+            return None;
+        }
+        let to = self.switch.whereabouts(self.now, self.port, self.frame, self.verdict.learned.is_here())?;
+        let refusal = self.switch.port(to).ok()?.keeps_out(self.frame)?;
+        Some(format!("guard of {} (gateway): {}", self.name(to), refusal.words(self.name)))
     }
 
     fn flood_kind(&self) -> Option<FloodKind> {

@@ -106,7 +106,7 @@ macro_rules! drop_reasons {
 }
 
 drop_reasons! {
-    Malformed "malformed" "shorter than an Ethernet header, or a virtio-net header that contradicts the frame",
+    Malformed "malformed" "shorter than an Ethernet header, a virtio-net header that contradicts the frame, or no headers where a guard must read them",
     Oversize "oversize" "longer than a buffer holds",
     SourceInvalid "source_invalid" "sent from a group address or from zero",
     ReservedAddress "reserved_address" "to 01-80-C2-00-00-01…0F, which a bridge does not relay unless the port is opened for it",
@@ -114,7 +114,7 @@ drop_reasons! {
     NoDestination "no_destination" "a flood that found no other port",
     FloodOff "flood_off" "a flood that other ports' flood switches kept from all of them",
     PortDown "port_down" "received on a port that is down, or its destination's port is down",
-    Isolated "isolated" "from an isolated port to an isolated port",
+    Isolated "isolated" "from an isolated port to an isolated port, or between networks",
     Storm "storm" "more floods from this port than its storm limit",
     FdbPortLimit "fdb_port_limit" "its source is one address more than the port may hold",
     MtuExceeded "mtu_exceeded" "longer than the egress port's MTU",
@@ -122,6 +122,10 @@ drop_reasons! {
     QueueFull "queue_full" "the egress link takes no more now",
     RxOverrun "rx_overrun" "lost before us, in the kernel's queue",
     LinkError "link_error" "the egress link failed",
+    Spoofed "spoofed" "it uses or claims an address that is not for the endpoint that sent it",
+    RaGuard "ra_guard" "a router advertisement or redirect, or what may hide one, from an endpoint that is not trusted",
+    DhcpGuard "dhcp_guard" "from a DHCP server on an endpoint that is not trusted",
+    BpduGuard "bpdu_guard" "of a spanning tree, from an endpoint that is not trusted",
 }
 
 impl DropReason {

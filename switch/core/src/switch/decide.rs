@@ -15,6 +15,8 @@ pub(crate) enum LeftOut {
     Down,
     Reserved,
     Isolated,
+    /// A gateway that lets nothing of other networks through.
+    Foreign,
     FloodOff,
 }
 
@@ -34,6 +36,9 @@ impl Switch {
         let (source, destination) = (frame.source(), frame.destination());
         if !source.is_valid_source() {
             return Ok((Fate::Dropped(DropReason::SourceInvalid), None));
+        }
+        if let Some(refusal) = self.refusal(from, frame) {
+            return Ok((Fate::Dropped(refusal.reason()), None));
         }
         let share = Share { limit: from.config.fdb_limit, drops: from.config.fdb_limit_drops };
         let plan = from.config.learning.then(|| self.fdb.plan(Vid::NONE, source, port, share, now));
@@ -68,7 +73,7 @@ impl Switch {
         if !to.is_up() {
             return Fate::Dropped(DropReason::PortDown);
         }
-        if from.config.isolated && to.config.isolated {
+        if (from.config.isolated && to.config.isolated) || to.keeps_out(frame).is_some() {
             return Fate::Dropped(DropReason::Isolated);
         }
         copies.push((to.id, egress_fate(to, frame)));
@@ -89,7 +94,7 @@ impl Switch {
         }
         let mut setting = None;
         for to in self.ports() {
-            match left_out(from, to, kind, reserved) {
+            match left_out(from, to, kind, reserved, frame) {
                 None => copies.push((to.id, egress_fate(to, frame))),
                 Some(why) => setting = setting.max(Some(why)),
             }
@@ -97,7 +102,7 @@ impl Switch {
         if copies.is_empty() {
             return Fate::Dropped(match setting {
                 Some(LeftOut::FloodOff) => DropReason::FloodOff,
-                Some(LeftOut::Isolated) => DropReason::Isolated,
+                Some(LeftOut::Isolated | LeftOut::Foreign) => DropReason::Isolated,
                 Some(LeftOut::Reserved) => DropReason::ReservedAddress,
                 Some(LeftOut::Down | LeftOut::Ingress) | None => DropReason::NoDestination,
             });
@@ -111,7 +116,7 @@ impl Switch {
 }
 
 /// Why a flood from one port leaves another out, if it does.
-pub(crate) fn left_out(from: &Port, to: &Port, kind: FloodKind, reserved: Option<u8>) -> Option<LeftOut> {
+pub(crate) fn left_out(from: &Port, to: &Port, kind: FloodKind, reserved: Option<u8>, frame: &Frame<'_>) -> Option<LeftOut> {
     let takes = match kind {
         FloodKind::Broadcast => to.config.bcast_flood,
         FloodKind::Multicast => to.config.mcast_flood,
@@ -125,6 +130,8 @@ pub(crate) fn left_out(from: &Port, to: &Port, kind: FloodKind, reserved: Option
         Some(LeftOut::Reserved)
     } else if from.config.isolated && to.config.isolated {
         Some(LeftOut::Isolated)
+    } else if to.keeps_out(frame).is_some() {
+        Some(LeftOut::Foreign)
     } else if !takes {
         Some(LeftOut::FloodOff)
     } else {

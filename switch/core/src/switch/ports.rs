@@ -40,8 +40,10 @@ impl Switch {
             self.verdict.copies.reserve(self.places.len());
         }
         self.fdb.ensure_port(id);
+        let guard = config.guard.clone();
         let (storm, counters) = (StormMeter::default(), Counters::default());
         self.places[index].port = Some(Port { id, config, link_up: true, storm, storm_told: None, counters });
+        self.follow_guard(id, None, guard.as_deref());
         Some(id)
     }
 
@@ -54,7 +56,9 @@ impl Switch {
         self.fdb.forget(port);
         let place = &mut self.places[port.index()];
         place.generation = place.generation.wrapping_add(1);
-        place.port.take().map(|port| port.counters).ok_or(NoSuchPort)
+        let gone = place.port.take().ok_or(NoSuchPort)?;
+        self.follow_guard(port, gone.config.guard.as_deref(), None);
+        Ok(gone.counters)
     }
 
     /// Changes what a user may set of a port. What was learned on a port that is set down is forgotten, and its oldest addresses are
@@ -69,7 +73,9 @@ impl Switch {
             // What was taken is counted in units of the old rate.
             place.storm = StormMeter::default();
         }
-        place.config = config;
+        let guard = config.guard.clone();
+        let before = std::mem::replace(&mut place.config, config).guard;
+        self.follow_guard(port, before.as_deref(), guard.as_deref());
         if !up {
             self.fdb.flush(Some(port));
         }

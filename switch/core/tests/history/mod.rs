@@ -124,6 +124,7 @@ fn port_configs() -> impl Strategy<Value = PortConfig> {
                 storm,
                 fdb_limit,
                 fdb_limit_drops,
+                guard: None,
             }
         },
     )

@@ -10,7 +10,7 @@ use crate::capture::{CaptureId, Receiver, Scope};
 use crate::clock;
 use crate::link::Link;
 use crate::plug::{Plug, Source};
-use lanloom_switch_core::{Counters, FdbEntry, FdbError, MacAddr, NoSuchPort, PortConfig, PortId, Trace};
+use lanloom_switch_core::{Counters, FdbEntry, FdbError, Guard, MacAddr, NoSuchPort, PortConfig, PortId, Prefixes, Trace};
 use std::fmt;
 use std::sync::Arc;
 
@@ -120,12 +120,29 @@ impl SwitchHandle {
         Ok(deleted?.1)
     }
 
-    /// Changes what is set of a port.
+    /// Changes what is set of a port. A `config` without a guard leaves the port's guard as it is: that is no matter of a port's
+    /// settings, and only [`SwitchHandle::set_guard`] takes it away.
     ///
     /// # Errors
     /// If there is no such port.
     pub fn set_port(&self, id: PortId, config: PortConfig) -> Result<(), PortError> {
         Ok(self.ask(move |runtime| runtime.set_port(id, config))??)
+    }
+
+    /// Changes what a port is held to, and nothing else of it; `None` makes it a bare port. Cheap, however many ports there are.
+    ///
+    /// # Errors
+    /// If there is no such port.
+    pub fn set_guard(&self, id: PortId, guard: Option<Arc<Guard>>) -> Result<(), PortError> {
+        Ok(self.ask(move |runtime| runtime.set_guard(id, guard))??)
+    }
+
+    /// Changes for every guarded port at once where other networks live, as when a pool of one comes or goes.
+    ///
+    /// # Errors
+    /// If the switch is gone.
+    pub fn set_foreign(&self, foreign: Arc<Prefixes>) -> Result<(), EngineGone> {
+        self.ask(move |runtime| runtime.set_foreign(&foreign))
     }
 
     /// Its ports, in order.

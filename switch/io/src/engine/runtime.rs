@@ -8,10 +8,11 @@ use crate::link::{Link, LinkError, Waiting};
 use crate::offload::{self, Shape};
 use crate::vnet::VnetHeader;
 use lanloom_switch_core::{
-    Counters, DropReason, EgressFate, Event, Fate, FdbEntry, FdbError, Frame, Instant, Learned, MacAddr, NoSuchPort,
-    PortConfig, PortId, Switch, SwitchConfig,
+    Counters, DropReason, EgressFate, Event, Fate, FdbEntry, FdbError, Frame, Guard, Instant, Learned, MacAddr, NoSuchPort,
+    PortConfig, PortId, Prefixes, Switch, SwitchConfig,
 };
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A switch and what is plugged into its ports.
 pub(super) struct SwitchRuntime {
@@ -134,9 +135,24 @@ impl SwitchRuntime {
         self.ports[id.index()].take().map(|port| (port, counters)).ok_or(NoSuchPort)
     }
 
+    /// A guard stays unless `config` brings another.
     pub(super) fn set_port(&mut self, id: PortId, config: PortConfig) -> Result<(), NoSuchPort> {
-        self.port_mut(id)?.config = config;
+        let port = self.port_mut(id)?;
+        let guard = config.guard.clone().or(port.config.guard.take());
+        port.config = PortConfig { guard, ..config };
         self.settle(id)
+    }
+
+    pub(super) fn set_guard(&mut self, id: PortId, guard: Option<Arc<Guard>>) -> Result<(), NoSuchPort> {
+        self.port_mut(id)?.config.guard = guard.clone();
+        self.switch.set_guard(id, guard)
+    }
+
+    pub(super) fn set_foreign(&mut self, foreign: &Arc<Prefixes>) {
+        self.switch.set_foreign(foreign);
+        for port in self.ports.iter_mut().flatten() {
+            port.config.guard = self.switch.config(port.id).ok().and_then(|config| config.guard.clone());
+        }
     }
 
     /// Tells the switch what holds for a port now.

@@ -14,7 +14,9 @@ use crate::plug::{Plug, Source, SourceKind};
 use crate::sys::netns::{alone, ip};
 use crate::vnet::{Checksum, Gso, GsoKind, VnetHeader};
 use etherparse::PacketBuilder;
-use lanloom_switch_core::{Counters, DropReason, EgressFate, Fate, FdbLimits, PortConfig, PortId, SwitchConfig};
+use lanloom_switch_core::{
+    Counters, DropReason, EgressFate, Fate, FdbLimits, Guard, MacAddr, PortConfig, PortId, Prefixes, SwitchConfig,
+};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use std::os::fd::BorrowedFd;
@@ -366,4 +368,24 @@ fn timers_run_on_a_thread_that_never_sleeps() {
     };
     until(1);
     until(0);
+}
+
+#[test]
+fn a_guard_stays_when_a_port_is_set_and_goes_only_when_it_is_taken_away() {
+    let mut runtime = runtime();
+    let (port, _end) = plug_memory(&mut runtime, Offloads::ALL);
+    let guard = Arc::new(Guard { mac: Some(MacAddr([2, 0, 0, 0, 0, 1])), ..Guard::default() });
+    let guards = |runtime: &SwitchRuntime| {
+        let shown = runtime.port(port).expect("there").config.guard.clone();
+        assert_eq!(runtime.switch.config(port).expect("there").guard, shown);
+        shown
+    };
+    runtime.set_guard(port, Some(guard.clone())).expect("there");
+    runtime.set_port(port, PortConfig { isolated: true, ..PortConfig::default() }).expect("there");
+    assert_eq!(guards(&runtime), Some(guard.clone()));
+    let foreign = Arc::new(Prefixes::new([([10, 1, 0, 0].into(), 16)]));
+    runtime.set_foreign(&foreign);
+    assert_eq!(guards(&runtime), Some(Arc::new(guard.with_foreign(foreign))));
+    runtime.set_guard(port, None).expect("there");
+    assert_eq!(guards(&runtime), None);
 }
