@@ -105,6 +105,13 @@ const ROLES: &[Role] = &[
         proof: ("tests/controller_kernel.rs", "what_was_made_outlives_kill_9_and_a_reset_leaves_nothing"),
     },
     Role {
+        name: "nftables",
+        package: "lanloom-drivers",
+        does: "says the firewall's rules to nft",
+        place: ("drivers/src/kernel/linux/nft.rs", "nftables::batch::Batch"),
+        proof: ("drivers/tests/conformance/packets.rs", "what_leaves_a_network_has_a_source_of_the_host_s"),
+    },
+    Role {
         name: "dashmap",
         package: "lanloom",
         does: "holds registries that many read while one writes",

@@ -90,7 +90,9 @@ impl Attempt {
     pub(super) fn kernel(&self, error: KernelError) -> Refusal {
         let kind = match error.why() {
             Why::Exists | Why::Busy => RefusalKind::Conflict,
-            Why::NoSuchLink | Why::NoSuchNetns(_) | Why::NoSuchAddress | Why::NoSuchRoute => RefusalKind::NotFound,
+            Why::NoSuchLink | Why::NoSuchNetns(_) | Why::NoSuchAddress | Why::NoSuchRoute | Why::NoSuchSetting => {
+                RefusalKind::NotFound
+            }
             Why::InvalidName(_) | Why::InvalidValue(_) => RefusalKind::Invalid,
             _ => RefusalKind::Failed,
         };

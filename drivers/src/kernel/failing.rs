@@ -11,8 +11,8 @@ use ipnet::IpNet;
 
 use super::error::{KernelError, Why};
 use super::{
-    Capability, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns, NetnsName, Occupant, Plan, Route, SysctlKey, TapMove,
-    Veth, VethSpec,
+    Capability, Firewall, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns, NetnsName, Occupant, Plan, Route, SysctlKey,
+    TableName, TapMove, Veth, VethSpec,
 };
 
 /// Decides which calls fail: the same seed, the same decisions in the same order. [`fmt::Display`] says how to have them again.
@@ -217,6 +217,21 @@ impl Kernel for Failing {
     async fn list_routes(&self, netns: &Netns) -> Result<Vec<Route>, KernelError> {
         self.faults.pass("listing routes", netns)?;
         self.inner.list_routes(netns).await
+    }
+
+    async fn set_firewall(&self, firewall: &Firewall) -> Result<(), KernelError> {
+        self.faults.pass("setting the firewall", &firewall.table)?;
+        self.inner.set_firewall(firewall).await
+    }
+
+    async fn delete_firewall(&self, table: &TableName) -> Result<(), KernelError> {
+        self.faults.pass("deleting a table of the firewall", table)?;
+        self.inner.delete_firewall(table).await
+    }
+
+    async fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError> {
+        self.faults.pass("looking at the firewall", &firewall.table)?;
+        self.inner.firewall_intact(firewall).await
     }
 
     async fn capabilities(&self) -> Vec<Capability> {

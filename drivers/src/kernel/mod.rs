@@ -13,6 +13,7 @@
 //! | module | one idea |
 //! |---|---|
 //! | [`name`], [`netns`], [`link`], [`sysctl`], [`plan`] | what is named, where, and what is asked for |
+//! | [`firewall`] | what the host's firewall does for our networks |
 //! | [`sockets`] | sockets opened inside a namespace |
 //! | [`error`] | what went wrong, and what to do next |
 //! | [`capability`] | what this kernel lets us do |
@@ -23,6 +24,7 @@ pub mod capability;
 pub mod error;
 mod failing;
 mod fake;
+pub mod firewall;
 pub mod link;
 mod linux;
 pub mod name;
@@ -42,6 +44,7 @@ pub use capability::{Capability, CapabilityKind, Missing};
 pub use error::{KernelError, Needs, Why};
 pub use failing::{Failing, Faults};
 pub use fake::{FakeKernel, ListeningAt};
+pub use firewall::{Egress, Firewall, TableName};
 pub use link::{LinkChange, LinkInfo, LinkKind, Route, TapMove, Veth, VethSpec};
 pub use linux::LinuxKernel;
 pub use name::{IfName, NetnsName};
@@ -217,6 +220,24 @@ pub trait Kernel: Send + Sync {
     /// # Errors
     /// [`Why::NoSuchNetns`].
     async fn list_routes(&self, netns: &Netns) -> Result<Vec<Route>, KernelError>;
+
+    /// Has the host's firewall be this, in place of what its table held before, all at once. The same again changes nothing.
+    ///
+    /// # Errors
+    /// [`Why::MissingTool`], [`Why::InvalidValue`], [`Why::InvalidName`], [`Why::NotPermitted`], [`Why::Unsupported`].
+    async fn set_firewall(&self, firewall: &Firewall) -> Result<(), KernelError>;
+
+    /// Deletes a table of the host's firewall with all that is in it. One that is not there is no error.
+    ///
+    /// # Errors
+    /// [`Why::MissingTool`], [`Why::NotPermitted`], [`Why::Unsupported`].
+    async fn delete_firewall(&self, table: &TableName) -> Result<(), KernelError>;
+
+    /// Whether what is loaded is what was asked for: somebody may have flushed it.
+    ///
+    /// # Errors
+    /// [`Why::MissingTool`], [`Why::NotPermitted`], [`Why::Unsupported`].
+    async fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError>;
 
     /// What this kernel lets this process do, each thing tried and undone.
     async fn capabilities(&self) -> Vec<Capability>;

@@ -65,6 +65,18 @@ impl Bench {
         self.kernel.create_netns(&netns_name(name)).await.expect("a namespace")
     }
 
+    /// The kernel with a host's namespace that only this test has, and that namespace: what is done to a firewall is done there.
+    pub(crate) async fn host(&self) -> (Arc<dyn Kernel>, Netns) {
+        if !self.is_linux() {
+            return (Arc::clone(&self.kernel), Netns::Daemon);
+        }
+        let netns = Netns::At(self.dir.join("host"));
+        if !self.kernel.netns_exists(&netns).await.expect("a look") {
+            self.netns("host").await;
+        }
+        (Arc::new(LinuxKernel::new(&self.dir).with_host(netns.clone())), netns)
+    }
+
     /// A TAP in the daemon's namespace, with a name that nobody else there has.
     pub(crate) fn tap(&self) -> (IfName, TapGuard) {
         let name = if_name(&format!("llt{}x{}", std::process::id() % 1_000_000, self.unique));

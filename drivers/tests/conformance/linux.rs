@@ -4,11 +4,12 @@ use std::fs;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::thread;
 
-use lanloom_drivers::kernel::{Kernel, LinuxKernel, Netns, SysctlKey, VethSpec};
+use lanloom_drivers::kernel::{Kernel, LinuxKernel, Netns, SysctlKey, VethSpec, Why};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 
 use super::bench::{Bench, Twin, eventually, if_name, names, netns_name, veth};
+use super::firewalls::firewall;
 
 /// What a thread inside the namespace reads from a file.
 fn read_inside(netns: &Netns, file: &str) -> String {
@@ -199,4 +200,14 @@ async fn an_interface_with_a_dot_has_settings() {
         bench.kernel.set_sysctl(&netns, &[(key.clone(), "1".to_owned())]).await.expect("changed");
         assert_eq!(read_inside(&netns, &format!("/proc/sys/{}", key.parts().collect::<Vec<_>>().join("/"))).trim(), "1");
     }
+}
+
+#[tokio::test]
+async fn where_nft_is_missing_its_package_is_named() {
+    let Some(bench) = Bench::new(Twin::Linux) else { return };
+    let netns = bench.netns("host").await;
+    let without = LinuxKernel::new(&bench.dir).with_host(netns).with_programs(vec![bench.dir.clone()]);
+    let error = without.set_firewall(&firewall(Vec::new())).await.expect_err("it is missing");
+    assert_eq!(error.why(), &Why::MissingTool { tool: "nft", package: "nftables" });
+    assert!(error.hint().contains("apt install nftables"), "{error}");
 }

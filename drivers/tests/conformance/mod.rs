@@ -3,9 +3,11 @@
 pub(crate) mod addresses;
 pub(crate) mod bench;
 mod faults;
+pub(crate) mod firewalls;
 pub(crate) mod links;
 mod linux;
 pub(crate) mod namespaces;
+mod packets;
 pub(crate) mod plans;
 pub(crate) mod settings;
 pub(crate) mod sockets;

@@ -3,6 +3,7 @@
 //! It carries no frame. What it holds ([`world`]) is behind one lock, so that each operation happens wholly or not at all.
 
 mod address;
+mod firewall;
 mod settings;
 mod sockets;
 mod world;
@@ -19,8 +20,8 @@ use self::world::{Place, World};
 use super::error::{KernelError, Why};
 use super::netns::{HeldNetns, Keeper};
 use super::{
-    Capability, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns, NetnsName, Occupant, Plan, Route, SysctlKey, TapMove,
-    Veth, VethSpec,
+    Capability, CapabilityKind, Firewall, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns, NetnsName, Occupant, Plan,
+    Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
 };
 
 /// A kernel in memory. Clones are the same kernel.
@@ -47,6 +48,21 @@ impl FakeKernel {
     /// The sockets that [`Kernel::listen`] opened in a namespace: what was asked for, and the host's where it really listens.
     pub fn listening(&self, netns: &Netns) -> Vec<ListeningAt> {
         self.world().listening(&self.at(netns))
+    }
+
+    /// Installs the program `nft`, or takes it away; it is there at first.
+    pub fn set_nft(&self, installed: bool) {
+        self.world().without_nft = !installed;
+    }
+
+    /// What is loaded under a table's name.
+    pub fn firewall(&self, table: &TableName) -> Option<Firewall> {
+        self.world().firewalls.get(table).cloned()
+    }
+
+    /// Does what somebody else's `nft flush ruleset` does on the host.
+    pub fn flush_ruleset(&self) {
+        self.world().flush_ruleset();
     }
 
     /// A lock that a panic elsewhere poisoned holds a whole world all the same.
@@ -221,7 +237,21 @@ impl Kernel for FakeKernel {
         self.world().routes(&self.at(netns))
     }
 
+    async fn set_firewall(&self, firewall: &Firewall) -> Result<(), KernelError> {
+        firewall.check()?;
+        self.world().set_firewall(firewall)
+    }
+
+    async fn delete_firewall(&self, table: &TableName) -> Result<(), KernelError> {
+        self.world().delete_firewall(table)
+    }
+
+    async fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError> {
+        self.world().firewall_intact(firewall)
+    }
+
     async fn capabilities(&self) -> Vec<Capability> {
-        Capability::all(|_| Ok(()))
+        let world = self.world();
+        Capability::all(|kind| if kind == CapabilityKind::Nft { world.nft_capability() } else { Ok(()) })
     }
 }

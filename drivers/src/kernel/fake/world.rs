@@ -8,6 +8,7 @@ use lanloom_switch_core::MacAddr;
 use nix::errno::Errno;
 
 use super::super::error::{KernelError, Why};
+use super::super::firewall::{Firewall, TableName};
 use super::super::link::{LinkChange, LinkInfo, LinkKind, Route, TAP_MTU_MAX, TapMove, VethSpec};
 use super::super::name::IfName;
 use super::super::sysctl::SysctlKey;
@@ -32,6 +33,8 @@ pub(super) enum Place {
 pub(super) struct World {
     places: BTreeMap<Place, Space>,
     numbers: u64,
+    pub(super) without_nft: bool,
+    pub(super) firewalls: BTreeMap<TableName, Firewall>,
 }
 
 /// One namespace.
@@ -62,7 +65,12 @@ pub(super) struct Link {
 
 impl Default for World {
     fn default() -> Self {
-        Self { places: BTreeMap::from([(Place::Daemon, Space::new(true))]), numbers: 0 }
+        Self {
+            places: BTreeMap::from([(Place::Daemon, Space::new(true))]),
+            numbers: 0,
+            without_nft: false,
+            firewalls: BTreeMap::new(),
+        }
     }
 }
 

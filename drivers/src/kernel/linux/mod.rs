@@ -5,14 +5,17 @@
 mod address;
 mod configure;
 mod ethtool;
+mod firewall;
 mod inside;
 mod link;
 mod netns;
+mod nft;
 mod plumbing;
 mod probe;
 mod probe_sys;
 mod sockets;
 mod sysctl;
+mod tool;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -22,9 +25,11 @@ use async_trait::async_trait;
 use ipnet::IpNet;
 
 use self::inside::{Opened, Session, in_thread};
+use self::nft::Nft;
+use self::tool::Programs;
 use super::{
-    Capability, Faults, IfName, Kernel, KernelError, LinkChange, LinkInfo, Listening, Netns, NetnsName, Occupant, Plan, Route,
-    SysctlKey, TapMove, Veth, VethSpec,
+    Capability, Faults, Firewall, IfName, Kernel, KernelError, LinkChange, LinkInfo, Listening, Netns, NetnsName, Occupant,
+    Plan, Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
 };
 
 /// The Linux kernel that this process runs on. [`Netns::Daemon`] is the namespace of this process's main thread.
@@ -32,6 +37,8 @@ use super::{
 pub struct LinuxKernel {
     netns_dir: PathBuf,
     faults: Arc<Faults>,
+    host: Netns,
+    programs: Programs,
 }
 
 impl LinuxKernel {
@@ -42,7 +49,19 @@ impl LinuxKernel {
 
     /// One whose single steps fail as `faults` decide: what undoes them is tried for real. Undoing never is made to fail.
     pub fn with_faults(netns_dir: impl Into<PathBuf>, faults: Arc<Faults>) -> Self {
-        Self { netns_dir: netns_dir.into(), faults }
+        Self { netns_dir: netns_dir.into(), faults, host: Netns::Daemon, programs: Programs::default() }
+    }
+
+    /// With another namespace for the host's, as far as the firewall, its obstacles and the limits of neighbours are concerned.
+    #[must_use]
+    pub fn with_host(self, host: Netns) -> Self {
+        Self { host, ..self }
+    }
+
+    /// Looking for `nft` and `iptables` in these directories only, not in PATH and the administrator's.
+    #[must_use]
+    pub fn with_programs(self, dirs: Vec<PathBuf>) -> Self {
+        Self { programs: Programs::In(dirs), ..self }
     }
 
     /// Runs work with a netlink session in a namespace.
@@ -53,6 +72,21 @@ impl LinuxKernel {
     {
         let netns = netns.clone();
         in_thread(what, move || work(&Session::enter(&Opened::open(&netns)?)?)).await
+    }
+
+    /// Runs work with `nft` in the host's namespace.
+    async fn on_host<T, W>(&self, what: &'static str, work: W) -> Result<T, KernelError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Nft) -> Result<T, KernelError> + Send + 'static,
+    {
+        let (host, programs) = (self.host.clone(), self.programs.clone());
+        in_thread(what, move || {
+            let nft = Nft::find(&programs)?;
+            Opened::open(&host)?.enter()?;
+            work(&nft)
+        })
+        .await
     }
 }
 
@@ -181,6 +215,22 @@ impl Kernel for LinuxKernel {
 
     async fn list_routes(&self, netns: &Netns) -> Result<Vec<Route>, KernelError> {
         self.inside("listing routes", netns, address::list_routes).await
+    }
+
+    async fn set_firewall(&self, firewall: &Firewall) -> Result<(), KernelError> {
+        firewall.check()?;
+        let firewall = firewall.clone();
+        self.on_host("setting the firewall", move |nft| firewall::set(nft, &firewall)).await
+    }
+
+    async fn delete_firewall(&self, table: &TableName) -> Result<(), KernelError> {
+        let table = table.clone();
+        self.on_host("deleting a table of the firewall", move |nft| firewall::delete(nft, &table)).await
+    }
+
+    async fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError> {
+        let firewall = firewall.clone();
+        self.on_host("looking at the firewall", move |nft| firewall::is_intact(nft, &firewall)).await
     }
 
     async fn capabilities(&self) -> Vec<Capability> {

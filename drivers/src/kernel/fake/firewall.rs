@@ -1,0 +1,41 @@
+//! The host's firewall as the value that it was asked to be.
+
+use super::super::capability::Missing;
+use super::super::error::{KernelError, Why};
+use super::super::firewall::{Firewall, TableName};
+use super::world::World;
+
+/// What Linux says where the program is not installed.
+const MISSING: Why = Why::MissingTool { tool: "nft", package: "nftables" };
+
+impl World {
+    pub(super) fn set_firewall(&mut self, firewall: &Firewall) -> Result<(), KernelError> {
+        self.find_nft()?;
+        self.firewalls.insert(firewall.table.clone(), firewall.clone());
+        Ok(())
+    }
+
+    pub(super) fn delete_firewall(&mut self, table: &TableName) -> Result<(), KernelError> {
+        self.find_nft()?;
+        self.firewalls.remove(table);
+        Ok(())
+    }
+
+    pub(super) fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError> {
+        self.find_nft()?;
+        Ok(self.firewalls.get(&firewall.table) == Some(firewall))
+    }
+
+    pub(super) fn flush_ruleset(&mut self) {
+        self.firewalls.clear();
+    }
+
+    pub(super) fn find_nft(&self) -> Result<(), KernelError> {
+        if self.without_nft { Err(KernelError::new("looking for a program", "nft", MISSING)) } else { Ok(()) }
+    }
+
+    pub(super) fn nft_capability(&self) -> Result<(), Missing> {
+        let missing = |error: KernelError| Missing { why: error.why().to_string(), brings: error.hint() };
+        self.find_nft().map_err(missing)
+    }
+}

@@ -1,0 +1,147 @@
+//! What the host's firewall is to do for our networks: a whole, as a value.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::error::{KernelError, Why};
+use super::name::IfName;
+
+/// Most bytes of a table's name: far less than `NFT_NAME_MAXLEN`, and enough.
+const TABLE_MAX: usize = 63;
+
+/// The name of an nftables table: 1 to 63 bytes of `[A-Za-z0-9_-]`, the first of them a letter.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableName(String);
+
+impl TableName {
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`Why::InvalidName`].
+    pub fn new(name: &str) -> Result<Self, KernelError> {
+        let refused = |rule| Err(KernelError::new("naming a table", format!("{name:?}"), Why::InvalidName(rule)));
+        if !name.starts_with(|one: char| one.is_ascii_alphabetic()) {
+            return refused("it does not begin with a letter");
+        }
+        if name.len() > TABLE_MAX {
+            return refused("a table's name has at most 63 bytes");
+        }
+        if !name.chars().all(|one| one.is_ascii_alphanumeric() || "_-".contains(one)) {
+            return refused("it holds something other than letters, digits, `_` and `-`");
+        }
+        Ok(Self(name.to_owned()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+/// One daemon's table of family `inet`, whole. Two chains: at postrouting it rewrites sources, at forward it keeps networks
+/// apart. What it accepts, another table may still drop ([`Kernel::open_forward`](super::Kernel::open_forward)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Firewall {
+    /// The table, one for each daemon.
+    pub table: TableName,
+    /// The networks that have a gateway on the host.
+    pub networks: Vec<Egress>,
+    /// Whether the host forwards only since we switched that on. Then what neither comes from nor goes to a gateway interface
+    /// of ours is dropped: the host is not to become a router.
+    pub forwarding_was_off: bool,
+}
+
+/// One network's way out of the host. Packets between the gateway interfaces of two networks are dropped, whatever else holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Egress {
+    /// The gateway interface. One that is given twice is one network: as for a source of each family.
+    pub gateway: IfName,
+    /// The network's pools. Those of two networks must not overlap.
+    pub pools: Vec<IpNet>,
+    /// Whether what comes from the pools and leaves by another interface gets a source of the host's.
+    pub masquerade: bool,
+    /// That source, for pools of its family (`host_ipv4`, `host_ipv6`); the address of the interface that it leaves by if none
+    /// is given.
+    pub snat: Option<IpAddr>,
+    /// Nothing is forwarded to or from it, nor rewritten.
+    pub internal: bool,
+}
+
+impl Firewall {
+    /// Whether it can be loaded at all.
+    pub(crate) fn check(&self) -> Result<(), KernelError> {
+        let refused =
+            |rule: String| Err(KernelError::new("setting the firewall", self.table.as_str(), Why::InvalidValue(rule)));
+        for (at, network) in self.networks.iter().enumerate() {
+            check_interface(&network.gateway)?;
+            let others = self.networks[at + 1..].iter().filter(|other| other.gateway != network.gateway);
+            for (mine, theirs) in
+                others.flat_map(|other| network.pools.iter().flat_map(move |a| other.pools.iter().map(move |b| (a, b))))
+            {
+                if mine.contains(theirs) || theirs.contains(mine) {
+                    return refused(format!("the pools {mine} and {theirs} of two networks overlap"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an interface's name means only itself in a rule: `*` and `@` mean other things there.
+pub(crate) fn check_interface(name: &IfName) -> Result<(), KernelError> {
+    if name.as_str().chars().all(|one| one.is_ascii_alphanumeric() || "_-.".contains(one)) {
+        return Ok(());
+    }
+    let rule = Why::InvalidName("in a firewall it may only hold letters, digits, `_`, `-` and `.`");
+    Err(KernelError::new("naming an interface in a firewall", format!("{:?}", name.as_str()), rule))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn egress(gateway: &str, pools: &[&str]) -> Egress {
+        Egress {
+            gateway: IfName::new(gateway).expect("a valid name"),
+            pools: pools.iter().map(|pool| pool.parse().expect("a pool")).collect(),
+            masquerade: true,
+            snat: None,
+            internal: false,
+        }
+    }
+
+    fn checked(networks: Vec<Egress>) -> Result<(), KernelError> {
+        Firewall { table: TableName::new("t").expect("valid"), networks, forwarding_was_off: false }.check()
+    }
+
+    #[test]
+    fn a_table_s_name_is_plain() {
+        assert_eq!(TableName::new("lanloom-1a2b3c4d").expect("valid").as_str(), "lanloom-1a2b3c4d");
+        for name in ["", "1a", "a b", "a;b", "@a", "a.b", "a/b", &"a".repeat(64)] {
+            assert!(matches!(TableName::new(name).expect_err("invalid").why(), Why::InvalidName(_)), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn pools_of_two_networks_must_not_overlap() {
+        assert_eq!(checked(vec![egress("g0", &["10.0.0.0/24", "fd00::/64"]), egress("g1", &["10.0.1.0/24"])]), Ok(()));
+        assert_eq!(checked(vec![egress("g0", &["10.0.0.0/24"]), egress("g0", &["10.0.0.0/25"])]), Ok(()), "one network");
+        let error = checked(vec![egress("g0", &["10.0.0.0/16"]), egress("g1", &["10.0.1.0/24"])]).expect_err("overlapping");
+        assert!(error.to_string().contains("10.0.0.0/16 and 10.0.1.0/24"), "{error}");
+    }
+
+    #[test]
+    fn an_interface_s_name_cannot_mean_more_than_itself() {
+        for name in ["g*", "@internal", "g\"", "$g", "g\\", "{g}"] {
+            assert!(checked(vec![egress(name, &[])]).is_err(), "{name:?}");
+        }
+    }
+}

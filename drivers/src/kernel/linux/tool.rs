@@ -1,0 +1,139 @@
+//! Programs of others, run in the calling thread's namespace: a process begins where the thread is that starts it.
+
+use std::env;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use futures_util::future::join;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+use tokio::runtime::Builder;
+use tokio::time::timeout;
+
+use super::super::error::{KernelError, Needs, Why};
+
+/// Where programs of the administrator are, whether or not PATH says so.
+const SBIN: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
+/// How long a program may take: they take milliseconds.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// Most bytes of what a program says that an error repeats.
+const SAID_MAX: usize = 300;
+
+/// A program that we call, and the package that brings it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tool {
+    pub(super) name: &'static str,
+    pub(super) package: &'static str,
+}
+
+pub(super) const NFT: Tool = Tool { name: "nft", package: "nftables" };
+
+/// Where programs are looked for.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Programs {
+    /// In PATH, and where an administrator's are.
+    #[default]
+    Installed,
+    /// In these directories only.
+    In(Vec<PathBuf>),
+}
+
+impl Programs {
+    /// A program's path.
+    pub(super) fn find(&self, tool: Tool) -> Result<PathBuf, KernelError> {
+        let dirs = match self {
+            Self::Installed => {
+                let path = env::var_os("PATH").unwrap_or_default();
+                env::split_paths(&path).chain(SBIN.map(PathBuf::from)).collect()
+            }
+            Self::In(dirs) => dirs.clone(),
+        };
+        let why = Why::MissingTool { tool: tool.name, package: tool.package };
+        let absent = || KernelError::new("looking for a program", tool.name, why);
+        dirs.iter().map(|dir| dir.join(tool.name)).find(|path| runs(path)).ok_or_else(absent)
+    }
+}
+
+fn runs(path: &Path) -> bool {
+    path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+/// Runs a program to its end with this input, and answers its output. The calling thread must be one of its own.
+pub(super) fn run(what: &'static str, program: &Path, args: &[&str], input: &[u8]) -> Result<String, KernelError> {
+    let on = || format!("{} {}", program.display(), args.join(" "));
+    let failed = |error: std::io::Error| KernelError::new(what, on(), Why::Other(error.to_string()));
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let ended = runtime.block_on(async { timeout(DEADLINE, talk(program, args, input)).await });
+    let late = |_| KernelError::new(what, on(), Why::Other(format!("it took longer than {DEADLINE:?}")));
+    let output = ended.map_err(late)?.map_err(failed)?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(KernelError::new(what, on(), said(&String::from_utf8_lossy(&output.stderr))))
+}
+
+/// A program that is not waited for any more is killed.
+async fn talk(program: &Path, args: &[&str], input: &[u8]) -> std::io::Result<Output> {
+    let mut command = Command::new(program);
+    command.args(args).env("LC_ALL", "C").kill_on_drop(true);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    let stdin = child.stdin.take();
+    let feed = async move {
+        if let Some(mut stdin) = stdin {
+            // One that ends without reading all of it says why.
+            let _ = stdin.write_all(input).await;
+        }
+    };
+    join(feed, child.wait_with_output()).await.1
+}
+
+/// Sorts what a program complained about: error numbers come as their texts.
+fn said(text: &str) -> Why {
+    let holds = |part: &str| text.contains(part);
+    if holds("Operation not permitted") || holds("Permission denied") || holds("you must be root") {
+        return Why::NotPermitted(Needs::NetAdmin);
+    }
+    if holds("Operation not supported") || holds("Protocol not supported") {
+        return Why::Unsupported;
+    }
+    let mut line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it failed and said nothing").to_owned();
+    while line.len() > SAID_MAX {
+        line.pop();
+    }
+    Why::Other(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SH: Tool = Tool { name: "sh", package: "dash" };
+
+    fn sh(script: &str, input: &[u8]) -> Result<String, KernelError> {
+        run("trying", &Programs::Installed.find(SH).expect("a shell"), &["-c", script], input)
+    }
+
+    #[test]
+    fn a_program_gets_its_input_and_its_output_is_the_answer() {
+        let much = "x".repeat(300_000);
+        assert_eq!(sh("cat", much.as_bytes()), Ok(much), "more than a pipe holds");
+        assert_eq!(sh("echo done", b"nobody reads this"), Ok("done\n".to_owned()));
+    }
+
+    #[test]
+    fn what_a_program_complains_about_is_in_the_error() {
+        let error = sh("echo 'no such table' >&2; exit 1", b"").expect_err("it failed");
+        assert_eq!(error.why(), &Why::Other("no such table".to_owned()));
+        let error = sh("echo 'x: Operation not permitted' >&2; exit 1", b"").expect_err("it failed");
+        assert_eq!(error.why(), &Why::NotPermitted(Needs::NetAdmin));
+    }
+
+    #[test]
+    fn a_program_that_is_missing_is_named_with_its_package() {
+        let error = Programs::In(vec!["/nonexistent".into()]).find(NFT).expect_err("nothing is there");
+        assert!(error.to_string().contains("the program nft is missing; install the package nftables"), "{error}");
+    }
+}
