@@ -7,6 +7,7 @@ pub mod controller;
 pub mod daemon;
 pub mod demo;
 pub mod etc;
+pub mod exec;
 pub mod ipam;
 pub mod names;
 pub mod store;

@@ -73,8 +73,13 @@ const ROOMS: &[Room] = &[
     Room { path: "controller::fabric::reconcile", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "store", rooms: Rooms::Only(&[]), never: &["lanloom_drivers", "lanloom_switch_io", "lanloom_switch_core"] },
     Room { path: "controller", rooms: Rooms::Only(&["ipam", "store", "dns", "etc"]), never: &["axum", "clap"] },
+    Room { path: "exec", rooms: Rooms::Only(&[]), never: &["tokio", "axum", "clap", "lanloom_drivers", "lanloom_switch_io"] },
     Room { path: "api", rooms: Rooms::Only(&["controller"]), never: &["lanloom_drivers", "clap"] },
-    Room { path: "cli", rooms: Rooms::Only(&["api::types", "api::client"]), never: &["lanloom_drivers", "lanloom_switch_io"] },
+    Room {
+        path: "cli",
+        rooms: Rooms::Only(&["api::types", "api::client", "exec"]),
+        never: &["lanloom_drivers", "lanloom_switch_io"],
+    },
     Room { path: "daemon", rooms: Rooms::Any, never: &[] },
     Room { path: "demo", rooms: Rooms::Any, never: &[] },
 ];
