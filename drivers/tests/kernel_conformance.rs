@@ -3,7 +3,7 @@
 mod conformance;
 
 use conformance::bench::{Bench, Twin};
-use conformance::{addresses, firewalls, links, namespaces, plans, settings, sockets};
+use conformance::{addresses, firewalls, links, namespaces, plans, redirects, settings, sockets};
 
 /// Each case as a test of each twin.
 macro_rules! suite {
@@ -56,6 +56,8 @@ suite! {
     plans::a_gateway_outside_every_subnet_is_reached_on_the_link,
     sockets::sockets_inside_neither_block_nor_are_inherited,
     sockets::sockets_need_a_namespace,
+    redirects::a_redirection_can_be_made_changed_and_ended_again_and_again,
+    redirects::a_redirection_that_cannot_be_is_refused,
     firewalls::a_firewall_is_what_was_set_last,
     firewalls::a_change_of_any_part_of_a_firewall_is_seen,
     firewalls::a_deleted_firewall_is_gone_and_may_be_already,

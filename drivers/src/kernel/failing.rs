@@ -234,6 +234,16 @@ impl Kernel for Failing {
         self.inner.firewall_intact(firewall).await
     }
 
+    async fn redirect_dns(&self, netns: &Netns, to: SocketAddr, tcp: u16) -> Result<(), KernelError> {
+        self.faults.pass("redirecting DNS", netns)?;
+        self.inner.redirect_dns(netns, to, tcp).await
+    }
+
+    async fn delete_dns_redirect(&self, netns: &Netns) -> Result<(), KernelError> {
+        self.faults.pass("ending a redirection of DNS", netns)?;
+        self.inner.delete_dns_redirect(netns).await
+    }
+
     async fn capabilities(&self) -> Vec<Capability> {
         self.inner.capabilities().await
     }

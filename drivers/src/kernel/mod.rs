@@ -239,6 +239,20 @@ pub trait Kernel: Send + Sync {
     /// [`Why::MissingTool`], [`Why::NotPermitted`], [`Why::Unsupported`].
     async fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError>;
 
+    /// Has what is sent inside a namespace to port 53 of a server's address, of UDP and TCP, reach the ports that the server
+    /// really has; its answers come from port 53. In place of what was redirected there before.
+    ///
+    /// # Errors
+    /// [`Why::MissingTool`], [`Why::NoSuchNetns`], [`Why::NotPermitted`], [`Why::Unsupported`]; [`Why::InvalidValue`] unless the
+    /// address is one of 127.0.0.0/8 and neither port is 0.
+    async fn redirect_dns(&self, netns: &Netns, to: SocketAddr, tcp: u16) -> Result<(), KernelError>;
+
+    /// Ends the redirection of DNS inside a namespace; none is no error.
+    ///
+    /// # Errors
+    /// [`Why::MissingTool`], [`Why::NoSuchNetns`], [`Why::NotPermitted`], [`Why::Unsupported`].
+    async fn delete_dns_redirect(&self, netns: &Netns) -> Result<(), KernelError>;
+
     /// What this kernel lets this process do, each thing tried and undone.
     async fn capabilities(&self) -> Vec<Capability>;
 }

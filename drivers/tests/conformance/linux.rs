@@ -11,24 +11,26 @@ use nix::sched::{CloneFlags, setns, unshare};
 use super::bench::{Bench, Twin, eventually, if_name, names, netns_name, veth};
 use super::firewalls::firewall;
 
-/// What a thread inside the namespace reads from a file.
-fn read_inside(netns: &Netns, file: &str) -> String {
-    let (path, file) = (netns.path(), file.to_owned());
+/// What a thread inside the namespace does.
+pub(crate) fn inside<T: Send + 'static>(netns: &Netns, work: impl FnOnce() -> T + Send + 'static) -> T {
+    let path = netns.path();
     let inside = move || {
         setns(fs::File::open(path).expect("the namespace"), CloneFlags::CLONE_NEWNET).expect("entered");
-        fs::read_to_string(file).expect("a file of the namespace")
+        work()
     };
     thread::spawn(inside).join().expect("a thread")
 }
 
+/// What a thread inside the namespace reads from a file.
+fn read_inside(netns: &Netns, file: &str) -> String {
+    let file = file.to_owned();
+    inside(netns, || fs::read_to_string(file).expect("a file of the namespace"))
+}
+
 /// Has a thread inside the namespace write to a file.
 fn write_inside(netns: &Netns, file: &str, text: &str) {
-    let (path, file, text) = (netns.path(), file.to_owned(), text.to_owned());
-    let inside = move || {
-        setns(fs::File::open(path).expect("the namespace"), CloneFlags::CLONE_NEWNET).expect("entered");
-        fs::write(file, text).expect("a setting of the namespace");
-    };
-    thread::spawn(inside).join().expect("a thread");
+    let (file, text) = (file.to_owned(), text.to_owned());
+    inside(netns, || fs::write(file, text).expect("a setting of the namespace"));
 }
 
 /// The interfaces that have an IPv6 address, as the namespace's kernel lists them.

@@ -9,6 +9,7 @@ mod linux;
 pub(crate) mod namespaces;
 mod packets;
 pub(crate) mod plans;
+pub(crate) mod redirects;
 pub(crate) mod settings;
 pub(crate) mod sockets;
 mod tap;

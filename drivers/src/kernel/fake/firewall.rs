@@ -1,9 +1,11 @@
 //! The host's firewall as the value that it was asked to be.
 
+use std::net::SocketAddr;
+
 use super::super::capability::Missing;
 use super::super::error::{KernelError, Why};
 use super::super::firewall::{Firewall, TableName};
-use super::world::World;
+use super::world::{Place, World};
 
 /// What Linux says where the program is not installed.
 const MISSING: Why = Why::MissingTool { tool: "nft", package: "nftables" };
@@ -24,6 +26,16 @@ impl World {
     pub(super) fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError> {
         self.find_nft()?;
         Ok(self.firewalls.get(&firewall.table) == Some(firewall))
+    }
+
+    pub(super) fn redirect_dns(&mut self, place: &Place, to: Option<(SocketAddr, u16)>) -> Result<(), KernelError> {
+        self.find_nft()?;
+        self.space("redirecting DNS", place)?.dns_redirect = to;
+        Ok(())
+    }
+
+    pub(super) fn dns_redirect(&mut self, place: &Place) -> Option<(SocketAddr, u16)> {
+        self.space("redirecting DNS", place).ok()?.dns_redirect
     }
 
     pub(super) fn flush_ruleset(&mut self) {

@@ -19,6 +19,7 @@ pub use self::sockets::ListeningAt;
 use self::world::{Place, World};
 use super::error::{KernelError, Why};
 use super::netns::{HeldNetns, Keeper};
+use super::sockets::loopback_server;
 use super::{
     Capability, CapabilityKind, Firewall, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns, NetnsName, Occupant, Plan,
     Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
@@ -58,6 +59,11 @@ impl FakeKernel {
     /// What is loaded under a table's name.
     pub fn firewall(&self, table: &TableName) -> Option<Firewall> {
         self.world().firewalls.get(table).cloned()
+    }
+
+    /// Where a namespace's port 53 is redirected to: the UDP address, and the TCP port.
+    pub fn dns_redirect(&self, netns: &Netns) -> Option<(SocketAddr, u16)> {
+        self.world().dns_redirect(&self.at(netns))
     }
 
     /// Does what somebody else's `nft flush ruleset` does on the host.
@@ -248,6 +254,15 @@ impl Kernel for FakeKernel {
 
     async fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError> {
         self.world().firewall_intact(firewall)
+    }
+
+    async fn redirect_dns(&self, netns: &Netns, to: SocketAddr, tcp: u16) -> Result<(), KernelError> {
+        loopback_server("redirecting DNS", to, tcp)?;
+        self.world().redirect_dns(&self.at(netns), Some((to, tcp)))
+    }
+
+    async fn delete_dns_redirect(&self, netns: &Netns) -> Result<(), KernelError> {
+        self.world().redirect_dns(&self.at(netns), None)
     }
 
     async fn capabilities(&self) -> Vec<Capability> {

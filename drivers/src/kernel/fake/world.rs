@@ -1,6 +1,7 @@
 //! Namespaces and interfaces as plain values.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
@@ -46,6 +47,7 @@ pub(super) struct Space {
     pub(super) routes: Vec<Route>,
     pub(super) settings: BTreeMap<SysctlKey, String>,
     pub(super) listening: Vec<ListeningAt>,
+    pub(super) dns_redirect: Option<(SocketAddr, u16)>,
 }
 
 /// One interface.

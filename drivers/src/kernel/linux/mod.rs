@@ -13,6 +13,7 @@ mod nft;
 mod plumbing;
 mod probe;
 mod probe_sys;
+mod redirect;
 mod sockets;
 mod sysctl;
 mod tool;
@@ -80,10 +81,19 @@ impl LinuxKernel {
         T: Send + 'static,
         W: FnOnce(&Nft) -> Result<T, KernelError> + Send + 'static,
     {
-        let (host, programs) = (self.host.clone(), self.programs.clone());
+        self.with_nft(what, &self.host, work).await
+    }
+
+    /// Runs work with `nft` in a namespace.
+    async fn with_nft<T, W>(&self, what: &'static str, netns: &Netns, work: W) -> Result<T, KernelError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Nft) -> Result<T, KernelError> + Send + 'static,
+    {
+        let (netns, programs) = (netns.clone(), self.programs.clone());
         in_thread(what, move || {
             let nft = Nft::find(&programs)?;
-            Opened::open(&host)?.enter()?;
+            Opened::open(&netns)?.enter()?;
             work(&nft)
         })
         .await
@@ -231,6 +241,14 @@ impl Kernel for LinuxKernel {
     async fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError> {
         let firewall = firewall.clone();
         self.on_host("looking at the firewall", move |nft| firewall::is_intact(nft, &firewall)).await
+    }
+
+    async fn redirect_dns(&self, netns: &Netns, to: SocketAddr, tcp: u16) -> Result<(), KernelError> {
+        self.with_nft("redirecting DNS", netns, move |nft| redirect::set(nft, to, tcp)).await
+    }
+
+    async fn delete_dns_redirect(&self, netns: &Netns) -> Result<(), KernelError> {
+        self.with_nft("ending a redirection of DNS", netns, redirect::delete).await
     }
 
     async fn capabilities(&self) -> Vec<Capability> {
