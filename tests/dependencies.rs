@@ -115,7 +115,7 @@ const ROLES: &[Role] = &[
         name: "dashmap",
         package: "lanloom",
         does: "holds registries that many read while one writes",
-        place: ("src/controller/registry.rs", "dashmap::DashMap"),
+        place: ("src/controller/fabric/registry.rs", "dashmap::DashMap"),
         proof: ("tests/api_daemon.rs", "what_commands_made"),
     },
     Role {

@@ -53,7 +53,7 @@ fn a_slow_interface_loses_what_its_queue_cannot_hold_and_the_others_get_every_fr
     let counters = lab.counters(slow.port);
     println!("slow: {} sent, {:?}", counters.tx.frames, drops(&counters));
     assert!(counters.dropped(DropReason::QueueFull) > 0, "{counters:?}");
-    assert_eq!(counters.tx.frames + counters.dropped(DropReason::QueueFull), FRAMES.into(), "each copy ends exactly once");
+    assert_eq!(counters.tx.frames + counters.dropped(DropReason::QueueFull), u64::from(FRAMES), "each copy ends exactly once");
     let mut seen = 0;
     until("all that was sent", || {
         seen += slow_wire.drain(SOURCE).len() as u64;
