@@ -5,6 +5,7 @@
 
 mod history;
 mod reference;
+mod wire;
 
 use history::{Op, histories};
 use lanloom_switch_core::{
@@ -74,6 +75,13 @@ impl Bout {
             Op::SetPort(port, config) => self.on_port(*port, |bout, id| {
                 assert_eq!(bout.real.set_port(id, config.clone()).is_ok(), bout.reference.set_port(id, config.clone()));
             }),
+            Op::SetGuard(port, guard) => self.on_port(*port, |bout, id| {
+                assert_eq!(bout.real.set_guard(id, guard.clone()).is_ok(), bout.reference.set_guard(id, guard.clone()));
+            }),
+            Op::SetForeign(foreign) => {
+                self.real.set_foreign(foreign);
+                self.reference.set_foreign(foreign);
+            }
             Op::SetLink(port, up) => self.on_port(*port, |bout, id| {
                 assert_eq!(bout.real.set_link(id, *up).is_ok(), bout.reference.set_link(id, *up));
             }),
@@ -255,8 +263,8 @@ fn the_histories_reach_every_end_and_every_lesson_that_the_core_has() {
             seen.extend(format!("{:?}", verdict.learned).split('(').next().map(str::to_owned));
         }
     }
-    let drops =
-        "SourceInvalid ReservedAddress SamePort NoDestination FloodOff PortDown Isolated Storm FdbPortLimit MtuExceeded";
+    let drops = "Malformed Spoofed RaGuard DhcpGuard BpduGuard \
+        SourceInvalid ReservedAddress SamePort NoDestination FloodOff PortDown Isolated Storm FdbPortLimit MtuExceeded";
     let others = "Forwarded Flooded(Broadcast) Flooded(Multicast) Flooded(Unknown) Sent Nothing New Refreshed Moved Held Full";
     let drops = drops.split(' ').map(|reason| format!("Dropped({reason})"));
     let missing: Vec<_> = drops.chain(others.split(' ').map(str::to_owned)).filter(|name| !seen.contains(name)).collect();

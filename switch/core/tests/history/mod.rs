@@ -1,9 +1,13 @@
 //! Random histories of a switch: few addresses, few ports and small limits, so that everything collides.
 
+pub(crate) mod guards;
+
 use crate::reference::Sent;
-use lanloom_switch_core::{DropReason, FdbLimits, MacAddr, PortConfig, StormLimit};
+use guards::{bodies, foreign, guards, on_the_wire};
+use lanloom_switch_core::{DropReason, FdbLimits, Guard, MacAddr, PortConfig, Prefixes, StormLimit};
 use proptest::prelude::*;
 use proptest::sample::select;
+use std::sync::Arc;
 
 /// One thing that happens to a switch. A port is picked from those that are or were there, newest first.
 #[derive(Clone, Debug)]
@@ -13,6 +17,8 @@ pub(crate) enum Op {
     AddPort(PortConfig),
     DeletePort(usize),
     SetPort(usize, PortConfig),
+    SetGuard(usize, Option<Arc<Guard>>),
+    SetForeign(Arc<Prefixes>),
     SetLink(usize, bool),
     SetEntry {
         mac: MacAddr,
@@ -48,6 +54,8 @@ fn ops() -> impl Strategy<Value = Op> {
         1 => port_configs().prop_map(Op::AddPort),
         1 => (0..5_usize).prop_map(Op::DeletePort),
         3 => (0..5_usize, port_configs()).prop_map(|(port, config)| Op::SetPort(port, config)),
+        2 => (0..5_usize, guards()).prop_map(|(port, guard)| Op::SetGuard(port, guard)),
+        1 => foreign().prop_map(Op::SetForeign),
         2 => (0..5_usize, prop::bool::weighted(0.6)).prop_map(|(port, up)| Op::SetLink(port, up)),
         3 => (macs(), 0..5_usize, any::<bool>()).prop_map(|(mac, port, sticky)| Op::SetEntry { mac, port, sticky }),
         1 => macs().prop_map(Op::DeleteEntry),
@@ -74,14 +82,13 @@ fn frames() -> impl Strategy<Value = Sent> {
         4 => (0..64_usize).prop_map(|payload| (payload, 1, payload as u32)),
         1 => (2..9_u32, 100..300_u32).prop_map(|(segments, each)| ((segments * each) as usize, segments, each)),
     ];
-    (macs(), macs(), 0..3_usize, shape).prop_map(|(destination, source, tags, (payload, segments, wire_payload))| Sent {
-        destination,
-        source,
-        tags,
-        payload,
-        segments,
-        wire_payload,
-    })
+    (macs(), macs(), 0..3_usize, bodies(), shape).prop_map(
+        |(destination, source, tags, body, (payload, segments, wire_payload))| {
+            let least = on_the_wire(body).1.len();
+            let [payload, wire_payload] = [payload, wire_payload as usize].map(|len| len.max(least));
+            Sent { destination, source, tags, body, payload, segments, wire_payload: wire_payload as u32 }
+        },
+    )
 }
 
 fn refusals() -> impl Strategy<Value = Option<DropReason>> {
@@ -110,8 +117,15 @@ fn port_configs() -> impl Strategy<Value = PortConfig> {
     let mtu = select(vec![u32::MAX, u32::MAX, 1500, 150, 20]);
     let fdb_limit = prop_oneof![3 => Just(None), 2 => (0..4_u32).prop_map(Some)];
     let switches = (on(), on(), on(), on(), on(), off());
-    (switches, mtu, reserved, storm, fdb_limit, any::<bool>()).prop_map(
-        |((up, learning, flood, mcast_flood, bcast_flood, isolated), mtu, reserved_open, storm, fdb_limit, fdb_limit_drops)| {
+    (switches, mtu, reserved, storm, (fdb_limit, any::<bool>()), guards()).prop_map(
+        |(
+            (up, learning, flood, mcast_flood, bcast_flood, isolated),
+            mtu,
+            reserved_open,
+            storm,
+            (fdb_limit, fdb_limit_drops),
+            guard,
+        )| {
             PortConfig {
                 up,
                 learning,
@@ -124,7 +138,7 @@ fn port_configs() -> impl Strategy<Value = PortConfig> {
                 storm,
                 fdb_limit,
                 fdb_limit_drops,
-                guard: None,
+                guard,
             }
         },
     )

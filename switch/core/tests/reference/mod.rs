@@ -1,12 +1,16 @@
 //! A switch written again from 802.1D-2004 clauses 7.7 to 7.9 and from what the crate promises beyond them: lists, searched
 //! from end to end, nothing cached, no code in common with the real one. It is slow and meant to be read.
 
+pub(crate) mod guard;
 pub(crate) mod table;
 
+use crate::history::guards::on_the_wire;
+use guard::Body;
 use lanloom_switch_core::{
-    DropReason, EgressFate, Event, Fate, FloodKind, Instant, Learned, MacAddr, PortConfig, PortId, Verdict,
+    DropReason, EgressFate, Event, Fate, FloodKind, Guard, Instant, Learned, MacAddr, PortConfig, PortId, Prefixes, Verdict,
 };
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use table::{Lesson, Origin, Table};
 
 /// A frame in the terms of the standard, and as bytes.
@@ -16,7 +20,8 @@ pub(crate) struct Sent {
     pub(crate) source: MacAddr,
     /// VLAN tags, 0 to 2.
     pub(crate) tags: usize,
-    /// Bytes behind header and tags.
+    pub(crate) body: Body,
+    /// Bytes behind header and tags, the body's included.
     pub(crate) payload: usize,
     /// Frames on the wire, and the payload of the longest of them.
     pub(crate) segments: u32,
@@ -27,8 +32,11 @@ impl Sent {
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut bytes = [self.destination.0, self.source.0].concat();
         (0..self.tags).for_each(|_| bytes.extend([0x81, 0x00, 0x00, 0x07]));
-        bytes.extend([0x08, 0x00]);
-        bytes.resize(bytes.len() + self.payload, 0xa5);
+        let (kind, body) = on_the_wire(self.body);
+        bytes.extend(kind.to_be_bytes());
+        let len = bytes.len() + self.payload;
+        bytes.extend(body);
+        bytes.resize(len, 0xa5);
         bytes
     }
 }
@@ -147,6 +155,9 @@ impl Reference {
         if sent.source.0[0] & 1 == 1 || sent.source.0 == [0; 6] {
             return ended(DropReason::SourceInvalid);
         }
+        if let Some(reason) = self.guarded(from, sent) {
+            return ended(reason);
+        }
         // The address looked up is where the table had it before this frame taught it something; only the frame's own source
         // is looked up as just learned.
         let before = self.table.port_of(sent.destination, secs);
@@ -174,6 +185,7 @@ impl Reference {
             _ if at == from.id => DropReason::SamePort,
             Some(to) if !to.works() => DropReason::PortDown,
             Some(to) if to.config.isolated && from.config.isolated => DropReason::Isolated,
+            Some(to) if guard::keeps_out(to, sent) => DropReason::Isolated,
             Some(to) => return (Fate::Forwarded, vec![(at, copy(to, sent))]),
             None => panic!("the table leads to a port that is gone"),
         };
@@ -190,7 +202,8 @@ impl Reference {
         }
         let others: Vec<_> = self.ports().filter(|to| to.id != from.id && to.works()).collect();
         let open: Vec<_> = others.iter().filter(|to| lets(to)).collect();
-        let allowed: Vec<_> = open.iter().filter(|to| !(to.config.isolated && from.config.isolated)).collect();
+        let barred = |to: &Place| (to.config.isolated && from.config.isolated) || guard::keeps_out(to, sent);
+        let allowed: Vec<_> = open.iter().filter(|to| !barred(to)).collect();
         let takers: Vec<_> = allowed
             .iter()
             .filter(|to| match kind {
@@ -265,6 +278,20 @@ impl Reference {
         }
         limit.into_iter().for_each(|limit| self.table.hold_to(limit, id));
         true
+    }
+
+    pub(crate) fn set_guard(&mut self, id: PortId, guard: Option<Arc<Guard>>) -> bool {
+        let Some(place) = self.port_mut(id) else { return false };
+        place.config.guard = guard;
+        true
+    }
+
+    pub(crate) fn set_foreign(&mut self, foreign: &Arc<Prefixes>) {
+        for place in self.places.iter_mut().filter_map(|(_, place)| place.as_mut()) {
+            if let Some(guard) = place.config.guard.take() {
+                place.config.guard = Some(Arc::new(Guard { foreign: foreign.clone(), ..(*guard).clone() }));
+            }
+        }
     }
 
     pub(crate) fn set_link(&mut self, id: PortId, up: bool) -> bool {

@@ -1,0 +1,93 @@
+//! Guards and packets for histories: so few addresses that many belong to somebody else.
+
+use super::macs;
+use crate::reference::guard::{Body, Carried};
+use crate::wire;
+use lanloom_switch_core::{Guard, GuardMode, MacAddr, Prefixes, Role};
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+pub(crate) fn guards() -> impl Strategy<Value = Option<Arc<Guard>>> {
+    let role = prop_oneof![3 => Just(Role::Endpoint), 1 => Just(Role::Gateway)];
+    let mode = select(vec![GuardMode::Leased, GuardMode::Strict, GuardMode::Off]);
+    let own = (0..8_usize).prop_flat_map(|count| subsequence(addresses_of_all(), count.min(3)));
+    let guard = (role, mode, any::<bool>(), prop::option::of(stations()), own, foreign());
+    let guard = guard.prop_map(|(role, mode, trusted, mac, addresses, foreign)| {
+        Some(Arc::new(Guard { role, mode, trusted, mac, addresses, foreign }))
+    });
+    prop_oneof![1 => Just(None), 1 => guard]
+}
+
+pub(crate) fn foreign() -> impl Strategy<Value = Arc<Prefixes>> {
+    let prefixes = vec![(four(4).into(), 32), (four(6).into(), 31), (six(4).into(), 128), (six(6).into(), 127)];
+    subsequence(prefixes, 0..4).prop_map(|prefixes| Arc::new(Prefixes::new(prefixes)))
+}
+
+fn addresses_of_all() -> Vec<IpAddr> {
+    (1..5).flat_map(|last| [four(last).into(), six(last.into()).into()]).collect()
+}
+
+pub(crate) fn bodies() -> impl Strategy<Value = Body> {
+    let four = || prop_oneof![1 => Just(Ipv4Addr::UNSPECIFIED), 9 => (1..8_u8).prop_map(four)];
+    let six = || {
+        prop_oneof![
+            1 => Just(Ipv6Addr::UNSPECIFIED),
+            3 => stations().prop_map(|mac| Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0xff, 0xfe00, mac.0[5].into())),
+            9 => (1..8_u16).prop_map(six),
+        ]
+    };
+    let neighbour = (any::<bool>(), six(), stations());
+    let neighbour = neighbour.prop_map(|(answers, target, mac)| Carried::Neighbour { answers, target, mac });
+    let rest = select(vec![Carried::Nothing, Carried::Dhcp, Carried::RouterAdvertisement, Carried::Hidden]);
+    prop_oneof![
+        8 => Just(Body::Plain),
+        1 => Just(Body::Bpdu),
+        1 => any::<bool>().prop_map(|six| Body::NoHeader { six }),
+        3 => (macs(), four(), four()).prop_map(|(mac, sender, target)| Body::Arp { mac, sender, target }),
+        3 => (four(), four(), prop::bool::weighted(0.2))
+            .prop_map(|(source, destination, dhcp)| Body::V4 { source, destination, dhcp }),
+        4 => (six(), six(), prop_oneof![neighbour, rest])
+            .prop_map(|(source, destination, carried)| Body::V6 { source, destination, carried }),
+    ]
+}
+
+fn stations() -> impl Strategy<Value = MacAddr> {
+    (1..9_u8).prop_map(|last| MacAddr([0x02, 0, 0, 0, 0, last]))
+}
+
+fn four(last: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 0, 0, last)
+}
+
+fn six(last: u16) -> Ipv6Addr {
+    Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, last)
+}
+
+/// A body on the wire: its type, and what is behind it. A type that is a length comes right as long as nobody reads it.
+pub(crate) fn on_the_wire(body: Body) -> (u16, Vec<u8>) {
+    match body {
+        Body::Plain => (0x88b5, Vec::new()),
+        Body::Bpdu => (38, vec![0x42, 0x42, 3]),
+        Body::NoHeader { six } => (if six { wire::IPV6 } else { wire::IPV4 }, Vec::new()),
+        Body::Arp { mac, sender, target } => (wire::ARP, wire::arp(1, mac, sender, target)),
+        Body::V4 { source, destination, dhcp } => {
+            let port = if dhcp { 67 } else { 68 };
+            (wire::IPV4, wire::ipv4(source, destination, 0, wire::UDP, &wire::udp(port, 9)))
+        }
+        Body::V6 { source, destination, carried } => {
+            let (next, payload) = match carried {
+                Carried::Nothing => (59, Vec::new()),
+                Carried::Dhcp => (wire::UDP, wire::udp(547, 546)),
+                Carried::RouterAdvertisement => (wire::ICMPV6, wire::neighbour(134, None, &[])),
+                Carried::Hidden => (44, wire::fragment(60, 0, true, &[])),
+                Carried::Neighbour { answers, target, mac } => {
+                    let (kind, option) = if answers { (136, 2) } else { (135, 1) };
+                    (wire::ICMPV6, wire::neighbour(kind, Some(target), &[(option, mac)]))
+                }
+            };
+            (wire::IPV6, wire::ipv6(source, destination, next, &payload))
+        }
+    }
+}
