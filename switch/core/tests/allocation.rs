@@ -1,9 +1,15 @@
 //! The frame path allocates nothing: a counting allocator under the whole process says so.
 
 mod counting;
+mod wire;
 
 use counting::allocations;
-use lanloom_switch_core::{Fate, FdbLimits, Frame, Instant, MacAddr, PortConfig, PortId, StormLimit, Switch, SwitchConfig};
+use lanloom_switch_core::{
+    DropReason, Fate, FdbLimits, Frame, Guard, Instant, MacAddr, PortConfig, PortId, Prefixes, Role, StormLimit, Switch,
+    SwitchConfig,
+};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 const FRAMES: u32 = 200_000;
@@ -81,5 +87,54 @@ fn learning_new_addresses_in_a_full_database_allocates_nothing_once_it_has_its_s
     let grows = churn(1);
     assert!(grows <= 8, "the table grew {grows} times");
     let count = allocations(|| assert_eq!(churn(FRAMES), grows));
+    assert_eq!(count, 0, "over {FRAMES} frames");
+}
+
+/// A gateway in the first place and endpoints behind it, each with a MAC address by its number.
+fn guarded_switch(ports: u32) -> (Switch, Vec<PortId>) {
+    let (mut switch, ids) = switch(ports as usize, 65_536);
+    let foreign = Arc::new(Prefixes::new([([10, 9, 0, 0].into(), 16), ([10, 7, 0, 0].into(), 16)]));
+    for (number, id) in (0..ports).zip(&ids) {
+        let role = if number == 0 { Role::Gateway } else { Role::Endpoint };
+        let addresses = vec![v4(number).into(), v6(number).into()];
+        let guard = Guard { role, mac: Some(station(number)), addresses, foreign: foreign.clone(), ..Guard::default() };
+        switch.set_guard(*id, Some(Arc::new(guard))).expect("there");
+    }
+    (switch, ids)
+}
+
+fn v4(number: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits(0x0a00_0000 | number)
+}
+
+fn v6(number: u32) -> Ipv6Addr {
+    Ipv6Addr::from_bits(0xfd00 << 112 | u128::from(number))
+}
+
+#[test]
+fn guards_allocate_nothing_whether_a_frame_passes_or_not() {
+    let (mut switch, ports) = guarded_switch(16);
+    let to_all = |payload: (u16, Vec<u8>)| wire::ether(station(3), MacAddr::BROADCAST, payload.0, &payload.1);
+    let neighbour = wire::neighbour(136, Some(v6(3)), &[(2, station(3)); 4]);
+    let frames = [
+        (to_all((wire::ARP, wire::arp(1, station(3), v4(3), v4(99)))), None),
+        (to_all((wire::ARP, wire::arp(2, station(3), v4(4), v4(99)))), Some(DropReason::Spoofed)),
+        (to_all((wire::IPV4, wire::ipv4(v4(99), v4(5), 0, wire::UDP, &wire::udp(9, 9)))), None),
+        (to_all((wire::IPV4, wire::ipv4(v4(3), v4(5), 0, wire::UDP, &wire::udp(67, 9)))), Some(DropReason::DhcpGuard)),
+        (to_all((wire::IPV4, wire::ipv4(v4(3), [10, 9, 1, 1].into(), 0, 6, &[]))), Some(DropReason::Isolated)),
+        (to_all((wire::IPV6, wire::ipv6(v6(3), v6(5), 60, &wire::extension(wire::ICMPV6, 1, &neighbour)))), None),
+        (to_all((wire::IPV6, wire::ipv6(v6(4), v6(5), 59, &[]))), Some(DropReason::Spoofed)),
+        (to_all((wire::IPV6, wire::ipv6(v6(3), v6(5), 44, &wire::fragment(60, 0, true, &[])))), Some(DropReason::RaGuard)),
+        (to_all((wire::IPV6, vec![0x60])), Some(DropReason::Malformed)),
+        (wire::ether(station(3), MacAddr::RESERVED, 38, &[0x42, 0x42, 3]), Some(DropReason::BpduGuard)),
+    ];
+    let count = allocations(|| {
+        for number in 0..FRAMES {
+            let (bytes, reason) = &frames[number as usize % frames.len()];
+            let fate = handle(&mut switch, number, ports[3], bytes);
+            assert_eq!(matches!(fate, Fate::Flooded(_)), reason.is_none(), "{bytes:x?}");
+            assert!(reason.is_none_or(|reason| fate == Fate::Dropped(reason)), "{fate:?} {bytes:x?}");
+        }
+    });
     assert_eq!(count, 0, "over {FRAMES} frames");
 }

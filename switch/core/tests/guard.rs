@@ -180,7 +180,9 @@ fn an_endpoint_answers_no_dhcp_unless_it_is_trusted() {
         from_alice6(0, &extension(60, 0, &extension(UDP, 2, &udp(547, 546)))),
         from_alice6(44, &fragment(UDP, 0, true, &udp(547, 546))),
     ];
-    for frame in frames {
+    let mut bridged = snapped(&from_alice4(v4(1), &udp(67, 68)));
+    bridged[19] = 0xf8; // 802.1H
+    for frame in frames.into_iter().chain([bridged]) {
         assert_eq!(Bench::new().drops(ALICE, &frame), Some(DropReason::DhcpGuard), "{frame:x?}");
         assert_eq!(Bench::with_trust().drops(ALICE, &frame), None, "{frame:x?}");
         assert_eq!([GATEWAY, BARE].map(|port| Bench::new().drops(port, &frame)), [None, None], "{frame:x?}");
@@ -451,7 +453,9 @@ fn the_gateway_keeps_out_what_unguarded_ports_send_to_other_networks() {
 #[test]
 fn a_flood_that_only_the_gateway_keeps_out_is_dropped_as_isolated() {
     let mut bench = Bench::with_mode(GuardMode::Off);
-    [BOB, BARE].into_iter().for_each(|port| drop(bench.switch.delete_port(bench.ports[port]).expect("there")));
+    for port in [BOB, BARE] {
+        bench.switch.delete_port(bench.ports[port]).expect("there");
+    }
     let frame = foreign(mac(1), MacAddr::BROADCAST).swap_remove(0);
     assert_eq!(bench.drops(ALICE, &frame), Some(DropReason::Isolated));
     assert_eq!(bench.switch.counters(bench.ports[ALICE]).expect("there").dropped(DropReason::Isolated), 1);
@@ -527,16 +531,21 @@ fn nothing_hides_behind_more_tags_than_are_read() {
 fn a_super_frame_is_judged_by_its_headers() {
     let mut bench = Bench::new();
     let payload = vec![0; 60_000];
-    let mut packet = ether(mac(1), MacAddr::BROADCAST, IPV4, &ipv4(v4(2), v4(9), 0, 6, &payload));
-    let frame = Frame::super_frame(&packet, 42, 1514).expect("long enough");
-    let fate = bench.switch.handle_frame(Instant::from_secs(9), bench.ports[ALICE], &frame).expect("there").fate;
-    assert_eq!(fate, Fate::Dropped(DropReason::Spoofed));
-    // Longer than the length field can say.
-    packet[16..18].copy_from_slice(&[0, 0]);
-    packet[26..30].copy_from_slice(&v4(1).octets());
-    let frame = Frame::super_frame(&packet, 42, 1514).expect("long enough");
-    let fate = bench.switch.handle_frame(Instant::from_secs(9), bench.ports[ALICE], &frame).expect("there").fate;
-    assert_eq!(fate, Fate::Flooded(FloodKind::Broadcast));
+    let mut fate = |packet: &[u8]| {
+        let frame = Frame::super_frame(packet, 42, 1514).expect("long enough");
+        bench.switch.handle_frame(Instant::from_secs(9), bench.ports[ALICE], &frame).expect("there").fate
+    };
+    let ports = |port| [&udp(port, 9)[..], &payload].concat();
+    let spoofed = broadcast(IPV4, &ipv4(v4(2), v4(9), 0, UDP, &ports(9)));
+    assert_eq!(fate(&spoofed), Fate::Dropped(DropReason::Spoofed));
+    let [mut plain, mut dhcp] = [9, 67].map(|port| broadcast(IPV4, &ipv4(v4(1), v4(9), 0, UDP, &ports(port))));
+    let mut router = from_alice6(ICMPV6, &[router_advertisement(), payload.clone()].concat());
+    // Longer than their length fields can say.
+    [&mut plain, &mut dhcp].into_iter().for_each(|packet| packet[16..18].fill(0));
+    router[18..20].fill(0);
+    assert_eq!(fate(&plain), Fate::Flooded(FloodKind::Broadcast));
+    assert_eq!(fate(&dhcp), Fate::Dropped(DropReason::DhcpGuard));
+    assert_eq!(fate(&router), Fate::Dropped(DropReason::RaGuard));
 }
 
 #[test]
@@ -568,7 +577,12 @@ fn an_address_that_two_ports_have_is_protected_until_neither_has_it() {
     );
     bench.switch.set_guard(bench.ports[BOB], None).expect("there");
     assert!(bench.steps(ALICE, &claim)[1].ends_with("belongs to bare"), "{:?}", bench.steps(ALICE, &claim));
-    bench.switch.set_guard(bench.ports[BARE], None).expect("there");
+    bench.switch.set_guard(bench.ports[BOB], Some(Arc::new(guard(Role::Endpoint, 2)))).expect("there");
+    assert!(bench.steps(ALICE, &claim)[1].ends_with("belongs to bob"), "the lowest place: {:?}", bench.steps(ALICE, &claim));
+    for port in [BARE, BOB] {
+        assert_eq!(bench.drops(ALICE, &claim), Some(DropReason::Spoofed));
+        bench.switch.set_guard(bench.ports[port], None).expect("there");
+    }
     assert_eq!(bench.drops(ALICE, &claim), None);
 }
 
