@@ -3,7 +3,7 @@
 mod conformance;
 
 use conformance::bench::{Bench, Twin};
-use conformance::{addresses, firewalls, links, namespaces, plans, redirects, settings, sockets};
+use conformance::{addresses, firewalls, forwards, links, namespaces, plans, redirects, settings, sockets};
 
 /// Each case as a test of each twin.
 macro_rules! suite {
@@ -58,6 +58,9 @@ suite! {
     sockets::sockets_need_a_namespace,
     redirects::a_redirection_can_be_made_changed_and_ended_again_and_again,
     redirects::a_redirection_that_cannot_be_is_refused,
+    forwards::a_host_that_drops_nothing_has_nothing_to_open,
+    forwards::what_drops_is_seen_and_opened_where_it_offers_a_place,
+    forwards::a_comment_or_an_interface_that_says_more_is_refused,
     firewalls::a_firewall_is_what_was_set_last,
     firewalls::a_change_of_any_part_of_a_firewall_is_seen,
     firewalls::a_deleted_firewall_is_gone_and_may_be_already,

@@ -41,6 +41,11 @@ pub enum Why {
         /// The package that brings it, by Debian's name.
         package: &'static str,
     },
+    /// A table of somebody else's drops what the host forwards, and has no place for what we would accept.
+    NoPlace {
+        /// The table.
+        table: String,
+    },
     /// A name breaks this rule.
     InvalidName(&'static str),
     /// A value breaks this rule.
@@ -154,6 +159,12 @@ impl Why {
             Self::NoSuchRoute => "list the routes of that namespace".to_owned(),
             Self::NoSuchSetting => "`sysctl -a` in that namespace lists what is there; each interface has its own".to_owned(),
             Self::MissingTool { package, .. } => format!("install the package {package}: apt install {package}"),
+            Self::NoPlace { table } if table == "firewalld" => {
+                "let firewalld trust the gateway interfaces: firewall-cmd --permanent --zone=trusted --add-interface=NAME, \
+                 then firewall-cmd --reload"
+                    .to_owned()
+            }
+            Self::NoPlace { .. } => "have whoever made that table accept what comes from the gateway interfaces".to_owned(),
             Self::InvalidName(_) => "choose a name within that rule".to_owned(),
             Self::InvalidValue(_) => "give a value within that rule".to_owned(),
             Self::Busy => "find who uses it, or try again".to_owned(),
@@ -186,6 +197,7 @@ impl fmt::Display for Why {
             Self::NoSuchRoute => out.write_str("there is no such route"),
             Self::NoSuchSetting => out.write_str("there is no such setting"),
             Self::MissingTool { tool, .. } => write!(out, "the program {tool} is missing"),
+            Self::NoPlace { .. } => out.write_str("it drops what is forwarded, and has no place for rules of ours"),
             Self::InvalidName(rule) => write!(out, "the name is invalid: {rule}"),
             Self::InvalidValue(rule) => out.write_str(rule),
             Self::Busy => out.write_str("it is in use"),

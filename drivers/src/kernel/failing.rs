@@ -11,8 +11,8 @@ use ipnet::IpNet;
 
 use super::error::{KernelError, Why};
 use super::{
-    Capability, Firewall, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns, NetnsName, Occupant, Plan, Route, SysctlKey,
-    TableName, TapMove, Veth, VethSpec,
+    Capability, Firewall, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns, NetnsName, Obstacle, Occupant, Opened, Plan,
+    Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
 };
 
 /// Decides which calls fail: the same seed, the same decisions in the same order. [`fmt::Display`] says how to have them again.
@@ -232,6 +232,21 @@ impl Kernel for Failing {
     async fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError> {
         self.faults.pass("looking at the firewall", &firewall.table)?;
         self.inner.firewall_intact(firewall).await
+    }
+
+    async fn forward_obstacles(&self) -> Result<Vec<Obstacle>, KernelError> {
+        self.faults.pass("looking at what the host forwards", "all tables")?;
+        self.inner.forward_obstacles().await
+    }
+
+    async fn open_forward(&self, gateways: &[IfName], comment: &str) -> Result<Vec<Opened>, KernelError> {
+        self.faults.pass("having the host forward", comment)?;
+        self.inner.open_forward(gateways, comment).await
+    }
+
+    async fn close_forward(&self, comment: &str) -> Result<(), KernelError> {
+        self.faults.pass("having the host forward no more", comment)?;
+        self.inner.close_forward(comment).await
     }
 
     async fn redirect_dns(&self, netns: &Netns, to: SocketAddr, tcp: u16) -> Result<(), KernelError> {

@@ -14,6 +14,7 @@
 //! |---|---|
 //! | [`name`], [`netns`], [`link`], [`sysctl`], [`plan`] | what is named, where, and what is asked for |
 //! | [`firewall`] | what the host's firewall does for our networks |
+//! | [`forward`] | what others' firewalls do to them |
 //! | [`sockets`] | sockets opened inside a namespace |
 //! | [`error`] | what went wrong, and what to do next |
 //! | [`capability`] | what this kernel lets us do |
@@ -25,6 +26,7 @@ pub mod error;
 mod failing;
 mod fake;
 pub mod firewall;
+pub mod forward;
 pub mod link;
 mod linux;
 pub mod name;
@@ -45,6 +47,7 @@ pub use error::{KernelError, Needs, Why};
 pub use failing::{Failing, Faults};
 pub use fake::{FakeKernel, ListeningAt};
 pub use firewall::{Egress, Firewall, TableName};
+pub use forward::{Manager, Obstacle, Opened};
 pub use link::{LinkChange, LinkInfo, LinkKind, Route, TapMove, Veth, VethSpec};
 pub use linux::LinuxKernel;
 pub use name::{IfName, NetnsName};
@@ -238,6 +241,26 @@ pub trait Kernel: Send + Sync {
     /// # Errors
     /// [`Why::MissingTool`], [`Why::NotPermitted`], [`Why::Unsupported`].
     async fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError>;
+
+    /// The chains of others by which the host forwards nothing that is not accepted there.
+    ///
+    /// # Errors
+    /// [`Why::MissingTool`], [`Why::NotPermitted`], [`Why::Unsupported`].
+    async fn forward_obstacles(&self) -> Result<Vec<Obstacle>, KernelError>;
+
+    /// Has each obstacle accept what comes from these gateway interfaces, and what goes to them and belongs to a flow that is
+    /// known, by rules that the comment marks: these and no other interfaces any more. The same again changes nothing.
+    ///
+    /// # Errors
+    /// [`Why::NoPlace`], before anything is changed, if one of them has no place for that; [`Why::MissingTool`],
+    /// [`Why::InvalidName`], [`Why::NotPermitted`].
+    async fn open_forward(&self, gateways: &[IfName], comment: &str) -> Result<Vec<Opened>, KernelError>;
+
+    /// Takes away the rules that the comment marks, and no others; none is no error.
+    ///
+    /// # Errors
+    /// [`Why::MissingTool`], [`Why::InvalidName`], [`Why::NotPermitted`].
+    async fn close_forward(&self, comment: &str) -> Result<(), KernelError>;
 
     /// Has what is sent inside a namespace to port 53 of a server's address, of UDP and TCP, reach the ports that the server
     /// really has; its answers come from port 53. In place of what was redirected there before.

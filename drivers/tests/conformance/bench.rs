@@ -61,6 +61,25 @@ impl Bench {
         self.fake.is_none()
     }
 
+    /// The twin in memory, if it is one.
+    pub(crate) fn memory(&self) -> Option<&FakeKernel> {
+        self.fake.as_ref()
+    }
+
+    /// Whether this machine lacks a program that the real kernel's case needs: then it says so, and fails where nothing may be
+    /// skipped.
+    pub(crate) fn lacks(&self, programs: &[&str]) -> bool {
+        let has = |program: &str| {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            let dirs = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+            dirs.into_iter().any(|dir| dir.join(program).is_file())
+        };
+        let Some(missing) = programs.iter().find(|program| self.is_linux() && !has(program)) else { return false };
+        assert!(std::env::var_os("CI").is_none(), "{missing} must be here where nothing may be skipped");
+        eprintln!("skipped: this needs the program {missing}");
+        true
+    }
+
     pub(crate) async fn netns(&self, name: &str) -> Netns {
         self.kernel.create_netns(&netns_name(name)).await.expect("a namespace")
     }

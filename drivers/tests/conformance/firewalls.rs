@@ -30,6 +30,9 @@ fn rich() -> Firewall {
 }
 
 pub(crate) async fn a_firewall_is_what_was_set_last(bench: &Bench) {
+    if bench.lacks(&["nft"]) {
+        return;
+    }
     let (kernel, _) = bench.host().await;
     let (empty, one) = (firewall(Vec::new()), firewall(vec![egress("gw0", &["10.1.0.0/24"])]));
     for (at, firewall) in [&empty, &one, &rich(), &empty].into_iter().enumerate() {
@@ -42,6 +45,9 @@ pub(crate) async fn a_firewall_is_what_was_set_last(bench: &Bench) {
 }
 
 pub(crate) async fn a_change_of_any_part_of_a_firewall_is_seen(bench: &Bench) {
+    if bench.lacks(&["nft"]) {
+        return;
+    }
     let (kernel, _) = bench.host().await;
     kernel.set_firewall(&rich()).await.expect("set");
     let mut others = vec![Firewall { forwarding_was_off: false, ..rich() }];
@@ -60,6 +66,9 @@ pub(crate) async fn a_change_of_any_part_of_a_firewall_is_seen(bench: &Bench) {
 }
 
 pub(crate) async fn a_deleted_firewall_is_gone_and_may_be_already(bench: &Bench) {
+    if bench.lacks(&["nft"]) {
+        return;
+    }
     let (kernel, _) = bench.host().await;
     kernel.set_firewall(&rich()).await.expect("set");
     for _ in 0..2 {
@@ -69,6 +78,9 @@ pub(crate) async fn a_deleted_firewall_is_gone_and_may_be_already(bench: &Bench)
 }
 
 pub(crate) async fn a_firewall_of_overlapping_networks_is_refused(bench: &Bench) {
+    if bench.lacks(&["nft"]) {
+        return;
+    }
     let (kernel, _) = bench.host().await;
     kernel.set_firewall(&rich()).await.expect("set");
     let overlapping = firewall(vec![egress("gw0", &["10.0.0.0/8"]), egress("gw1", &["10.1.0.0/16"])]);

@@ -21,6 +21,17 @@ pub(crate) fn inside<T: Send + 'static>(netns: &Netns, work: impl FnOnce() -> T 
     thread::spawn(inside).join().expect("a thread")
 }
 
+/// What a command says that is run inside the namespace; its words have no blanks in them.
+pub(crate) fn run(netns: &Netns, command: &str) -> String {
+    let words: Vec<_> = command.split(' ').map(str::to_owned).collect();
+    let output = inside(netns, move || {
+        let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
+        std::process::Command::new(&words[0]).args(&words[1..]).env("PATH", path).output().expect("a program")
+    });
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
+}
+
 /// What a thread inside the namespace reads from a file.
 fn read_inside(netns: &Netns, file: &str) -> String {
     let file = file.to_owned();

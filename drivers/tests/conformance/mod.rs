@@ -4,6 +4,7 @@ pub(crate) mod addresses;
 pub(crate) mod bench;
 mod faults;
 pub(crate) mod firewalls;
+pub(crate) mod forwards;
 pub(crate) mod links;
 mod linux;
 pub(crate) mod namespaces;

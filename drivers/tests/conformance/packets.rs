@@ -13,16 +13,16 @@ use super::settings::key;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// The host with a namespace for each of these networks: `g1` with 10.1.0.1 before the sandbox 10.1.0.2, and so on.
-struct Net {
-    bench: Bench,
-    host: Netns,
+pub(crate) struct Net {
+    pub(crate) bench: Bench,
+    pub(crate) host: Netns,
     places: Vec<Netns>,
     port: u16,
 }
 
 impl Net {
-    async fn new(count: u8) -> Option<Self> {
-        let bench = Bench::new(Twin::Linux)?;
+    pub(crate) async fn new(count: u8) -> Option<Self> {
+        let bench = Bench::new(Twin::Linux).filter(|bench| !bench.lacks(&["nft"]))?;
         let (_, host) = bench.host().await;
         bench.kernel.set_sysctl(&host, &[(key("net.ipv4.ip_forward"), "1".to_owned())]).await.expect("forwarding");
         let mut net = Self { bench, host, places: Vec::new(), port: 1000 };
@@ -61,12 +61,12 @@ impl Net {
         socket
     }
 
-    async fn set(&self, firewall: &Firewall) {
+    pub(crate) async fn set(&self, firewall: &Firewall) {
         self.bench.host().await.0.set_firewall(firewall).await.expect("set");
     }
 
     /// The source address that the sandbox of one network has for that of another; none if nothing arrives there.
-    async fn source(&mut self, from: u8, to: u8) -> Option<IpAddr> {
+    pub(crate) async fn source(&mut self, from: u8, to: u8) -> Option<IpAddr> {
         // The kernel remembers how it rewrote a flow: each is a new one.
         self.port += 1;
         let at = |number: u8, last: u8| SocketAddr::from(([10, number, 0, last], self.port));
@@ -80,6 +80,22 @@ impl Net {
         let mut bytes = [0; 9];
         let (length, source) = receiver.recv_from(&mut bytes).expect("something arrives");
         (&bytes[..length] == b"asked").then_some(source.ip())
+    }
+
+    /// Whether the sandbox of one network gets an answer from that of another.
+    pub(crate) async fn is_answered(&mut self, from: u8, to: u8) -> bool {
+        self.port += 1;
+        let at = |number: u8| SocketAddr::from(([10, number, 0, 2], self.port));
+        let sandbox = |number: u8| &self.places[usize::from(number) - 1];
+        let (asker, other) = (self.open(sandbox(from), at(from)).await, self.open(sandbox(to), at(to)).await);
+        asker.send_to(b"asked", at(to)).expect("sent");
+        let mut bytes = [0; 9];
+        let (_, source) = other.recv_from(&mut bytes).expect("it arrives");
+        other.send_to(b"answered", source).expect("sent");
+        let host = self.open(&self.host, SocketAddr::from(([10, from, 0, 1], self.port))).await;
+        host.send_to(b"last", at(from)).expect("sent");
+        let length = asker.recv(&mut bytes).expect("something arrives");
+        &bytes[..length] == b"answered"
     }
 }
 

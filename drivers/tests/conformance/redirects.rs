@@ -18,6 +18,9 @@ fn server(port: u16) -> SocketAddr {
 }
 
 pub(crate) async fn a_redirection_can_be_made_changed_and_ended_again_and_again(bench: &Bench) {
+    if bench.lacks(&["nft"]) {
+        return;
+    }
     let netns = bench.netns("a").await;
     for port in [5301, 5301, 5302] {
         bench.kernel.redirect_dns(&netns, server(port), port + 1000).await.expect("redirected");
@@ -28,6 +31,9 @@ pub(crate) async fn a_redirection_can_be_made_changed_and_ended_again_and_again(
 }
 
 pub(crate) async fn a_redirection_that_cannot_be_is_refused(bench: &Bench) {
+    if bench.lacks(&["nft"]) {
+        return;
+    }
     let netns = bench.netns("a").await;
     let wrong = [(server(0), 5301), (server(5301), 0), (SocketAddr::from(([10, 0, 0, 1], 5301)), 5301)];
     for (to, tcp) in wrong.into_iter().chain([("[::1]:5301".parse().expect("an address"), 5301)]) {
@@ -76,7 +82,7 @@ async fn listen_and_redirect(bench: &Bench, netns: &Netns) -> Listening {
 
 #[tokio::test]
 async fn who_asks_port_53_is_answered_from_there_by_the_server_of_last() {
-    let Some(bench) = Bench::new(Twin::Linux) else { return };
+    let Some(bench) = Bench::new(Twin::Linux).filter(|bench| !bench.lacks(&["nft"])) else { return };
     let netns = bench.netns("a").await;
     for name in ["first", "second"] {
         let serving = serve(listen_and_redirect(&bench, &netns).await, name);
@@ -87,7 +93,7 @@ async fn who_asks_port_53_is_answered_from_there_by_the_server_of_last() {
 
 #[tokio::test]
 async fn the_sandbox_s_own_port_53_stays_free() {
-    let Some(bench) = Bench::new(Twin::Linux) else { return };
+    let Some(bench) = Bench::new(Twin::Linux).filter(|bench| !bench.lacks(&["nft"])) else { return };
     let netns = bench.netns("a").await;
     let serving = serve(listen_and_redirect(&bench, &netns).await, "ours");
     let theirs = inside(&netns, || (UdpSocket::bind("0.0.0.0:53"), TcpListener::bind("0.0.0.0:53")));
@@ -102,7 +108,7 @@ async fn the_sandbox_s_own_port_53_stays_free() {
 
 #[tokio::test]
 async fn an_answer_that_comes_late_has_the_right_source_too() {
-    let Some(bench) = Bench::new(Twin::Linux) else { return };
+    let Some(bench) = Bench::new(Twin::Linux).filter(|bench| !bench.lacks(&["nft"])) else { return };
     let netns = bench.netns("a").await;
     let listening = listen_and_redirect(&bench, &netns).await;
     // The kernel knows of no question that this could answer, as if it had forgotten it.
@@ -115,7 +121,7 @@ async fn an_answer_that_comes_late_has_the_right_source_too() {
 
 #[tokio::test]
 async fn after_a_redirection_nobody_is_at_port_53() {
-    let Some(bench) = Bench::new(Twin::Linux) else { return };
+    let Some(bench) = Bench::new(Twin::Linux).filter(|bench| !bench.lacks(&["nft"])) else { return };
     let netns = bench.netns("a").await;
     let _listening = listen_and_redirect(&bench, &netns).await;
     bench.kernel.delete_dns_redirect(&netns).await.expect("ended");

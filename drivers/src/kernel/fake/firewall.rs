@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use super::super::capability::Missing;
 use super::super::error::{KernelError, Why};
 use super::super::firewall::{Firewall, TableName};
+use super::super::forward::{Obstacle, Opened};
+use super::super::name::IfName;
 use super::world::{Place, World};
 
 /// What Linux says where the program is not installed.
@@ -28,6 +30,25 @@ impl World {
         Ok(self.firewalls.get(&firewall.table) == Some(firewall))
     }
 
+    pub(super) fn forward_obstacles(&self) -> Result<Vec<Obstacle>, KernelError> {
+        self.find_nft().map(|()| self.obstacles.clone())
+    }
+
+    pub(super) fn open_forward(&mut self, gateways: &[IfName], comment: &str) -> Result<Vec<Opened>, KernelError> {
+        self.find_nft()?;
+        let opened = self.obstacles.iter().map(Obstacle::opened).collect::<Result<Vec<_>, _>>()?;
+        if !opened.is_empty() {
+            self.opened.insert(comment.to_owned(), gateways.to_vec());
+        }
+        Ok(opened)
+    }
+
+    pub(super) fn close_forward(&mut self, comment: &str) -> Result<(), KernelError> {
+        self.find_nft()?;
+        self.opened.remove(comment);
+        Ok(())
+    }
+
     pub(super) fn redirect_dns(&mut self, place: &Place, to: Option<(SocketAddr, u16)>) -> Result<(), KernelError> {
         self.find_nft()?;
         self.space("redirecting DNS", place)?.dns_redirect = to;
@@ -40,6 +61,8 @@ impl World {
 
     pub(super) fn flush_ruleset(&mut self) {
         self.firewalls.clear();
+        self.obstacles.clear();
+        self.opened.clear();
     }
 
     pub(super) fn find_nft(&self) -> Result<(), KernelError> {

@@ -18,11 +18,12 @@ use ipnet::IpNet;
 pub use self::sockets::ListeningAt;
 use self::world::{Place, World};
 use super::error::{KernelError, Why};
+use super::forward::check as check_forward;
 use super::netns::{HeldNetns, Keeper};
 use super::sockets::loopback_server;
 use super::{
-    Capability, CapabilityKind, Firewall, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns, NetnsName, Occupant, Plan,
-    Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
+    Capability, CapabilityKind, Firewall, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns, NetnsName, Obstacle,
+    Occupant, Opened, Plan, Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
 };
 
 /// A kernel in memory. Clones are the same kernel.
@@ -59,6 +60,16 @@ impl FakeKernel {
     /// What is loaded under a table's name.
     pub fn firewall(&self, table: &TableName) -> Option<Firewall> {
         self.world().firewalls.get(table).cloned()
+    }
+
+    /// Has others drop what the host forwards.
+    pub fn set_obstacles(&self, obstacles: Vec<Obstacle>) {
+        self.world().obstacles = obstacles;
+    }
+
+    /// The gateway interfaces whose packets the obstacles accept by rules with this comment.
+    pub fn opened(&self, comment: &str) -> Vec<IfName> {
+        self.world().opened.get(comment).cloned().unwrap_or_default()
     }
 
     /// Where a namespace's port 53 is redirected to: the UDP address, and the TCP port.
@@ -254,6 +265,20 @@ impl Kernel for FakeKernel {
 
     async fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError> {
         self.world().firewall_intact(firewall)
+    }
+
+    async fn forward_obstacles(&self) -> Result<Vec<Obstacle>, KernelError> {
+        self.world().forward_obstacles()
+    }
+
+    async fn open_forward(&self, gateways: &[IfName], comment: &str) -> Result<Vec<Opened>, KernelError> {
+        check_forward(gateways, comment)?;
+        self.world().open_forward(gateways, comment)
+    }
+
+    async fn close_forward(&self, comment: &str) -> Result<(), KernelError> {
+        check_forward(&[], comment)?;
+        self.world().close_forward(comment)
     }
 
     async fn redirect_dns(&self, netns: &Netns, to: SocketAddr, tcp: u16) -> Result<(), KernelError> {

@@ -10,6 +10,7 @@ use nix::errno::Errno;
 
 use super::super::error::{KernelError, Why};
 use super::super::firewall::{Firewall, TableName};
+use super::super::forward::Obstacle;
 use super::super::link::{LinkChange, LinkInfo, LinkKind, Route, TAP_MTU_MAX, TapMove, VethSpec};
 use super::super::name::IfName;
 use super::super::sysctl::SysctlKey;
@@ -36,6 +37,9 @@ pub(super) struct World {
     numbers: u64,
     pub(super) without_nft: bool,
     pub(super) firewalls: BTreeMap<TableName, Firewall>,
+    pub(super) obstacles: Vec<Obstacle>,
+    /// By comment.
+    pub(super) opened: BTreeMap<String, Vec<IfName>>,
 }
 
 /// One namespace.
@@ -72,6 +76,8 @@ impl Default for World {
             numbers: 0,
             without_nft: false,
             firewalls: BTreeMap::new(),
+            obstacles: Vec::new(),
+            opened: BTreeMap::new(),
         }
     }
 }

@@ -6,6 +6,7 @@ mod address;
 mod configure;
 mod ethtool;
 mod firewall;
+mod forward;
 mod inside;
 mod link;
 mod netns;
@@ -25,12 +26,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipnet::IpNet;
 
-use self::inside::{Opened, Session, in_thread};
+use self::inside::{Opened as OpenedNetns, Session, in_thread};
 use self::nft::Nft;
 use self::tool::Programs;
+use super::forward::check as check_forward;
 use super::{
-    Capability, Faults, Firewall, IfName, Kernel, KernelError, LinkChange, LinkInfo, Listening, Netns, NetnsName, Occupant,
-    Plan, Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
+    Capability, Faults, Firewall, IfName, Kernel, KernelError, LinkChange, LinkInfo, Listening, Netns, NetnsName, Obstacle,
+    Occupant, Opened, Plan, Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
 };
 
 /// The Linux kernel that this process runs on. [`Netns::Daemon`] is the namespace of this process's main thread.
@@ -72,16 +74,17 @@ impl LinuxKernel {
         W: FnOnce(&Session) -> Result<T, KernelError> + Send + 'static,
     {
         let netns = netns.clone();
-        in_thread(what, move || work(&Session::enter(&Opened::open(&netns)?)?)).await
+        in_thread(what, move || work(&Session::enter(&OpenedNetns::open(&netns)?)?)).await
     }
 
     /// Runs work with `nft` in the host's namespace.
     async fn on_host<T, W>(&self, what: &'static str, work: W) -> Result<T, KernelError>
     where
         T: Send + 'static,
-        W: FnOnce(&Nft) -> Result<T, KernelError> + Send + 'static,
+        W: FnOnce(&Nft, &Programs) -> Result<T, KernelError> + Send + 'static,
     {
-        self.with_nft(what, &self.host, work).await
+        let programs = self.programs.clone();
+        self.with_nft(what, &self.host, move |nft| work(nft, &programs)).await
     }
 
     /// Runs work with `nft` in a namespace.
@@ -93,7 +96,7 @@ impl LinuxKernel {
         let (netns, programs) = (netns.clone(), self.programs.clone());
         in_thread(what, move || {
             let nft = Nft::find(&programs)?;
-            Opened::open(&netns)?.enter()?;
+            OpenedNetns::open(&netns)?.enter()?;
             work(&nft)
         })
         .await
@@ -163,7 +166,7 @@ impl Kernel for LinuxKernel {
     async fn foreign_offloads(&self, netns: &Netns, name: &IfName) -> Result<Vec<String>, KernelError> {
         let (netns, name) = (netns.clone(), name.clone());
         in_thread("reading an interface's offloads", move || {
-            Opened::open(&netns)?.enter()?;
+            OpenedNetns::open(&netns)?.enter()?;
             Ok(ethtool::Features::of(&name, &netns)?.foreign())
         })
         .await
@@ -230,17 +233,35 @@ impl Kernel for LinuxKernel {
     async fn set_firewall(&self, firewall: &Firewall) -> Result<(), KernelError> {
         firewall.check()?;
         let firewall = firewall.clone();
-        self.on_host("setting the firewall", move |nft| firewall::set(nft, &firewall)).await
+        self.on_host("setting the firewall", move |nft, _| firewall::set(nft, &firewall)).await
     }
 
     async fn delete_firewall(&self, table: &TableName) -> Result<(), KernelError> {
         let table = table.clone();
-        self.on_host("deleting a table of the firewall", move |nft| firewall::delete(nft, &table)).await
+        self.on_host("deleting a table of the firewall", move |nft, _| firewall::delete(nft, &table)).await
     }
 
     async fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError> {
         let firewall = firewall.clone();
-        self.on_host("looking at the firewall", move |nft| firewall::is_intact(nft, &firewall)).await
+        self.on_host("looking at the firewall", move |nft, _| firewall::is_intact(nft, &firewall)).await
+    }
+
+    async fn forward_obstacles(&self) -> Result<Vec<Obstacle>, KernelError> {
+        self.on_host("looking at what the host forwards", forward::obstacles).await
+    }
+
+    async fn open_forward(&self, gateways: &[IfName], comment: &str) -> Result<Vec<Opened>, KernelError> {
+        check_forward(gateways, comment)?;
+        let (gateways, comment) = (gateways.to_vec(), comment.to_owned());
+        let work = move |nft: &Nft, programs: &Programs| forward::open(nft, programs, &gateways, &comment);
+        self.on_host("having the host forward", work).await
+    }
+
+    async fn close_forward(&self, comment: &str) -> Result<(), KernelError> {
+        check_forward(&[], comment)?;
+        let comment = comment.to_owned();
+        let work = move |nft: &Nft, programs: &Programs| forward::close(nft, programs, &comment);
+        self.on_host("having the host forward no more", work).await
     }
 
     async fn redirect_dns(&self, netns: &Netns, to: SocketAddr, tcp: u16) -> Result<(), KernelError> {

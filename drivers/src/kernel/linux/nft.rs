@@ -14,6 +14,7 @@ use super::super::error::{KernelError, Why};
 use super::tool::{NFT, Programs, run};
 
 /// The program, found.
+#[derive(Clone, Debug)]
 pub(super) struct Nft(PathBuf);
 
 impl Nft {

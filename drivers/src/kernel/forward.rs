@@ -1,0 +1,102 @@
+//! What others do to packets that the host forwards.
+
+use std::fmt;
+
+use super::error::{KernelError, Why};
+use super::firewall::check_interface;
+use super::name::IfName;
+
+/// Most bytes of a comment.
+const COMMENT_MAX: usize = 63;
+
+/// A chain of somebody else's by which the host forwards nothing that is not accepted there: its policy is to drop, or its last
+/// rule drops or rejects all that is left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// By what it was made, and has to be changed.
+    pub manager: Manager,
+    /// The table's family: `ip`, `ip6` or `inet`.
+    pub family: String,
+    /// The table.
+    pub table: String,
+    /// The chain at the hook.
+    pub chain: String,
+    /// The chain that has a place for what an administrator accepts: `DOCKER-USER` where Docker has one, or the chain at the
+    /// hook itself. None where whoever made the table makes it anew as it likes.
+    pub place: Option<String>,
+}
+
+/// By what a chain was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manager {
+    /// `nft`, or a program that speaks to nftables itself.
+    Nft,
+    /// `iptables` that keeps its tables in nftables: it does not like others to touch them.
+    Iptables,
+    /// `iptables` before nftables.
+    IptablesLegacy,
+}
+
+/// A place where our packets are accepted now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The table's family: `ip`, `ip6` or `inet`.
+    pub family: String,
+    /// The table.
+    pub table: String,
+    /// The chain that holds the rules: for each gateway interface one that accepts what comes from it, and one that accepts what
+    /// goes to it and belongs to a flow that is known.
+    pub chain: String,
+}
+
+impl Obstacle {
+    /// The place as it is once opened.
+    ///
+    /// # Errors
+    /// [`Why::NoPlace`].
+    pub(crate) fn opened(&self) -> Result<Opened, KernelError> {
+        let Self { family, table, place, .. } = self.clone();
+        match place {
+            Some(chain) => Ok(Opened { family, table, chain }),
+            None => Err(KernelError::new("having the host forward", self.to_string(), Why::NoPlace { table })),
+        }
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "table {} {}, chain {}", self.family, self.table, self.chain)
+    }
+}
+
+/// Whether rules can be made for these interfaces, and found again by this comment: 1 to 63 bytes of `[A-Za-z0-9_.:-]`.
+pub(crate) fn check(gateways: &[IfName], comment: &str) -> Result<(), KernelError> {
+    gateways.iter().try_for_each(check_interface)?;
+    let plain = |one: char| one.is_ascii_alphanumeric() || "_.:-".contains(one);
+    if comment.is_empty() || comment.len() > COMMENT_MAX || !comment.chars().all(plain) {
+        let rule = Why::InvalidName("a comment has 1 to 63 letters, digits, `_`, `.`, `:` and `-`");
+        return Err(KernelError::new("marking rules with a comment", format!("{comment:?}"), rule));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comment_is_one_plain_word() {
+        assert_eq!(check(&[], "lanloom:1a2b"), Ok(()));
+        for comment in ["", "two words", "a\"b", "a\nb", "a'b", &"a".repeat(64)] {
+            assert!(check(&[], comment).is_err(), "{comment:?}");
+        }
+    }
+
+    #[test]
+    fn an_obstacle_without_a_place_is_named() {
+        let (family, table, chain) = ("inet".to_owned(), "firewalld".to_owned(), "filter_FORWARD".to_owned());
+        let error = Obstacle { manager: Manager::Nft, family, table, chain, place: None }.opened().expect_err("no place");
+        assert!(error.to_string().contains("table inet firewalld, chain filter_FORWARD"), "{error}");
+        assert!(error.hint().contains("firewall-cmd"), "{error}");
+    }
+}

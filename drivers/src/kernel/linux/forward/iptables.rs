@@ -1,0 +1,138 @@
+//! Chains that `iptables` made. Only `iptables` may change them: it refuses tables in which it finds rules of others.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use super::super::super::error::{KernelError, Why};
+use super::super::super::forward::{Manager, Obstacle};
+use super::super::super::name::IfName;
+use super::super::nft::Nft;
+use super::super::tool::{Programs, Tool, run};
+use super::{DOCKER_USER, Undo};
+
+/// The families, and where the kernel lists the tables of each that were made before nftables.
+const FAMILIES: [(&str, &str); 2] =
+    [("ip", "/proc/thread-self/net/ip_tables_names"), ("ip6", "/proc/thread-self/net/ip6_tables_names")];
+
+/// One table `filter`, and the programs that read and change it.
+#[derive(Clone, Debug)]
+struct Filter {
+    save: PathBuf,
+    restore: PathBuf,
+}
+
+impl Filter {
+    /// Looks for the programs.
+    fn find(programs: &Programs, manager: Manager, family: &str) -> Result<Self, KernelError> {
+        let v4 = family == "ip";
+        let [save, restore] = match (manager, v4) {
+            (Manager::IptablesLegacy, true) => ["iptables-legacy-save", "iptables-legacy-restore"],
+            (Manager::IptablesLegacy, false) => ["ip6tables-legacy-save", "ip6tables-legacy-restore"],
+            (Manager::Iptables | Manager::Nft, true) => ["iptables-nft-save", "iptables-nft-restore"],
+            (Manager::Iptables | Manager::Nft, false) => ["ip6tables-nft-save", "ip6tables-nft-restore"],
+        };
+        // Where there is but one kind, it has the plain names.
+        let plain = if v4 { ["iptables-save", "iptables-restore"] } else { ["ip6tables-save", "ip6tables-restore"] };
+        let find = |name, plain| {
+            let tool = |name| Tool { name, package: "iptables" };
+            programs.find(tool(name)).or_else(|_| programs.find(tool(plain)))
+        };
+        Ok(Self { save: find(save, plain[0])?, restore: find(restore, plain[1])? })
+    }
+
+    /// The table, a line for each chain and rule.
+    fn lines(&self, what: &'static str) -> Result<Vec<String>, KernelError> {
+        Ok(run(what, &self.save, &["-t", "filter"], b"")?.lines().map(str::to_owned).collect())
+    }
+
+    /// Has these rules, each as `-A CHAIN …`, be those that the comment marks: the first of them at the top. Says which were.
+    fn replace(&self, what: &'static str, wanted: &[String], comment: &str) -> Result<Vec<String>, KernelError> {
+        let before = marked(&self.lines(what)?, comment);
+        let same = before.iter().collect::<BTreeSet<_>>() == wanted.iter().collect::<BTreeSet<_>>();
+        if same && before.len() == wanted.len() {
+            return Ok(before);
+        }
+        let deletions = before.iter().map(|line| line.replacen("-A ", "-D ", 1));
+        let insertions = wanted.iter().rev().map(|line| line.replacen("-A ", "-I ", 1));
+        let commands: Vec<String> = deletions.chain(insertions).collect();
+        let document = format!("*filter\n{}\nCOMMIT\n", commands.join("\n"));
+        run(what, &self.restore, &["--noflush", "-w", "5"], document.as_bytes())?;
+        Ok(before)
+    }
+}
+
+/// Chains of `iptables` before nftables that drop what nobody accepts.
+pub(super) fn legacy_obstacles(programs: &Programs) -> Result<Vec<Obstacle>, KernelError> {
+    let mut found = Vec::new();
+    for family in legacy_families() {
+        let lines = Filter::find(programs, Manager::IptablesLegacy, family)?.lines("looking at what the host forwards")?;
+        if lines.iter().any(|line| line.starts_with(":FORWARD DROP ")) {
+            let docker = lines.iter().any(|line| line == "-A FORWARD -j DOCKER-USER");
+            let place = if docker { DOCKER_USER } else { "FORWARD" };
+            let (table, chain, place) = ("filter".to_owned(), "FORWARD".to_owned(), Some(place.to_owned()));
+            found.push(Obstacle { manager: Manager::IptablesLegacy, family: family.to_owned(), table, chain, place });
+        }
+    }
+    Ok(found)
+}
+
+/// The families with a table `filter` made before nftables; a kernel that has no such tables has no such file.
+fn legacy_families() -> impl Iterator<Item = &'static str> {
+    let has = |names: &str| fs::read_to_string(names).is_ok_and(|names| names.lines().any(|name| name == "filter"));
+    FAMILIES.into_iter().filter(move |(_, names)| has(names)).map(|(family, _)| family)
+}
+
+/// Has a chain accept what comes from these interfaces, and what goes to them and belongs to a flow that is known.
+pub(super) fn open(
+    programs: &Programs,
+    at: &Obstacle,
+    chain: &str,
+    gateways: &[IfName],
+    comment: &str,
+) -> Result<Undo, KernelError> {
+    let what = "having the host forward";
+    let filter = Filter::find(programs, at.manager, &at.family)?;
+    let rules = |gateway: &IfName| {
+        [
+            format!("-A {chain} -i {gateway} -m comment --comment {comment} -j ACCEPT"),
+            format!(
+                "-A {chain} -o {gateway} -m conntrack --ctstate RELATED,ESTABLISHED -m comment --comment {comment} -j ACCEPT"
+            ),
+        ]
+    };
+    let mut wanted: Vec<String> = Vec::new();
+    gateways.iter().flat_map(rules).for_each(|rule| {
+        if !wanted.contains(&rule) {
+            wanted.push(rule)
+        }
+    });
+    let before = filter.replace(what, &wanted, comment)?;
+    let comment = comment.to_owned();
+    Ok(Box::new(move || filter.replace(what, &before, &comment).map(drop)))
+}
+
+/// Takes away every rule with this comment. Where `iptables` is missing, it made none.
+pub(super) fn close(nft: &Nft, programs: &Programs, comment: &str) -> Result<(), KernelError> {
+    let what = "having the host forward no more";
+    let tables = nft.list(what, &["tables"])?;
+    let in_nftables =
+        |family: &str| tables.iter().any(|one| one["table"]["family"] == family && one["table"]["name"] == "filter");
+    let modern = FAMILIES.into_iter().map(|(family, _)| family).filter(|family| in_nftables(family));
+    let modern = modern.map(|family| (Manager::Iptables, family));
+    for (manager, family) in modern.chain(legacy_families().map(|family| (Manager::IptablesLegacy, family))) {
+        match Filter::find(programs, manager, family) {
+            Ok(filter) => filter.replace(what, &[], comment).map(drop)?,
+            Err(error) if matches!(error.why(), Why::MissingTool { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// The rules with this comment, which `iptables-save` quotes if it holds a `.` or a `:`.
+fn marked(lines: &[String], comment: &str) -> Vec<String> {
+    let (plain, quoted) = (format!(" --comment {comment} "), format!(" --comment \"{comment}\" "));
+    let rules = lines.iter().filter(|line| line.starts_with("-A ")).map(|line| line.replacen(&quoted, &plain, 1));
+    rules.filter(|line| line.contains(&plain)).collect()
+}

@@ -1,0 +1,50 @@
+//! What others' tables do to what the host forwards, and the places there where our packets can be accepted.
+
+mod iptables;
+mod native;
+
+use super::super::error::KernelError;
+use super::super::forward::{Manager, Obstacle, Opened};
+use super::super::name::IfName;
+use super::nft::Nft;
+use super::tool::Programs;
+
+/// Docker's chain for what an administrator accepts or drops before Docker does.
+const DOCKER_USER: &str = "DOCKER-USER";
+
+/// Brings back what was there before a chain was opened.
+type Undo = Box<dyn FnOnce() -> Result<(), KernelError>>;
+
+/// Chains that drop what nobody accepts, in the calling thread's namespace.
+pub(super) fn obstacles(nft: &Nft, programs: &Programs) -> Result<Vec<Obstacle>, KernelError> {
+    let mut all = native::obstacles(nft)?;
+    all.extend(iptables::legacy_obstacles(programs)?);
+    Ok(all)
+}
+
+/// Has every obstacle accept our packets and no others that this comment marks: all obstacles, or none.
+pub(super) fn open(nft: &Nft, programs: &Programs, gateways: &[IfName], comment: &str) -> Result<Vec<Opened>, KernelError> {
+    let obstacles = obstacles(nft, programs)?;
+    // Those that cannot be opened are named before anything is done.
+    let opened = obstacles.iter().map(Obstacle::opened).collect::<Result<Vec<_>, _>>()?;
+    let mut undo: Vec<Undo> = Vec::new();
+    for (obstacle, place) in obstacles.iter().zip(&opened) {
+        let done = match obstacle.manager {
+            Manager::Nft => native::open(nft, obstacle, &place.chain, gateways, comment),
+            Manager::Iptables | Manager::IptablesLegacy => iptables::open(programs, obstacle, &place.chain, gateways, comment),
+        };
+        match done {
+            Ok(back) => undo.push(back),
+            Err(error) => return Err(error.and(undo.into_iter().rev().filter_map(|back| back().err()))),
+        }
+    }
+    Ok(opened)
+}
+
+/// Takes away every rule that this comment marks, wherever it is: also in a chain that is no obstacle any more.
+pub(super) fn close(nft: &Nft, programs: &Programs, comment: &str) -> Result<(), KernelError> {
+    let failed: Vec<_> =
+        [native::close(nft, comment), iptables::close(nft, programs, comment)].into_iter().filter_map(Result::err).collect();
+    let mut failed = failed.into_iter();
+    failed.next().map_or(Ok(()), |first| Err(first.and(failed)))
+}

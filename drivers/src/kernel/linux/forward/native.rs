@@ -1,0 +1,178 @@
+//! Chains that are made by `nft` or by a program that speaks to nftables itself.
+
+use nftables::batch::Batch;
+use nftables::expr::{CT, Expression, MetaKey, NamedExpression};
+use nftables::schema::{NfCmd, NfListObject, Rule};
+use nftables::stmt::{Match, Operator, Statement};
+use nftables::types::NfFamily;
+use serde_json::Value;
+
+use super::super::super::error::KernelError;
+use super::super::super::forward::{Manager, Obstacle};
+use super::super::super::name::IfName;
+use super::super::nft::{Nft, is, meta, named, text};
+use super::{DOCKER_USER, Undo};
+
+/// A rule of ours in somebody's chain: what comes from an interface, or what goes to it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Accept {
+    from: bool,
+    interface: String,
+}
+
+/// Where a rule is.
+#[derive(Clone)]
+struct Place {
+    family: NfFamily,
+    table: String,
+    chain: String,
+}
+
+/// Chains at the hook that drop what nobody accepts; those of `iptables` that keeps its tables in nftables among them.
+pub(super) fn obstacles(nft: &Nft) -> Result<Vec<Obstacle>, KernelError> {
+    let objects = nft.list("looking at what the host forwards", &["ruleset"])?;
+    let rules: Vec<&Value> = objects.iter().filter_map(|object| object.get("rule")).collect();
+    let chains = objects.iter().filter_map(|object| object.get("chain"));
+    let of = |chain: &Value| -> Vec<&Value> {
+        let same =
+            |rule: &&&Value| rule["chain"] == chain["name"] && ["family", "table"].iter().all(|key| rule[*key] == chain[*key]);
+        rules.iter().filter(same).copied().collect()
+    };
+    Ok(chains.filter_map(|chain| obstacle(chain, &of(chain))).collect())
+}
+
+fn obstacle(chain: &Value, rules: &[&Value]) -> Option<Obstacle> {
+    let word = |key: &str| chain[key].as_str().unwrap_or_default().to_owned();
+    let (family, table, name) = (word("family"), word("table"), word("name"));
+    let at_hook = word("hook") == "forward" && word("type") == "filter" && nf_family(&family).is_some();
+    if !at_hook || !(word("policy") == "drop" || rules.last().is_some_and(|rule| ends_all(rule))) {
+        return None;
+    }
+    let of_iptables = family != "inet" && table == "filter" && name == "FORWARD";
+    let jumps = |rule: &&Value| statements(rule).any(|one| one["jump"]["target"] == DOCKER_USER);
+    let place = match (of_iptables, table.as_str()) {
+        (true, _) if rules.iter().any(jumps) => Some(DOCKER_USER.to_owned()),
+        // It makes its table anew whenever it is reloaded, and lets nobody else decide.
+        (_, "firewalld") => None,
+        (true | false, _) => Some(name.clone()),
+    };
+    let manager = if of_iptables { Manager::Iptables } else { Manager::Nft };
+    Some(Obstacle { manager, family, table, chain: name, place })
+}
+
+/// Whether a rule drops or rejects whatever comes to it.
+fn ends_all(rule: &Value) -> bool {
+    let is = |one: &Value, words: &[&str]| words.iter().any(|word| one.get(word).is_some());
+    let ends = |one: &Value| is(one, &["drop", "reject"]);
+    statements(rule).any(ends) && statements(rule).all(|one| ends(one) || is(one, &["counter", "log"]))
+}
+
+fn statements(rule: &Value) -> impl Iterator<Item = &Value> {
+    rule["expr"].as_array().into_iter().flatten()
+}
+
+/// Has a chain accept what comes from these interfaces, and what goes to them and belongs to a flow that is known.
+pub(super) fn open(nft: &Nft, at: &Obstacle, chain: &str, gateways: &[IfName], comment: &str) -> Result<Undo, KernelError> {
+    let Some(family) = nf_family(&at.family) else { return Ok(Box::new(|| Ok(()))) };
+    let place = Place { family, table: at.table.clone(), chain: chain.to_owned() };
+    let both = |gateway: &IfName| [true, false].map(|from| Accept { from, interface: gateway.to_string() });
+    let mut wanted: Vec<_> = gateways.iter().flat_map(both).collect();
+    wanted.sort();
+    wanted.dedup();
+    let before = replace(nft, &place, wanted, comment)?;
+    let (nft, comment) = (nft.clone(), comment.to_owned());
+    Ok(Box::new(move || replace(&nft, &place, before, &comment).map(drop)))
+}
+
+/// Has these be our rules of a chain, and says which were.
+fn replace(nft: &Nft, place: &Place, wanted: Vec<Accept>, comment: &str) -> Result<Vec<Accept>, KernelError> {
+    let words = [family_name(place.family), place.table.as_str(), place.chain.as_str()];
+    let objects = nft.list("having the host forward", &[&["chain"], words.as_slice()].concat())?;
+    let ours: Vec<_> = marked(&objects, comment).collect();
+    let mut before: Vec<_> = ours.iter().filter_map(|rule| accept(rule)).collect();
+    before.sort();
+    if before == wanted {
+        return Ok(before);
+    }
+    let mut batch = Batch::new();
+    ours.iter().filter_map(|rule| deletion(rule)).for_each(|command| batch.add_cmd(command));
+    // Each goes to the top, so the last one is the first.
+    wanted.iter().rev().for_each(|one| batch.add_cmd(NfCmd::Insert(NfListObject::Rule(rule(place, one, comment)))));
+    nft.apply("having the host forward", batch)?;
+    Ok(before)
+}
+
+/// Takes away every rule with this comment.
+pub(super) fn close(nft: &Nft, comment: &str) -> Result<(), KernelError> {
+    let what = "having the host forward no more";
+    let objects = nft.list(what, &["ruleset"])?;
+    let mut batch = Batch::new();
+    let deletions: Vec<_> = marked(&objects, comment).filter_map(deletion).collect();
+    if deletions.is_empty() {
+        return Ok(());
+    }
+    deletions.into_iter().for_each(|command| batch.add_cmd(command));
+    nft.apply(what, batch)
+}
+
+fn marked<'a>(objects: &'a [Value], comment: &str) -> impl Iterator<Item = &'a Value> {
+    objects.iter().filter_map(|object| object.get("rule")).filter(move |rule| rule["comment"] == comment)
+}
+
+/// What a rule of ours accepts, read back.
+fn accept(rule: &Value) -> Option<Accept> {
+    let read = |one: &Value| {
+        let from = match one["match"]["left"]["meta"]["key"].as_str()? {
+            "iifname" => true,
+            "oifname" => false,
+            _ => return None,
+        };
+        Some(Accept { from, interface: one["match"]["right"].as_str()?.to_owned() })
+    };
+    statements(rule).find_map(read)
+}
+
+fn rule<'a>(place: &'a Place, accept: &'a Accept, comment: &'a str) -> Rule<'a> {
+    let interface = is(meta(if accept.from { MetaKey::Iifname } else { MetaKey::Oifname }), text(&accept.interface));
+    let known = || {
+        let state = named(NamedExpression::CT(CT { key: "state".into(), family: None, dir: None }));
+        let right = Expression::List(vec![text("established"), text("related")]);
+        Statement::Match(Match { left: state, right, op: Operator::IN })
+    };
+    let state = (!accept.from).then(known);
+    let expr = [Some(interface), state, Some(Statement::Accept(None))].into_iter().flatten().collect::<Vec<_>>();
+    Rule { expr: expr.into(), comment: Some(comment.into()), ..at(place) }
+}
+
+fn at(place: &Place) -> Rule<'_> {
+    let (table, chain) = (place.table.as_str().into(), place.chain.as_str().into());
+    Rule { family: place.family, table, chain, ..Rule::default() }
+}
+
+fn deletion(rule: &Value) -> Option<NfCmd<'_>> {
+    let family = nf_family(rule["family"].as_str()?)?;
+    let (table, chain) = (rule["table"].as_str()?.into(), rule["chain"].as_str()?.into());
+    let handle = u32::try_from(rule["handle"].as_u64()?).ok();
+    Some(NfCmd::Delete(NfListObject::Rule(Rule { family, table, chain, handle, ..Rule::default() })))
+}
+
+/// The families that forward packets.
+fn nf_family(name: &str) -> Option<NfFamily> {
+    match name {
+        "ip" => Some(NfFamily::IP),
+        "ip6" => Some(NfFamily::IP6),
+        "inet" => Some(NfFamily::INet),
+        _ => None,
+    }
+}
+
+fn family_name(family: NfFamily) -> &'static str {
+    match family {
+        NfFamily::IP => "ip",
+        NfFamily::IP6 => "ip6",
+        NfFamily::INet => "inet",
+        NfFamily::ARP => "arp",
+        NfFamily::Bridge => "bridge",
+        NfFamily::NetDev => "netdev",
+    }
+}

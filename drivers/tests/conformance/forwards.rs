@@ -1,0 +1,207 @@
+//! Others' tables that drop what the host forwards: seen, opened for us, and closed again.
+
+use std::path::Path;
+
+use lanloom_drivers::kernel::{Firewall, IfName, Kernel, LinuxKernel, Manager, Netns, Obstacle, Opened, Why};
+
+use super::bench::{Bench, if_name};
+use super::firewalls::{egress, firewall};
+use super::linux::{inside, run};
+use super::packets::Net;
+
+const MARK: &str = "lanloom:test";
+
+/// Has `iptables` drop what is forwarded, on a host as Docker leaves it or on a plain one; answers what is to be seen.
+async fn obstruct(bench: &Bench, docker: bool) -> Obstacle {
+    let place = if docker { "DOCKER-USER" } else { "FORWARD" };
+    let obstacle = obstacle(Manager::Iptables, ["ip", "filter", "FORWARD"], Some(place));
+    match bench.memory() {
+        Some(fake) => fake.set_obstacles(vec![obstacle.clone()]),
+        None => obstruct_by("iptables-nft", &bench.host().await.1, docker),
+    }
+    obstacle
+}
+
+fn obstruct_by(program: &str, host: &Netns, docker: bool) {
+    run(host, &format!("{program} -P FORWARD DROP"));
+    if docker {
+        for rule in
+            ["-N DOCKER-USER", "-A FORWARD -j DOCKER-USER", "-A DOCKER-USER -j RETURN", "-A FORWARD -i docker0 -j ACCEPT"]
+        {
+            run(host, &format!("{program} {rule}"));
+        }
+    }
+}
+
+fn obstacle(manager: Manager, [family, table, chain]: [&str; 3], place: Option<&str>) -> Obstacle {
+    let place = place.map(str::to_owned);
+    Obstacle { manager, family: family.to_owned(), table: table.to_owned(), chain: chain.to_owned(), place }
+}
+
+fn opened(family: &str, table: &str, chain: &str) -> Opened {
+    Opened { family: family.to_owned(), table: table.to_owned(), chain: chain.to_owned() }
+}
+
+fn gateways(names: &[&str]) -> Vec<IfName> {
+    names.iter().map(|name| if_name(name)).collect()
+}
+
+pub(crate) async fn a_host_that_drops_nothing_has_nothing_to_open(bench: &Bench) {
+    if bench.lacks(&["nft", "iptables-nft"]) {
+        return;
+    }
+    let (kernel, _) = bench.host().await;
+    assert_eq!(kernel.forward_obstacles().await, Ok(Vec::new()));
+    assert_eq!(kernel.open_forward(&gateways(&["g1"]), MARK).await, Ok(Vec::new()));
+    kernel.close_forward(MARK).await.expect("nothing to close");
+}
+
+pub(crate) async fn what_drops_is_seen_and_opened_where_it_offers_a_place(bench: &Bench) {
+    if bench.lacks(&["nft", "iptables-nft"]) {
+        return;
+    }
+    let (kernel, _) = bench.host().await;
+    let seen = obstruct(bench, true).await;
+    assert_eq!(kernel.forward_obstacles().await, Ok(vec![seen]));
+    for names in [&["g1", "g2"][..], &["g1", "g2"], &["g2"]] {
+        let done = kernel.open_forward(&gateways(names), MARK).await;
+        assert_eq!(done, Ok(vec![opened("ip", "filter", "DOCKER-USER")]), "{names:?}");
+    }
+    for _ in 0..2 {
+        kernel.close_forward(MARK).await.expect("closed");
+    }
+}
+
+pub(crate) async fn a_comment_or_an_interface_that_says_more_is_refused(bench: &Bench) {
+    let (kernel, _) = bench.host().await;
+    for (name, comment) in [("g1", "two words"), ("g1", ""), ("g1", "a\nCOMMIT"), ("g*", MARK), ("@g", MARK)] {
+        let error = kernel.open_forward(&gateways(&[name]), comment).await.expect_err("refused");
+        assert!(matches!(error.why(), Why::InvalidName(_)), "{error}");
+    }
+    assert!(kernel.close_forward("").await.is_err());
+}
+
+/// All rules of all kinds, without counters and dates.
+fn rules(host: &Netns) -> String {
+    let all =
+        ["nft -s list ruleset", "iptables-nft-save", "ip6tables-nft-save", "iptables-legacy-save"].map(|one| run(host, one));
+    let plain = |line: &&str| !line.starts_with('#') && !line.contains("Warning");
+    let lines: Vec<_> = all.iter().flat_map(|text| text.lines().filter(plain)).map(without_counters).collect();
+    lines.join("\n")
+}
+
+fn without_counters(line: &str) -> &str {
+    if line.starts_with(':') { line.split(" [").next().unwrap_or(line) } else { line }
+}
+
+/// The host drops; opened, our packets and the answers to them pass, and what nobody asked for does not; closed, all is as before.
+async fn opens_and_closes(net: &mut Net, expected: &[Obstacle]) {
+    let kernel = net.bench.host().await.0;
+    let before = rules(&net.host);
+    assert_eq!(kernel.forward_obstacles().await.as_deref(), Ok(expected));
+    assert_eq!(net.source(1, 2).await, None, "the host drops");
+    for _ in 0..2 {
+        kernel.open_forward(&gateways(&["g1"]), MARK).await.expect("opened");
+    }
+    let ours = rules(&net.host).lines().filter(|line| line.contains("\"g1\"")).count();
+    assert_eq!(ours, 2 * expected.iter().filter(|one| one.manager != Manager::IptablesLegacy).count(), "each but once");
+    assert!(net.source(1, 2).await.is_some(), "what comes from us passes");
+    assert!(net.is_answered(1, 2).await, "and so does the answer");
+    assert_eq!((net.source(2, 1).await, net.source(3, 2).await), (None, None), "nothing else does");
+    kernel.close_forward(MARK).await.expect("closed");
+    assert_eq!(rules(&net.host), before);
+    assert_eq!(net.source(1, 2).await, None, "the host drops again");
+}
+
+/// A host before two networks and the world, if this machine has the programs.
+async fn host() -> Option<Net> {
+    let net = Net::new(3).await?;
+    (!net.bench.lacks(&["nft", "iptables-nft", "iptables-legacy"])).then_some(net)
+}
+
+#[tokio::test]
+async fn a_host_with_docker_is_opened_in_docker_s_chain_for_users() {
+    let Some(mut net) = host().await else { return };
+    let seen = obstruct(&net.bench, true).await;
+    opens_and_closes(&mut net, &[seen]).await;
+}
+
+#[tokio::test]
+async fn a_host_with_a_policy_of_iptables_is_opened_at_the_top() {
+    let Some(mut net) = host().await else { return };
+    let seen = obstruct(&net.bench, false).await;
+    run(&net.host, "ip6tables-nft -P FORWARD DROP");
+    let six = obstacle(Manager::Iptables, ["ip6", "filter", "FORWARD"], Some("FORWARD"));
+    opens_and_closes(&mut net, &[seen, six]).await;
+}
+
+#[tokio::test]
+async fn a_host_with_iptables_of_old_is_opened_too() {
+    let Some(mut net) = host().await else { return };
+    let made = inside(&net.host, || std::process::Command::new("iptables-legacy").args(["-L", "-n"]).output());
+    if !made.is_ok_and(|output| output.status.success()) {
+        assert!(std::env::var_os("CI").is_none(), "this kernel must have ip_tables where nothing may be skipped");
+        eprintln!("skipped: this kernel has no ip_tables of old");
+        return;
+    }
+    for (docker, place) in [(false, "FORWARD"), (true, "DOCKER-USER")] {
+        obstruct_by("iptables-legacy", &net.host, docker);
+        opens_and_closes(&mut net, &[obstacle(Manager::IptablesLegacy, ["ip", "filter", "FORWARD"], Some(place))]).await;
+    }
+}
+
+#[tokio::test]
+async fn chains_of_nft_are_opened_at_the_top() {
+    let Some(mut net) = host().await else { return };
+    run(&net.host, "nft add table inet filter");
+    run(&net.host, "nft add chain inet filter forward { type filter hook forward priority 0; policy drop; }");
+    run(&net.host, "nft add table ip other");
+    run(&net.host, "nft add chain ip other transit { type filter hook forward priority 5; }");
+    run(&net.host, "nft add rule ip other transit iifname docker0 accept");
+    run(&net.host, "nft add rule ip other transit counter reject");
+    let policy = obstacle(Manager::Nft, ["inet", "filter", "forward"], Some("forward"));
+    let last_rule = obstacle(Manager::Nft, ["ip", "other", "transit"], Some("transit"));
+    opens_and_closes(&mut net, &[policy, last_rule]).await;
+}
+
+#[tokio::test]
+async fn a_table_that_cannot_be_opened_is_named_and_nothing_else_is_opened() {
+    let Some(net) = host().await else { return };
+    obstruct(&net.bench, true).await;
+    run(&net.host, "nft add table inet firewalld");
+    run(&net.host, "nft add chain inet firewalld filter_FORWARD { type filter hook forward priority 10; }");
+    run(&net.host, "nft add rule inet firewalld filter_FORWARD reject with icmpx admin-prohibited");
+    let before = rules(&net.host);
+    let error = net.bench.host().await.0.open_forward(&gateways(&["g1"]), MARK).await.expect_err("no place");
+    assert_eq!(error.why(), &Why::NoPlace { table: "firewalld".to_owned() });
+    assert!(error.to_string().contains("table inet firewalld, chain filter_FORWARD"), "{error}");
+    assert_eq!(rules(&net.host), before);
+}
+
+#[tokio::test]
+async fn our_own_firewall_is_no_obstacle() {
+    let Some(net) = host().await else { return };
+    let ours = egress("g1", &["10.1.0.0/24"]);
+    net.set(&Firewall { forwarding_was_off: true, ..firewall(vec![ours]) }).await;
+    assert_eq!(net.bench.host().await.0.forward_obstacles().await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn an_opening_that_fails_half_way_is_undone() {
+    let Some(net) = host().await else { return };
+    run(&net.host, "nft add table inet filter");
+    run(&net.host, "nft add chain inet filter forward { type filter hook forward priority 0; policy drop; }");
+    obstruct(&net.bench, true).await;
+    let before = rules(&net.host);
+    // The first can be opened with what is here, the second needs `iptables`.
+    let programs = net.bench.dir.join("programs");
+    std::fs::create_dir(&programs).expect("a directory");
+    let nft = ["/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft"].into_iter().find(|path| Path::new(path).exists());
+    std::os::unix::fs::symlink(nft.expect("it is here"), programs.join("nft")).expect("a link");
+    let kernel = LinuxKernel::new(&net.bench.dir).with_host(net.host.clone()).with_programs(vec![programs]);
+    let error = kernel.open_forward(&gateways(&["g1"]), MARK).await.expect_err("it is missing");
+    assert!(matches!(error.why(), Why::MissingTool { package: "iptables", .. }), "{error}");
+    assert_eq!(error.also(), [], "nothing is left behind");
+    assert_eq!(rules(&net.host), before);
+    kernel.close_forward(MARK).await.expect("without iptables there is nothing of it to close");
+}
