@@ -61,6 +61,24 @@ impl DriverError {
         Self::new(kind, what, on, why, error.hint())
     }
 
+    /// There is no such network.
+    pub fn no_network(what: impl Into<String>, network: impl Into<String>) -> Self {
+        let hint = "`lanloom network ls` shows what is there";
+        Self::new(DriverErrorKind::NotFound, what, network, "there is no such network", hint)
+    }
+
+    /// There is no such endpoint.
+    pub fn no_endpoint(what: impl Into<String>, endpoint: impl Into<String>) -> Self {
+        let hint = "`lanloom endpoint ls` shows what is there";
+        Self::new(DriverErrorKind::NotFound, what, endpoint, "there is no such endpoint", hint)
+    }
+
+    /// There is such an endpoint already.
+    pub fn endpoint_exists(what: impl Into<String>, endpoint: impl Into<String>) -> Self {
+        let hint = "choose another name, or delete that one";
+        Self::new(DriverErrorKind::Conflict, what, endpoint, "there is such an endpoint already", hint)
+    }
+
     /// Adds what could not be undone.
     #[must_use]
     pub fn and(mut self, left: Result<(), Self>) -> Self {

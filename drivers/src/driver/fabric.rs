@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use lanloom_switch_core::MacAddr;
+pub use lanloom_switch_core::{GuardMode, Role};
 
 use super::error::DriverError;
 
@@ -89,25 +90,4 @@ pub struct PortGuard {
     pub mac: Option<MacAddr>,
     /// Its own addresses.
     pub addresses: Vec<IpAddr>,
-}
-
-/// Where a guarded port leads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// To an endpoint.
-    Endpoint,
-    /// Out of the network.
-    Gateway,
-}
-
-/// What source addresses may be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum GuardMode {
-    /// The port's own.
-    Strict,
-    /// Any that is not another port's.
-    #[default]
-    Leased,
-    /// Any.
-    Off,
 }

@@ -13,10 +13,13 @@
 //! |---|---|
 //! | [`spec`] | networks, endpoints, joins: what is told |
 //! | [`error`] | why not |
-//! | [`fabric`] | the switches that drivers act on |
+//! | [`fabric`], [`fake_fabric`] | the switches that drivers act on, and some in memory |
+//! | [`singular`] | what `null` and `host` share |
 
 pub mod error;
 pub mod fabric;
+pub mod fake_fabric;
+pub mod singular;
 pub mod spec;
 
 use std::collections::BTreeMap;
@@ -25,11 +28,19 @@ use async_trait::async_trait;
 
 pub use error::{DriverError, DriverErrorKind};
 pub use fabric::{Fabric, GuardMode, PortGuard, PortKind, Role, SwitchPort};
+pub use fake_fabric::FakeFabric;
+pub use singular::Singular;
 pub use spec::{
     Discovery, EndpointMade, EndpointSpec, External, Interface, Join, Joined, NetworkSpec, PoolData, Scope, StaticRoute,
 };
 
+/// What the names of all options begin with that are ours alone: a driver refuses those that it does not know.
+pub const OWN_PREFIX: &str = "lanloom.";
+
 /// A kind of network.
+///
+/// What was begun is to be awaited to its end: who may go away meanwhile has a task of its own do it. (A future that is dropped
+/// halfway leaves what it made until its network or endpoint is deleted.)
 #[async_trait]
 pub trait Driver: Send + Sync {
     /// Its name: what a network's `Driver` says.
@@ -111,10 +122,10 @@ pub trait Driver: Send + Sync {
     /// [`DriverErrorKind::Failed`].
     async fn revoke_external(&self, network: &str, endpoint: &str) -> Result<(), DriverError>;
 
-    /// Something outside was found or lost.
+    /// Something outside was found or lost. A driver to which it means nothing lets it pass.
     ///
     /// # Errors
-    /// [`DriverErrorKind::Invalid`] for what means nothing to it.
+    /// [`DriverErrorKind::Invalid`] for what cannot be.
     async fn discover(&self, found: &Discovery) -> Result<(), DriverError>;
 
     /// Takes up a network that an earlier start made, with its endpoints; what of it is not there any more is made again. Answers a

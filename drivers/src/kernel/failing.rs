@@ -20,7 +20,7 @@ use super::{
 pub struct Faults {
     seed: u64,
     /// Of 2^32 calls, so many fail.
-    share: u64,
+    share: AtomicU64,
     calls: AtomicU64,
 }
 
@@ -30,12 +30,17 @@ const WHOLE: f64 = 4_294_967_296.0;
 impl Faults {
     /// Calls fail with a probability from 0 to 1.
     pub fn new(seed: u64, probability: f64) -> Self {
-        Self { seed, share: (probability.clamp(0.0, 1.0) * WHOLE) as u64, calls: AtomicU64::new(0) }
+        Self { seed, share: AtomicU64::new((probability.clamp(0.0, 1.0) * WHOLE) as u64), calls: AtomicU64::new(0) }
     }
 
     /// No call fails.
     pub fn none() -> Self {
         Self::default()
+    }
+
+    /// From now on no call fails.
+    pub fn heal(&self) {
+        self.share.store(0, Ordering::Relaxed);
     }
 
     /// How many calls were asked about.
@@ -48,11 +53,12 @@ impl Faults {
     /// # Errors
     /// [`Why::Injected`].
     pub fn pass(&self, what: &'static str, on: impl fmt::Display) -> Result<(), KernelError> {
-        if self.share == 0 {
+        let share = self.share.load(Ordering::Relaxed);
+        if share == 0 {
             return Ok(());
         }
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
-        if mix(self.seed ^ mix(call)) >> 32 < self.share {
+        if mix(self.seed ^ mix(call)) >> 32 < share {
             return Err(KernelError::new(what, on.to_string(), Why::Injected { seed: self.seed, call }));
         }
         Ok(())
@@ -69,7 +75,7 @@ fn mix(input: u64) -> u64 {
 
 impl fmt::Display for Faults {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let percent = self.share as f64 / WHOLE * 100.0;
+        let percent = self.share.load(Ordering::Relaxed) as f64 / WHOLE * 100.0;
         write!(out, "seed {}, {percent:.1} % of calls fail, {} asked so far", self.seed, self.calls())
     }
 }

@@ -1,0 +1,130 @@
+//! The driver `bridge`, the default: a network is one of our switches, named after it.
+//!
+//! An endpoint is a port of the switch: a TAP, or a veth, in the sandbox's namespace. One more port, [`GATEWAY`], is in the daemon's
+//! namespace and holds the gateway addresses: by it the host reaches the network, and the network the world. What passes between
+//! ports is the switch's own to decide; the kernel only routes what comes out of the gateway.
+//!
+//! | file | one idea |
+//! |---|---|
+//! | `options.rs` | options, typed |
+//! | `layout.rs` | what a network is to look like: pure |
+//! | `registry.rs` | the networks that are there |
+//! | `network.rs` | making and deleting one, and taking one up again |
+//! | `gateway.rs` | the gateway's interface |
+//! | `egress.rs` | the way out of the host |
+//! | `endpoint.rs` | endpoints, and their ports |
+//! | `mac.rs` | hardware addresses |
+
+mod egress;
+mod endpoint;
+mod gateway;
+mod layout;
+mod mac;
+mod network;
+mod options;
+mod registry;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::egress::Egress;
+use self::registry::Registry;
+use crate::driver::{
+    Discovery, Driver, DriverError, EndpointMade, EndpointSpec, External, Fabric, Join, Joined, NetworkSpec, Scope,
+};
+use crate::kernel::Kernel;
+
+/// The driver's name.
+pub const NAME: &str = "bridge";
+
+/// The name of the port that leads to the host; no endpoint may have it.
+pub const GATEWAY: &str = "_gateway";
+
+/// The driver.
+pub struct Bridge {
+    kernel: Arc<dyn Kernel>,
+    fabric: Arc<dyn Fabric>,
+    registry: Registry,
+    egress: Egress,
+}
+
+impl Bridge {
+    /// The driver of a daemon, without networks. `instance` tells this daemon's part of the firewall from that of others on the same
+    /// kernel, and is the same after a restart: letters, digits, `_` and `-`, at most 40 of them.
+    ///
+    /// # Errors
+    /// [`DriverErrorKind::Invalid`](crate::driver::DriverErrorKind::Invalid) if the instance's name is none.
+    pub fn new(kernel: Arc<dyn Kernel>, fabric: Arc<dyn Fabric>, instance: &str) -> Result<Self, DriverError> {
+        let egress = Egress::new(Arc::clone(&kernel), instance)?;
+        Ok(Self { kernel, fabric, registry: Registry::default(), egress })
+    }
+}
+
+#[async_trait]
+impl Driver for Bridge {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Local
+    }
+
+    async fn create_network(&self, network: &NetworkSpec) -> Result<Vec<String>, DriverError> {
+        self.make_network(network).await
+    }
+
+    async fn update_network(&self, network: &NetworkSpec) -> Result<(), DriverError> {
+        self.change_network(network).await
+    }
+
+    async fn delete_network(&self, network: &str) -> Result<(), DriverError> {
+        self.remove_network(network).await
+    }
+
+    async fn create_endpoint(&self, network: &str, endpoint: &EndpointSpec) -> Result<EndpointMade, DriverError> {
+        self.make_endpoint(network, endpoint)
+    }
+
+    async fn delete_endpoint(&self, network: &str, endpoint: &str) -> Result<(), DriverError> {
+        self.remove_endpoint(network, endpoint).await
+    }
+
+    async fn join(&self, network: &str, endpoint: &str, join: &Join) -> Result<Joined, DriverError> {
+        self.plug(network, endpoint, join).await
+    }
+
+    async fn leave(&self, network: &str, endpoint: &str) -> Result<(), DriverError> {
+        self.unplug(network, endpoint).await
+    }
+
+    async fn info(&self, network: &str, endpoint: &str) -> Result<BTreeMap<String, String>, DriverError> {
+        self.describe(network, endpoint).await
+    }
+
+    async fn program_external(&self, network: &str, endpoint: &str, _external: &External) -> Result<(), DriverError> {
+        self.registry.endpoint("open to the world endpoint", network, endpoint).map(drop)
+    }
+
+    async fn revoke_external(&self, _network: &str, _endpoint: &str) -> Result<(), DriverError> {
+        Ok(())
+    }
+
+    async fn discover(&self, _found: &Discovery) -> Result<(), DriverError> {
+        Ok(())
+    }
+
+    async fn restore_network(
+        &self,
+        network: &NetworkSpec,
+        endpoints: &[(EndpointSpec, Option<Join>)],
+    ) -> Result<Vec<String>, DriverError> {
+        self.take_up(network, endpoints).await
+    }
+
+    async fn settle(&self) -> Result<Vec<String>, DriverError> {
+        self.settle_all().await
+    }
+}

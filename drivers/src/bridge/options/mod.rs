@@ -1,0 +1,206 @@
+//! The options of networks and endpoints, typed. Their names and defaults are libnetwork's, but for those that begin with
+//! `lanloom.`.
+
+mod value;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use lanloom_switch_core::MacAddr;
+
+pub(super) use value::Fault;
+use value::{address, boolean, guard, interface, interfaces, kind, mac, mode, mtu};
+
+use crate::driver::{DriverError, GuardMode, NetworkSpec, OWN_PREFIX, PortKind};
+use crate::kernel::IfName;
+
+/// What libnetwork's options of bridges begin with.
+const BRIDGE_PREFIX: &str = "com.docker.network.bridge.";
+
+const NAME: &str = "com.docker.network.bridge.name";
+const ENABLE_ICC: &str = "com.docker.network.bridge.enable_icc";
+const ENABLE_MASQUERADE: &str = "com.docker.network.bridge.enable_ip_masquerade";
+const INHIBIT_V4: &str = "com.docker.network.bridge.inhibit_ipv4";
+const HOST_BINDING_V4: &str = "com.docker.network.bridge.host_binding_ipv4";
+const MODE_V4: &str = "com.docker.network.bridge.gateway_mode_ipv4";
+const MODE_V6: &str = "com.docker.network.bridge.gateway_mode_ipv6";
+const TRUSTED_INTERFACES: &str = "com.docker.network.bridge.trusted_host_interfaces";
+const DEFAULT_BRIDGE: &str = "com.docker.network.bridge.default_bridge";
+const MTU: &str = "com.docker.network.driver.mtu";
+const HOST_V4: &str = "com.docker.network.host_ipv4";
+const HOST_V6: &str = "com.docker.network.host_ipv6";
+const GUARD: &str = "lanloom.guard";
+const TRUSTED: &str = "lanloom.trusted";
+const ENDPOINT: &str = "lanloom.endpoint";
+/// The hardware address of an endpoint.
+pub(super) const ENDPOINT_MAC: &str = "com.docker.network.endpoint.macaddress";
+
+/// All that a network may have of what begins with our own and libnetwork's prefix.
+const OF_NETWORKS: [&str; 11] = [
+    NAME,
+    ENABLE_ICC,
+    ENABLE_MASQUERADE,
+    INHIBIT_V4,
+    HOST_BINDING_V4,
+    MODE_V4,
+    MODE_V6,
+    TRUSTED_INTERFACES,
+    DEFAULT_BRIDGE,
+    GUARD,
+    TRUSTED,
+];
+
+/// All that an endpoint may have of it.
+const OF_ENDPOINTS: [&str; 3] = [ENDPOINT, GUARD, TRUSTED];
+
+/// How a family's gateway serves its network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum GatewayMode {
+    /// What goes out has the host's address; what comes in reaches published ports only.
+    #[default]
+    Nat,
+    /// What goes out has the host's address; what is routed here from outside comes in.
+    NatUnprotected,
+    /// Nothing is translated.
+    Routed,
+    /// The host has no address in the network.
+    Isolated,
+}
+
+impl GatewayMode {
+    /// Whether sources are translated.
+    pub(super) const fn translates(self) -> bool {
+        match self {
+            Self::Nat | Self::NatUnprotected => true,
+            Self::Routed | Self::Isolated => false,
+        }
+    }
+}
+
+/// A network's options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NetworkOptions {
+    /// The gateway's interface; of our own naming if not given.
+    pub(super) ifname: Option<IfName>,
+    /// Whether endpoints reach each other.
+    pub(super) icc: bool,
+    /// Whether what goes out gets the host's address.
+    pub(super) masquerade: bool,
+    /// Whether the gateway's interface goes without an IPv4 address.
+    pub(super) inhibit_v4: bool,
+    /// Where ports are published by default.
+    pub(super) host_binding_v4: Option<Ipv4Addr>,
+    /// The mode of IPv4.
+    pub(super) mode_v4: GatewayMode,
+    /// The mode of IPv6.
+    pub(super) mode_v6: GatewayMode,
+    /// Interfaces of the host from which endpoints' published ports are reached without translation.
+    pub(super) trusted_interfaces: Vec<IfName>,
+    /// MTU in bytes; the kernel's if not given.
+    pub(super) mtu: Option<u32>,
+    /// The source address of what goes out by IPv4, instead of masquerade.
+    pub(super) host_v4: Option<Ipv4Addr>,
+    /// The source address of what goes out by IPv6, instead of masquerade.
+    pub(super) host_v6: Option<Ipv6Addr>,
+    /// What source addresses endpoints may use.
+    pub(super) guard: GuardMode,
+    /// Whether endpoints may send router advertisements, DHCP answers and BPDUs.
+    pub(super) trusted: bool,
+}
+
+/// An endpoint's options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct EndpointOptions {
+    /// What its interface is.
+    pub(super) kind: PortKind,
+    /// Its hardware address, if asked for one here.
+    pub(super) mac: Option<MacAddr>,
+    /// What source addresses it may use; what its network says if not given.
+    pub(super) guard: Option<GuardMode>,
+    /// Whether it is trusted; what its network says if not given.
+    pub(super) trusted: Option<bool>,
+}
+
+impl NetworkOptions {
+    /// Reads a network's options and holds them against what else it says.
+    pub(super) fn parse(what: &str, spec: &NetworkSpec) -> Result<Self, DriverError> {
+        let options = Self::read(&spec.options).map_err(|fault| fault.at(what, &spec.name))?;
+        options.check(spec).map_err(|fault| fault.at(what, &spec.name))?;
+        Ok(options)
+    }
+
+    fn read(all: &BTreeMap<String, String>) -> Result<Self, Fault> {
+        refuse_unknown(all, &OF_NETWORKS)?;
+        let known = Known(all);
+        known.read(DEFAULT_BRIDGE, boolean)?;
+        Ok(Self {
+            ifname: known.read(NAME, interface)?,
+            icc: known.read(ENABLE_ICC, boolean)?.unwrap_or(true),
+            masquerade: known.read(ENABLE_MASQUERADE, boolean)?.unwrap_or(true),
+            inhibit_v4: known.read(INHIBIT_V4, boolean)?.unwrap_or(false),
+            host_binding_v4: known.read(HOST_BINDING_V4, address)?,
+            mode_v4: known.read(MODE_V4, mode)?.unwrap_or_default(),
+            mode_v6: known.read(MODE_V6, mode)?.unwrap_or_default(),
+            trusted_interfaces: known.read(TRUSTED_INTERFACES, interfaces)?.unwrap_or_default(),
+            mtu: known.read(MTU, mtu)?.flatten(),
+            host_v4: known.read(HOST_V4, address)?,
+            host_v6: known.read(HOST_V6, address)?,
+            guard: known.read(GUARD, guard)?.unwrap_or_default(),
+            trusted: known.read(TRUSTED, boolean)?.unwrap_or(false),
+        })
+    }
+
+    fn check(&self, spec: &NetworkSpec) -> Result<(), Fault> {
+        if [self.mode_v4, self.mode_v6].contains(&GatewayMode::Isolated) && !spec.internal {
+            let why = "gateway mode 'isolated' can only be used for an internal network";
+            return Err(Fault::new(why, "make the network internal, or choose nat, nat-unprotected or routed"));
+        }
+        if self.mtu.is_some_and(|mtu| !spec.v6.is_empty() && mtu < MTU_MIN_V6) {
+            let why = format!("invalid MTU number: {}", self.mtu.unwrap_or_default());
+            return Err(Fault::new(why, format!("IPv6 needs at least {MTU_MIN_V6} bytes (RFC 8200, 5)")));
+        }
+        Ok(())
+    }
+}
+
+/// The least MTU of a link that carries IPv6, in bytes.
+const MTU_MIN_V6: u32 = 1280;
+
+impl EndpointOptions {
+    /// Reads an endpoint's options.
+    pub(super) fn parse(what: &str, name: &str, all: &BTreeMap<String, String>) -> Result<Self, DriverError> {
+        Self::read(all).map_err(|fault| fault.at(what, name))
+    }
+
+    fn read(all: &BTreeMap<String, String>) -> Result<Self, Fault> {
+        refuse_unknown(all, &OF_ENDPOINTS)?;
+        let known = Known(all);
+        Ok(Self {
+            kind: known.read(ENDPOINT, kind)?.unwrap_or_default(),
+            mac: known.read(ENDPOINT_MAC, mac)?,
+            guard: known.read(GUARD, guard)?,
+            trusted: known.read(TRUSTED, boolean)?,
+        })
+    }
+}
+
+/// What is not ours is carried; what is has to mean something.
+fn refuse_unknown(all: &BTreeMap<String, String>, known: &[&str]) -> Result<(), Fault> {
+    let ours = |key: &&String| key.starts_with(BRIDGE_PREFIX) || key.starts_with(OWN_PREFIX);
+    match all.keys().filter(ours).find(|key| !known.contains(&key.as_str())) {
+        Some(key) => Err(Fault::new(format!("unknown option {key}"), format!("known here are {}", known.join(", ")))),
+        None => Ok(()),
+    }
+}
+
+/// Options that are read one by one.
+struct Known<'a>(&'a BTreeMap<String, String>);
+
+impl Known<'_> {
+    fn read<T>(&self, key: &str, parse: impl FnOnce(&str, &str) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
+        self.0.get(key).map(|value| parse(key, value)).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+//! What a case acts on: a driver, and the kernel and the switches below it.
+
+use std::fmt::Debug;
+use std::process::Command;
+use std::sync::Arc;
+
+use lanloom_drivers::driver::{Driver, DriverError, DriverErrorKind, Fabric, FakeFabric, Join};
+use lanloom_drivers::kernel::{
+    Failing, FakeKernel, Faults, IfName, Kernel, KernelError, LinkInfo, LinuxKernel, Netns, NetnsName, SysctlKey, TableName,
+};
+
+use super::kinds::Kind;
+
+/// A driver and what is below it.
+pub(crate) struct Bench {
+    pub(crate) kind: &'static Kind,
+    pub(crate) driver: Arc<dyn Driver>,
+    /// The kernel, without failures.
+    pub(crate) kernel: Arc<dyn Kernel>,
+    pub(crate) fabric: Arc<FakeFabric>,
+    fake: Option<FakeKernel>,
+    failing: Option<Arc<Failing>>,
+}
+
+/// All that can be seen from outside of what there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    switches: Vec<(String, Vec<String>)>,
+    interfaces: Vec<(String, Vec<String>)>,
+    addresses: Vec<String>,
+    forwarding: Vec<String>,
+    tables: Vec<String>,
+}
+
+impl Bench {
+    /// In memory.
+    pub(crate) fn fake(kind: &'static Kind) -> Self {
+        let kernel = FakeKernel::new("/fake/netns");
+        let fabric = Arc::new(FakeFabric::in_memory(kernel.clone()));
+        Self::new(kind, Arc::new(kernel.clone()), fabric, Some(kernel), None)
+    }
+
+    /// In memory, where calls of the kernel and of switches fail.
+    pub(crate) fn failing(kind: &'static Kind, seed: u64, probability: f64) -> Self {
+        let kernel = FakeKernel::new("/fake/netns");
+        let failing = Arc::new(Failing::new(Arc::new(kernel.clone()), Faults::new(seed, probability)));
+        let fabric = FakeFabric::in_memory(kernel.clone()).with_faults(Faults::new(!seed, probability));
+        Self::new(kind, Arc::new(kernel.clone()), Arc::new(fabric), Some(kernel), Some(failing))
+    }
+
+    /// For real, in a process whose namespaces are its own.
+    pub(crate) fn real(kind: &'static Kind) -> Self {
+        let kernel: Arc<dyn Kernel> = Arc::new(LinuxKernel::new("/run/netns"));
+        Self::new(kind, Arc::clone(&kernel), Arc::new(FakeFabric::real(kernel)), None, None)
+    }
+
+    fn new(
+        kind: &'static Kind,
+        kernel: Arc<dyn Kernel>,
+        fabric: Arc<FakeFabric>,
+        fake: Option<FakeKernel>,
+        failing: Option<Arc<Failing>>,
+    ) -> Self {
+        let below: Arc<dyn Kernel> = match &failing {
+            Some(failing) => failing.clone(),
+            None => Arc::clone(&kernel),
+        };
+        let driver = (kind.make)(below, Arc::clone(&fabric) as Arc<dyn Fabric>);
+        Self { kind, driver, kernel, fabric, fake, failing }
+    }
+
+    /// A driver that knows nothing yet, above the same kernel and switches: as after a restart.
+    pub(crate) fn restart(&mut self) {
+        self.driver = (self.kind.make)(Arc::clone(&self.kernel), Arc::clone(&self.fabric) as Arc<dyn Fabric>);
+    }
+
+    /// No call fails any more.
+    pub(crate) fn heal(&self) {
+        self.fabric.faults().heal();
+        if let Some(failing) = &self.failing {
+            failing.faults().heal();
+        }
+    }
+
+    /// A sandbox's namespace, and an interface's name there.
+    pub(crate) async fn sandbox(&self, name: &str) -> Join {
+        let name = NetnsName::new(name).expect("a valid name");
+        let netns = self.kernel.create_netns(&name).await.expect("a namespace");
+        Join { netns: Some(netns.path()), ifname: "eth0".to_owned() }
+    }
+
+    /// The interface that a join asked for, if it is there.
+    pub(crate) async fn interface(&self, join: &Join) -> Option<LinkInfo> {
+        self.kernel.link(&place(join), &IfName::new(&join.ifname).expect("a valid name")).await.ok()
+    }
+
+    /// Everything that there is.
+    pub(crate) async fn seen(&self) -> Seen {
+        let mut switches = Vec::new();
+        for switch in self.fabric.switches().await {
+            let ports = self.fabric.ports(&switch).await.expect("its ports");
+            switches.push((switch, ports));
+        }
+        let mut interfaces = vec![("the daemon's".to_owned(), self.names(&Netns::Daemon).await)];
+        for name in self.kernel.list_netns().await.expect("namespaces") {
+            let names = self.names(&self.kernel.netns(&name).expect("a valid name")).await;
+            interfaces.push((name, names));
+        }
+        let addresses = self.kernel.list_addresses_all(&Netns::Daemon).await.expect("addresses");
+        let addresses = addresses.into_iter().map(|(name, address)| format!("{address} dev {name}")).collect();
+        let (forwarding, tables) = (self.forwarding().await, self.tables());
+        Seen { switches, interfaces, addresses, forwarding, tables }
+    }
+
+    async fn names(&self, netns: &Netns) -> Vec<String> {
+        let links = self.kernel.list_links(netns).await.expect("interfaces");
+        links.into_iter().map(|link| link.name).collect()
+    }
+
+    /// Whether the host forwards, by family.
+    pub(crate) async fn forwarding(&self) -> Vec<String> {
+        let mut values = Vec::new();
+        for key in ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"] {
+            values.push(self.sysctl(key).await.expect("a setting"));
+        }
+        values
+    }
+
+    /// A setting of the daemon's namespace.
+    pub(crate) async fn sysctl(&self, key: &str) -> Result<String, KernelError> {
+        self.kernel.sysctl(&Netns::Daemon, &SysctlKey::new(key).expect("a valid key")).await
+    }
+
+    /// The tables that the firewall has of ours.
+    fn tables(&self) -> Vec<String> {
+        let ours = ["lanloom-test", "lanloom-test-forwards"];
+        let is_there = |name: &&str| match &self.fake {
+            Some(fake) => fake.firewall(&TableName::new(name).expect("a valid name")).is_some(),
+            None => nft_lists(name),
+        };
+        ours.into_iter().filter(is_there).map(str::to_owned).collect()
+    }
+}
+
+/// Whether `nft`, if it is installed, knows the table.
+fn nft_lists(table: &str) -> bool {
+    let listed = Command::new("nft").args(["list", "table", "inet", table]).output();
+    listed.is_ok_and(|output| output.status.success())
+}
+
+fn place(join: &Join) -> Netns {
+    join.netns.clone().map_or(Netns::Daemon, Netns::At)
+}
+
+/// That it was refused, and how.
+pub(crate) fn refused<T: Debug>(result: Result<T, DriverError>, kind: DriverErrorKind) -> DriverError {
+    let error = result.expect_err("it is to be refused");
+    assert_eq!(error.kind, kind, "{error}");
+    assert!(!error.hint.is_empty() && !error.why.is_empty(), "{error:?}");
+    error
+}

@@ -1,0 +1,65 @@
+//! The drivers, each with networks and endpoints to ask it for. Another driver is a line in [`KINDS`].
+
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use lanloom_drivers::bridge::Bridge;
+use lanloom_drivers::driver::{Driver, EndpointSpec, Fabric, NetworkSpec, PoolData};
+use lanloom_drivers::kernel::Kernel;
+use lanloom_drivers::{bridge, host, null};
+
+/// Makes a driver above a kernel and switches.
+type Make = fn(Arc<dyn Kernel>, Arc<dyn Fabric>) -> Arc<dyn Driver>;
+
+/// One driver.
+pub(crate) struct Kind {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// A new one, as a daemon makes it when it starts.
+    pub(crate) make: Make,
+    /// Whether its networks are dual stack; without addresses if not.
+    has_addresses: bool,
+}
+
+/// All of them.
+pub(crate) const KINDS: [Kind; 3] = [
+    Kind { name: null::NAME, make: |_, _| Arc::new(null::driver()), has_addresses: false },
+    Kind { name: host::NAME, make: |_, _| Arc::new(host::driver()), has_addresses: false },
+    Kind {
+        name: bridge::NAME,
+        make: |kernel, fabric| Arc::new(Bridge::new(kernel, fabric, "test").expect("a valid name")),
+        has_addresses: true,
+    },
+];
+
+impl Kind {
+    /// A network unlike those of other numbers: below 200.
+    pub(crate) fn network(&self, number: u8) -> NetworkSpec {
+        let pools = |pool: String, gateway: String| match self.has_addresses {
+            true => vec![PoolData { pool: net(&pool), gateway: Some(net(&gateway)), auxiliary: [].into() }],
+            false => Vec::new(),
+        };
+        NetworkSpec {
+            id: format!("{number:02x}").repeat(32),
+            name: format!("net{number}"),
+            v4: pools(format!("10.201.{number}.0/24"), format!("10.201.{number}.1/24")),
+            v6: pools(format!("fd00:201:{number}::/64"), format!("fd00:201:{number}::1/64")),
+            ..NetworkSpec::default()
+        }
+    }
+
+    /// An endpoint of the network of that number, unlike those of other numbers there.
+    pub(crate) fn endpoint(&self, network: u8, number: u8) -> EndpointSpec {
+        let addresses = [format!("10.201.{network}.{number}/24"), format!("fd00:201:{network}::{number}/64")];
+        EndpointSpec {
+            id: format!("{network:02x}{number:02x}").repeat(16),
+            name: format!("ep{number}"),
+            addresses: addresses.iter().map(|text| net(text)).filter(|_| self.has_addresses).collect(),
+            ..EndpointSpec::default()
+        }
+    }
+}
+
+pub(crate) fn net(text: &str) -> IpNet {
+    text.parse().expect("a network")
+}

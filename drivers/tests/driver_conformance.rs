@@ -1,0 +1,136 @@
+//! One suite, all drivers, three kernels: in memory, failing by seeds, and real.
+//!
+//! Without libtest's harness: for real, each case is a process in namespaces of its own, which it has to enter while it has one
+//! thread. A driver more is a line in `driver/kinds.rs`; a case more is one here.
+
+mod driver;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::pin::Pin;
+use std::process::{Command, ExitCode};
+
+use driver::bench::Bench;
+use driver::kinds::{KINDS, Kind};
+use driver::{endpoints, faults, networks, restart};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+
+/// Seeds of the failing kernel: enough for every step to be the one that fails.
+const SEEDS: u64 = 300;
+/// How many calls of those fail.
+const PROBABILITY: f64 = 0.15;
+
+/// What names the one case of a process that runs for real.
+const VARIABLE: &str = "LANLOOM_CASE";
+
+type Outcome<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+/// A name, and what is done under it.
+type Case = (&'static str, for<'a> fn(&'a mut Bench) -> Outcome<'a>);
+
+/// Cases by name.
+macro_rules! cases {
+    ($($room:ident::$case:ident),* $(,)?) => {
+        [$((stringify!($case), |bench| Box::pin($room::$case(bench)))),*]
+    };
+}
+
+const CASES: [Case; 13] = cases![
+    networks::a_network_is_there_once,
+    networks::a_deleted_network_leaves_nothing,
+    networks::options_of_ours_are_known_and_others_carried,
+    networks::what_is_not_there_is_not_found_and_easily_gone,
+    networks::what_is_found_outside_may_pass,
+    endpoints::an_endpoint_is_there_once,
+    endpoints::a_network_with_endpoints_is_not_deleted,
+    endpoints::a_join_brings_the_interface_that_it_says,
+    endpoints::a_join_that_cannot_be_leaves_nothing,
+    endpoints::endpoints_of_several_networks_do_not_meet,
+    restart::what_is_there_stays,
+    restart::what_is_not_there_is_made_again,
+    restart::a_join_that_was_never_told_of_is_undone,
+];
+
+/// The one for kernels that fail.
+const FAULTS: &str = "a_failure_leaves_nothing_and_the_same_call_succeeds_later";
+
+fn main() -> ExitCode {
+    if let Ok(name) = std::env::var(VARIABLE) {
+        return inner(&name);
+    }
+    let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
+    let real = may_make_namespaces();
+    let (mut passed, mut failed) = (0, 0);
+    let mut note = |name: String, run: &dyn Fn() -> bool| {
+        if !name.contains(&filter) {
+            return;
+        }
+        let ok = run();
+        println!("test {name} ... {}", if ok { "ok" } else { "FAILED" });
+        if ok { passed += 1 } else { failed += 1 }
+    };
+    for kind in &KINDS {
+        for (name, case) in CASES {
+            note(format!("fake::{}::{name}", kind.name), &|| in_memory(Bench::fake(kind), case));
+            if real {
+                note(format!("real::{}::{name}", kind.name), &|| in_a_process(&format!("{}::{name}", kind.name)));
+            }
+        }
+        note(format!("failing::{}::{FAULTS}", kind.name), &|| (0..SEEDS).all(|seed| with_faults(kind, seed)));
+    }
+    println!("\ntest result: {}. {passed} passed; {failed} failed; 0 ignored", if failed == 0 { "ok" } else { "FAILED" });
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run(mut bench: Bench, case: for<'a> fn(&'a mut Bench) -> Outcome<'a>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(case(&mut bench));
+}
+
+/// Whether the case passes; a panic is said by its hook.
+fn in_memory(bench: Bench, case: for<'a> fn(&'a mut Bench) -> Outcome<'a>) -> bool {
+    catch_unwind(AssertUnwindSafe(|| run(bench, case))).is_ok()
+}
+
+fn with_faults(kind: &'static Kind, seed: u64) -> bool {
+    let bench = Bench::failing(kind, seed, PROBABILITY);
+    let ok = in_memory(bench, |bench| Box::pin(faults::a_failure_leaves_nothing_and_the_same_call_succeeds_later(bench)));
+    if !ok {
+        eprintln!("that was driver {} with seed {seed}", kind.name);
+    }
+    ok
+}
+
+fn in_a_process(name: &str) -> bool {
+    let program = std::env::current_exe().expect("this program");
+    Command::new(program).env(VARIABLE, name).status().expect("a process").success()
+}
+
+/// One case for real, in this process, which has one thread yet. Its interfaces and mounts are gone with it.
+fn inner(name: &str) -> ExitCode {
+    let found = KINDS.iter().flat_map(|kind| CASES.map(|case| (kind, case)));
+    let mut found = found.filter(|(kind, (case, _))| format!("{}::{case}", kind.name) == name);
+    let Some((kind, (_, case))) = found.next() else { return ExitCode::FAILURE };
+    enter_own_namespaces().expect("namespaces of its own");
+    run(Bench::real(kind), case);
+    ExitCode::SUCCESS
+}
+
+/// A network and a `/run` that nobody else has.
+fn enter_own_namespaces() -> nix::Result<()> {
+    let none = None::<&Path>;
+    unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)?;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+    mount(Some("lanloom"), "/run", Some("tmpfs"), MsFlags::empty(), none)
+}
+
+fn may_make_namespaces() -> bool {
+    let root = nix::unistd::geteuid().is_root();
+    let may_skip = std::env::var("CI").is_ok_and(|ci| ci == "true");
+    assert!(root || !may_skip, "this must run as root where nothing may be skipped");
+    if !root {
+        println!("skipped: making network namespaces needs root");
+    }
+    root
+}
