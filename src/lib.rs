@@ -6,6 +6,7 @@ pub mod config;
 pub mod controller;
 pub mod daemon;
 pub mod demo;
+pub mod dns;
 pub mod etc;
 pub mod exec;
 pub mod ipam;

@@ -68,6 +68,12 @@ const ROOMS: &[Room] = &[
     Room { path: "ipam", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "dns::zone", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "dns::resolve", rooms: Rooms::Only(&[]), never: IMPURE },
+    Room { path: "dns", rooms: Rooms::Only(&[]), never: IMPURE },
+    Room {
+        path: "dns::server",
+        rooms: Rooms::Only(&[]),
+        never: &["nix", "libc", "axum", "lanloom_drivers", "lanloom_switch_io"],
+    },
     Room { path: "etc", rooms: Rooms::Only(&[]), never: IMPURE },
     Room { path: "etc::files", rooms: Rooms::Only(&[]), never: NOT_STD },
     Room { path: "controller::fabric::reconcile", rooms: Rooms::Only(&[]), never: IMPURE },
