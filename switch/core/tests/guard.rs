@@ -451,6 +451,32 @@ fn the_gateway_keeps_out_what_unguarded_ports_send_to_other_networks() {
 }
 
 #[test]
+fn no_source_route_leads_into_another_network() {
+    let options = |options: [u8; 8]| {
+        let mut packet = ipv4(v4(1), v4(0), 0, 6, &[&options[..], &[0; 20]].concat());
+        packet[0] = 0x47;
+        ether(mac(1), mac(0), IPV4, &packet)
+    };
+    let routing = |left| ether(mac(1), mac(0), IPV6, &ipv6(v6(1), v6(0), 60, &extension(43, 0, &[59, 0, 4, left, 0, 0, 0, 0])));
+    let routed = [options([131, 7, 4, 10, 9, 0, 1, 0]), options([7, 3, 4, 1, 137, 3, 4, 0]), routing(1)];
+    for frame in routed {
+        assert_eq!(Bench::new().drops(ALICE, &frame), Some(DropReason::Isolated), "{frame:x?}");
+        assert_eq!(Bench::with_mode(GuardMode::Off).reaches(ALICE, &frame), [BOB, BARE], "{frame:x?}");
+        let mut alone = Bench::new();
+        alone.switch.set_foreign(&Arc::default());
+        assert_eq!(alone.reaches(ALICE, &frame), [GATEWAY, BOB, BARE], "there is no other network: {frame:x?}");
+    }
+    for frame in [
+        options([7, 7, 4, 131, 137, 0, 0, 0]),
+        options([1, 1, 0, 131, 3, 4, 0, 0]),
+        options([7, 0, 131, 3, 4, 0, 0, 0]),
+        routing(0),
+    ] {
+        assert_eq!(Bench::new().drops(ALICE, &frame), None, "{frame:x?}");
+    }
+}
+
+#[test]
 fn a_flood_that_only_the_gateway_keeps_out_is_dropped_as_isolated() {
     let mut bench = Bench::with_mode(GuardMode::Off);
     for port in [BOB, BARE] {

@@ -142,12 +142,16 @@ fn servers(packet: &Packet<'_>) -> Passed {
     }
 }
 
-/// Refuses what comes from or is for another network; what asks for an address of one is for it.
+/// Refuses what comes from or is for another network; what asks for an address of one is for it, and a route may lead there.
 fn foreign_in(foreign: &Prefixes, packet: &Packet<'_>) -> Passed {
+    if foreign.is_empty() {
+        return Ok(());
+    }
     let addresses = match *packet {
         Packet::Other => return Ok(()),
         Packet::Arp { sender, target, .. } => [Some(sender.into()), Some(target.into()), None],
-        Packet::Ip { source, destination, upper } => [Some(source), Some(destination), asked_for(upper)],
+        Packet::Ip { routed: true, .. } => return Err(Refusal::SourceRoute),
+        Packet::Ip { source, destination, upper, .. } => [Some(source), Some(destination), asked_for(upper)],
     };
     match addresses.into_iter().flatten().find(|address| foreign.contains(*address)) {
         Some(address) => Err(Refusal::Foreign { address }),

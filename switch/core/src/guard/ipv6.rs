@@ -3,7 +3,7 @@
 //! Of a packet in fragments only the first says what it is; it must hold all headers (RFC 7112), and one that does not is hidden from a
 //! guard on purpose (RFC 7113).
 
-use super::packet::{Packet, Upper, udp};
+use super::packet::{Packet, UDP, Upper, udp};
 use super::refusal::Refusal;
 use crate::mac::MacAddr;
 use std::net::{IpAddr, Ipv6Addr};
@@ -17,7 +17,6 @@ const CHAIN_MAX: usize = 8;
 const OPTIONS_MAX: usize = 32;
 
 const HOP_BY_HOP: u8 = 0;
-const UDP: u8 = 17;
 const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
 const AUTHENTICATION: u8 = 51;
@@ -38,14 +37,16 @@ pub(super) fn read(bytes: &[u8]) -> Option<Packet<'_>> {
         len => bytes.len().min(HEADER_LEN + usize::from(len)),
     };
     let address = |at: usize| Some(IpAddr::V6(Ipv6Addr::from(*header.get(at..)?.first_chunk::<16>()?)));
-    let upper = follow(header[6], bytes.get(HEADER_LEN..len)?);
-    Some(Packet::Ip { source: address(8)?, destination: address(24)?, upper })
+    let mut routed = false;
+    let upper = follow(header[6], bytes.get(HEADER_LEN..len)?, &mut routed);
+    Some(Packet::Ip { source: address(8)?, destination: address(24)?, routed, upper })
 }
 
-/// Follows the chain of headers to what it carries.
-fn follow(mut next: u8, mut rest: &[u8]) -> Upper<'_> {
+/// Follows the chain of headers to what it carries, and notes whether there is more of a route to go.
+fn follow<'a>(mut next: u8, mut rest: &'a [u8], routed: &mut bool) -> Upper<'a> {
     let mut fragment = false;
     for _ in 0..=CHAIN_MAX {
+        *routed |= next == ROUTING && rest.get(3).is_some_and(|left| *left > 0);
         let len = match (next, rest) {
             (UDP, _) => return udp(rest, fragment),
             (ICMP, []) if fragment => return Upper::Hidden,

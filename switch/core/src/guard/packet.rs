@@ -11,14 +11,12 @@ pub(super) enum Packet<'a> {
     /// Neither ARP for IPv4 nor IP.
     Other,
     /// ARP (RFC 826), request or reply. Who is probed for or answered is no claim of the sender's.
-    Arp {
-        sender_mac: MacAddr,
-        sender: Ipv4Addr,
-        target: Ipv4Addr,
-    },
+    Arp { sender_mac: MacAddr, sender: Ipv4Addr, target: Ipv4Addr },
     Ip {
         source: IpAddr,
         destination: IpAddr,
+        /// Whether it names routers that it is to pass on its way (RFC 791, 3.1; RFC 8200, 4.4).
+        routed: bool,
         upper: Upper<'a>,
     },
 }
@@ -56,8 +54,8 @@ const IPV6: u16 = 0x86dd;
 /// Below it, the two bytes of the type are a length, and LLC follows (802.3 clause 3.2.6).
 const LEAST_TYPE: u16 = 0x600;
 
-const UDP: u8 = 17;
-pub(super) const UDP_LEN: usize = 8;
+pub(super) const UDP: u8 = 17;
+const UDP_LEN: usize = 8;
 
 impl<'a> Packet<'a> {
     pub(super) fn read(frame: &Frame<'a>) -> Result<Self, Unreadable> {
@@ -119,7 +117,21 @@ fn ipv4(bytes: &[u8]) -> Option<Packet<'_>> {
     let (offset, more) = (fragment & 0x1fff, fragment & 0x2000 != 0);
     let upper = if header[9] == UDP && offset == 0 { udp(&bytes[header_len..end], more) } else { Upper::Other };
     let [source, destination] = [12, 16].map(|at| IpAddr::from([header[at], header[at + 1], header[at + 2], header[at + 3]]));
-    Some(Packet::Ip { source, destination, upper })
+    Some(Packet::Ip { source, destination, routed: has_source_route(&bytes[header.len()..header_len]), upper })
+}
+
+/// Whether a loose or strict source route is among options of IPv4. Options that end too early are those of no packet.
+fn has_source_route(mut options: &[u8]) -> bool {
+    const NO_OPERATION: u8 = 1;
+    loop {
+        match options {
+            [] | [0, ..] => return false,
+            [131 | 137, ..] => return true,
+            [NO_OPERATION, rest @ ..] => options = rest,
+            [_, len, ..] if *len >= 2 => options = options.get(usize::from(*len)..).unwrap_or_default(),
+            [_, ..] => return false,
+        }
+    }
 }
 
 /// What is carried in UDP. `fragment`: more of it comes in other packets.

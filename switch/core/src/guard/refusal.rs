@@ -26,6 +26,8 @@ pub(crate) enum Refusal {
         /// Whose it is; `None` if it is nobody's, and the endpoint is held to its own.
         owner: Option<PortId>,
     },
+    /// It names its way, which may lead into another network.
+    SourceRoute,
     /// To or from another network.
     Foreign {
         address: IpAddr,
@@ -51,7 +53,7 @@ impl Refusal {
                 DropReason::Malformed
             }
             Self::Spoofed { .. } => DropReason::Spoofed,
-            Self::Foreign { .. } => DropReason::Isolated,
+            Self::Foreign { .. } | Self::SourceRoute => DropReason::Isolated,
         }
     }
 
@@ -70,6 +72,7 @@ impl Refusal {
             Self::Unreadable(Unreadable::Arp) => "ARP that is cut short".to_owned(),
             Self::Unreadable(Unreadable::Ip) => "its type says IP, and it has no IP header".to_owned(),
             Self::Spoofed { claim, used, owner } => format!("{}{claim} {}", used.words(), whose(owner, name)),
+            Self::SourceRoute => "its source route may lead into another network".to_owned(),
             Self::Foreign { address } => format!("{address} is of another network"),
         }
     }
