@@ -1,6 +1,6 @@
 //! Packets byte by byte, wrong ones too. No checksum is right: a guard reads none.
 
-#![allow(dead_code)] // Each test takes what it needs.
+#![allow(dead_code, reason = "each test takes what it needs")]
 
 use lanloom_switch_core::MacAddr;
 use std::net::{Ipv4Addr, Ipv6Addr};
