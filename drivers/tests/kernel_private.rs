@@ -154,9 +154,13 @@ fn what_a_user_lacks_is_named_with_what_brings_it() -> Outcome {
     let links_before = links()??;
     let within = wait(outside.capabilities())?;
     ensure(links()?? == links_before, "trying leaves nothing behind")?;
-    for kind in
-        [CapabilityKind::NetworkNamespaces, CapabilityKind::Veth, CapabilityKind::Bridge, CapabilityKind::PacketVnetHeader]
-    {
+    for kind in [
+        CapabilityKind::NetworkNamespaces,
+        CapabilityKind::Veth,
+        CapabilityKind::Bridge,
+        CapabilityKind::PacketVnetHeader,
+        CapabilityKind::IpForward,
+    ] {
         let capability = find(&within, kind)?;
         ensure(capability.is_available(), capability.to_string())?;
     }

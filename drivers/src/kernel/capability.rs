@@ -41,13 +41,15 @@ pub enum CapabilityKind {
     Bridge,
     /// VXLANs of the kernel's can be made, to compare with.
     Vxlan,
-    /// The `nft` program is there.
+    /// The program `nft` is there, and a table can be made: egress of networks.
     Nft,
+    /// Forwarding between interfaces can be switched on: egress of networks.
+    IpForward,
 }
 
 impl CapabilityKind {
     /// All, in the order to show them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NetworkNamespaces,
         Self::UserNamespaces,
         Self::Tap,
@@ -58,6 +60,7 @@ impl CapabilityKind {
         Self::Bridge,
         Self::Vxlan,
         Self::Nft,
+        Self::IpForward,
     ];
 
     /// Its name, which stays.
@@ -73,6 +76,7 @@ impl CapabilityKind {
             Self::Bridge => "bridge",
             Self::Vxlan => "vxlan",
             Self::Nft => "nft",
+            Self::IpForward => "ip_forward",
         }
     }
 }

@@ -225,6 +225,11 @@ impl Kernel for Failing {
         self.inner.list_routes(netns).await
     }
 
+    async fn raise_neighbour_limits(&self, at_least: [u32; 3]) -> Result<Vec<String>, KernelError> {
+        self.faults.pass("raising the limits of neighbours", "the host")?;
+        self.inner.raise_neighbour_limits(at_least).await
+    }
+
     async fn set_firewall(&self, firewall: &Firewall) -> Result<(), KernelError> {
         self.faults.pass("setting the firewall", &firewall.table)?;
         self.inner.set_firewall(firewall).await

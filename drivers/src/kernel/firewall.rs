@@ -78,17 +78,21 @@ pub struct Egress {
 impl Firewall {
     /// Whether it can be loaded at all.
     pub(crate) fn check(&self) -> Result<(), KernelError> {
-        let refused =
-            |rule: String| Err(KernelError::new("setting the firewall", self.table.as_str(), Why::InvalidValue(rule)));
-        for (at, network) in self.networks.iter().enumerate() {
-            check_interface(&network.gateway)?;
-            let others = self.networks[at + 1..].iter().filter(|other| other.gateway != network.gateway);
-            for (mine, theirs) in
-                others.flat_map(|other| network.pools.iter().flat_map(move |a| other.pools.iter().map(move |b| (a, b))))
-            {
-                if mine.contains(theirs) || theirs.contains(mine) {
-                    return refused(format!("the pools {mine} and {theirs} of two networks overlap"));
+        self.networks.iter().try_for_each(|network| check_interface(&network.gateway))?;
+        let of =
+            |network: &Egress| network.pools.iter().map(|pool| (pool.trunc(), network.gateway.clone())).collect::<Vec<_>>();
+        let mut pools: Vec<_> = self.networks.iter().flat_map(of).collect();
+        // Of two pools one is within the other or they are apart; what is within comes after what it is in, and before the rest.
+        pools.sort_by_key(|(pool, _)| (pool.network(), pool.prefix_len()));
+        let mut widest: Option<&(IpNet, IfName)> = None;
+        for pool in &pools {
+            match widest {
+                Some(outer) if outer.0.contains(&pool.0) && outer.1 != pool.1 => {
+                    let rule = format!("the pools {} and {} of two networks overlap", outer.0, pool.0);
+                    return Err(KernelError::new("setting the firewall", self.table.as_str(), Why::InvalidValue(rule)));
                 }
+                Some(outer) if outer.0.contains(&pool.0) => {}
+                Some(_) | None => widest = Some(pool),
             }
         }
         Ok(())

@@ -30,6 +30,7 @@ pub mod forward;
 pub mod link;
 mod linux;
 pub mod name;
+mod neighbours;
 pub mod netns;
 pub mod plan;
 pub mod private;
@@ -223,6 +224,14 @@ pub trait Kernel: Send + Sync {
     /// # Errors
     /// [`Why::NoSuchNetns`].
     async fn list_routes(&self, netns: &Netns) -> Result<Vec<Route>, KernelError>;
+
+    /// Raises the limits `gc_thresh1` to `gc_thresh3` of the neighbour tables of both families to these numbers of entries, never
+    /// lowers one, and says what it changed, a line each. All namespaces of a machine share them, and only the first one shows
+    /// them: elsewhere nothing is changed, and one line says so.
+    ///
+    /// # Errors
+    /// [`Why::NotPermitted`], [`Why::ReadOnly`].
+    async fn raise_neighbour_limits(&self, at_least: [u32; 3]) -> Result<Vec<String>, KernelError>;
 
     /// Has the host's firewall be this, in place of what its table held before, all at once. The same again changes nothing.
     ///

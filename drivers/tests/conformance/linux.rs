@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::thread;
 
-use lanloom_drivers::kernel::{Kernel, LinuxKernel, Netns, SysctlKey, VethSpec, Why};
+use lanloom_drivers::kernel::{CapabilityKind, Kernel, LinuxKernel, Netns, SysctlKey, VethSpec, Why};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 
@@ -223,4 +223,17 @@ async fn where_nft_is_missing_its_package_is_named() {
     let error = without.set_firewall(&firewall(Vec::new())).await.expect_err("it is missing");
     assert_eq!(error.why(), &Why::MissingTool { tool: "nft", package: "nftables" });
     assert!(error.hint().contains("apt install nftables"), "{error}");
+    let told = without.capabilities().await.into_iter().find(|one| one.kind == CapabilityKind::Nft).expect("it is told");
+    let missing = told.missing.expect("and missing");
+    assert!(missing.brings.contains("apt install nftables"), "{missing:?}");
+}
+
+#[tokio::test]
+async fn a_kernel_with_all_programs_can_give_networks_egress() {
+    let Some(bench) = Bench::new(Twin::Linux).filter(|bench| !bench.lacks(&["nft"])) else { return };
+    let told = bench.kernel.capabilities().await;
+    for kind in [CapabilityKind::Nft, CapabilityKind::IpForward] {
+        let capability = told.iter().find(|one| one.kind == kind).expect("it is told");
+        assert!(capability.is_available(), "{capability}");
+    }
 }

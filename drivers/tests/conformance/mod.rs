@@ -8,6 +8,7 @@ pub(crate) mod forwards;
 pub(crate) mod links;
 mod linux;
 pub(crate) mod namespaces;
+mod neighbours;
 mod packets;
 pub(crate) mod plans;
 pub(crate) mod redirects;

@@ -254,6 +254,10 @@ impl Kernel for FakeKernel {
         self.world().routes(&self.at(netns))
     }
 
+    async fn raise_neighbour_limits(&self, at_least: [u32; 3]) -> Result<Vec<String>, KernelError> {
+        self.world().raise_neighbour_limits(at_least)
+    }
+
     async fn set_firewall(&self, firewall: &Firewall) -> Result<(), KernelError> {
         firewall.check()?;
         self.world().set_firewall(firewall)

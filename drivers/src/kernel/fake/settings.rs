@@ -2,12 +2,14 @@
 
 use super::super::error::{KernelError, Why};
 use super::super::link::LinkChange;
+use super::super::neighbours::{limits, raised, told};
 use super::super::plan::Plan;
 use super::super::sysctl::SysctlKey;
 use super::world::{Place, Space, World};
 
 /// What a fresh namespace of Linux has other than 0.
-const DEFAULTS: [(&str, &str); 2] = [("accept_ra", "1"), ("send_redirects", "1")];
+const DEFAULTS: [(&str, &str); 5] =
+    [("accept_ra", "1"), ("send_redirects", "1"), ("gc_thresh1", "128"), ("gc_thresh2", "512"), ("gc_thresh3", "1024")];
 
 impl World {
     /// All of it or nothing: what fails half way is tried on a copy.
@@ -44,6 +46,19 @@ impl World {
         exists(what, space, key)?;
         let preset = || DEFAULTS.iter().find(|(last, _)| key.parts().last() == Some(last)).map_or("0", |(_, value)| value);
         Ok(space.settings.get(key).cloned().unwrap_or_else(|| preset().to_owned()))
+    }
+
+    /// The daemon's namespace is the first of this machine.
+    pub(super) fn raise_neighbour_limits(&mut self, at_least: [u32; 3]) -> Result<Vec<String>, KernelError> {
+        let mut notes = Vec::new();
+        for (key, place) in limits()? {
+            let now = self.sysctl(&Place::Daemon, &key)?;
+            if let Some(to) = raised(&now, at_least[place]) {
+                notes.push(told(&key, &now, &to));
+                self.set_sysctl(&Place::Daemon, &[(key, to)])?;
+            }
+        }
+        Ok(notes)
     }
 }
 

@@ -1,16 +1,18 @@
 //! Addresses and routes by rtnetlink.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use futures_util::TryStreamExt;
 use ipnet::IpNet;
+use nix::net::if_::if_indextoname;
 use rtnetlink::RouteMessageBuilder;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteType};
 
 use super::super::error::{KernelError, Why};
-use super::super::link::{LinkInfo, Route};
+use super::super::link::Route;
 use super::super::name::IfName;
 use super::inside::Session;
 use super::link;
@@ -45,13 +47,10 @@ pub(super) fn list(session: &Session, name: &IfName) -> Result<Vec<IpNet>, Kerne
 
 /// The addresses of all interfaces, by interface, without the link-local ones of IPv6.
 pub(super) fn list_all(session: &Session) -> Result<Vec<(IfName, IpNet)>, KernelError> {
-    let names = link::list(session)?;
     let all: Vec<AddressMessage> =
         session.ask("listing addresses", "all", |handle| handle.address().get().execute().try_collect())?;
-    let named = |message: &AddressMessage| {
-        let link = names.iter().find(|link| link.index == message.header.index)?;
-        Some((IfName::new(&link.name).ok()?, read(message)?))
-    };
+    let mut names = Names::default();
+    let named = |message: &AddressMessage| Some((names.of(message.header.index)?, read(message)?));
     let mut addresses: Vec<_> = all.iter().filter_map(named).filter(|(_, address)| !link_local(address)).collect();
     addresses.sort();
     Ok(addresses)
@@ -100,21 +99,21 @@ pub(super) fn delete_route(session: &Session, route: &Route) -> Result<(), Kerne
 
 /// The routes of the main table to somewhere, of both families, without those to link-local addresses.
 pub(super) fn list_routes(session: &Session) -> Result<Vec<Route>, KernelError> {
-    let names = link::list(session)?;
+    let mut names = Names::default();
     let mut routes = Vec::new();
     for family in [AddressFamily::Inet, AddressFamily::Inet6] {
         let mut request = RouteMessage::default();
         request.header.address_family = family;
         let messages: Vec<RouteMessage> =
             session.ask("listing routes", "all", |handle| handle.route().get(request).execute().try_collect())?;
-        routes.extend(messages.iter().filter_map(|message| read_route(message, &names)));
+        routes.extend(messages.iter().filter_map(|message| read_route(message, &mut names)));
     }
     routes.sort_by_key(|route| route.to);
     Ok(routes)
 }
 
 /// A route that can be said as a [`Route`]; multipath, multicast and the other tables' cannot.
-fn read_route(message: &RouteMessage, links: &[LinkInfo]) -> Option<Route> {
+fn read_route(message: &RouteMessage, names: &mut Names) -> Option<Route> {
     let header = &message.header;
     if header.table != RouteHeader::RT_TABLE_MAIN || header.kind != RouteType::Unicast {
         return None;
@@ -125,14 +124,26 @@ fn read_route(message: &RouteMessage, links: &[LinkInfo]) -> Option<Route> {
         match attribute {
             RouteAttribute::Destination(address) => to = ip(address),
             RouteAttribute::Gateway(address) => via = ip(address),
-            RouteAttribute::Oif(index) => dev = links.iter().find(|link| link.index == *index),
+            RouteAttribute::Oif(index) => dev = names.of(*index),
             _ => {}
         }
     }
     let any = if header.address_family == AddressFamily::Inet { IpAddr::from([0; 4]) } else { IpAddr::from([0; 16]) };
     let to = IpNet::new(to.unwrap_or(any), header.destination_prefix_length).ok()?;
     let on_link = header.flags.contains(RouteFlags::Onlink);
-    (!link_local(&to)).then_some(Route { to, via, dev: IfName::new(&dev?.name).ok()?, on_link })
+    (!link_local(&to)).then_some(Route { to, via, dev: dev?, on_link })
+}
+
+/// The names of the interfaces of the thread's namespace, each asked for once: listing all of them would take longer, for a
+/// host with networks has many.
+#[derive(Default)]
+struct Names(HashMap<u32, Option<IfName>>);
+
+impl Names {
+    fn of(&mut self, index: u32) -> Option<IfName> {
+        let ask = || IfName::new(if_indextoname(index).ok()?.to_str().ok()?).ok();
+        self.0.entry(index).or_insert_with(ask).clone()
+    }
 }
 
 fn ip(address: &RouteAddress) -> Option<IpAddr> {

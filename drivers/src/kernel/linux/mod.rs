@@ -9,6 +9,7 @@ mod firewall;
 mod forward;
 mod inside;
 mod link;
+mod neighbours;
 mod netns;
 mod nft;
 mod plumbing;
@@ -230,6 +231,15 @@ impl Kernel for LinuxKernel {
         self.inside("listing routes", netns, address::list_routes).await
     }
 
+    async fn raise_neighbour_limits(&self, at_least: [u32; 3]) -> Result<Vec<String>, KernelError> {
+        let (host, faults) = (self.host.clone(), Arc::clone(&self.faults));
+        in_thread("raising the limits of neighbours", move || {
+            OpenedNetns::open(&host)?.enter()?;
+            neighbours::raise(at_least, &faults)
+        })
+        .await
+    }
+
     async fn set_firewall(&self, firewall: &Firewall) -> Result<(), KernelError> {
         firewall.check()?;
         let firewall = firewall.clone();
@@ -274,7 +284,8 @@ impl Kernel for LinuxKernel {
 
     async fn capabilities(&self) -> Vec<Capability> {
         // Only a thread that cannot be made has no answer.
-        in_thread("looking at what the kernel offers", || Ok(probe::capabilities())).await.unwrap_or_default()
+        let programs = self.programs.clone();
+        in_thread("looking at what the kernel offers", move || Ok(probe::capabilities(&programs))).await.unwrap_or_default()
     }
 }
 

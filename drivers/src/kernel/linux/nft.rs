@@ -31,9 +31,16 @@ impl Nft {
 
     /// What the calling thread's namespace has, by `list` and these words: one object each.
     pub(super) fn list(&self, what: &'static str, words: &[&str]) -> Result<Vec<Value>, KernelError> {
-        let args: Vec<&str> = ["-j", "list"].into_iter().chain(words.iter().copied()).collect();
-        let text = run(what, &self.0, &args, b"")?;
-        // Older ones say nothing at all about a table without anything.
+        self.read(what, &[&["-j", "list"], words].concat())
+    }
+
+    /// All that the calling thread's namespace has, without the elements of sets.
+    pub(super) fn ruleset(&self, what: &'static str) -> Result<Vec<Value>, KernelError> {
+        self.read(what, &["-j", "-t", "list", "ruleset"])
+    }
+
+    fn read(&self, what: &'static str, args: &[&str]) -> Result<Vec<Value>, KernelError> {
+        let text = run(what, &self.0, args, b"")?;
         let mut answer: Value = serde_json::from_str(&text).map_err(|error| no_sense(what, &error))?;
         match answer.get_mut("nftables").map(Value::take) {
             Some(Value::Array(objects)) => Ok(objects),

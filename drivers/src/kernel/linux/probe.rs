@@ -1,9 +1,6 @@
 //! Tries what this kernel lets this process do, in a namespace that ends with the thread that tries.
 
-use std::env;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-
+use nftables::types::NfFamily;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use rtnetlink::packet_route::link::LinkMessage;
@@ -13,14 +10,15 @@ use super::super::capability::{Capability, CapabilityKind, Missing};
 use super::super::error::{KernelError, Needs, Why};
 use super::super::netns::Netns;
 use super::super::private::try_private_namespaces;
+use super::super::sysctl::SysctlKey;
 use super::inside::Session;
+use super::nft::{Nft, deletion};
 use super::probe_sys::{self, Tap};
-
-/// Where programs of the administrator are, whether or not PATH says so.
-const SBIN: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
+use super::sysctl;
+use super::tool::Programs;
 
 /// Tries everything. The calling thread, which must be one of its own, stays in a namespace that only it is in.
-pub(super) fn capabilities() -> Vec<Capability> {
+pub(super) fn capabilities(programs: &Programs) -> Vec<Capability> {
     let within = unshare(CloneFlags::CLONE_NEWNET).map_err(no_namespaces);
     Capability::all(|kind| match kind {
         CapabilityKind::NetworkNamespaces => within.clone(),
@@ -37,7 +35,8 @@ pub(super) fn capabilities() -> Vec<Capability> {
         CapabilityKind::Veth => within.clone().and_then(|()| link(LinkVeth::new("v0", "v1").build(), "veth")),
         CapabilityKind::Bridge => within.clone().and_then(|()| link(LinkBridge::new("b0").build(), "bridge")),
         CapabilityKind::Vxlan => within.clone().and_then(|()| link(LinkVxlan::new("x0", 1).build(), "vxlan")),
-        CapabilityKind::Nft => nft(),
+        CapabilityKind::Nft => nft(programs, within.clone()),
+        CapabilityKind::IpForward => within.clone().and_then(|()| ip_forward()),
     })
 }
 
@@ -85,12 +84,20 @@ fn link(message: LinkMessage, module: &str) -> Result<(), Missing> {
     })
 }
 
-fn nft() -> Result<(), Missing> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let runs =
-        |dir: PathBuf| dir.join("nft").metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0);
-    if env::split_paths(&path).chain(SBIN.map(PathBuf::from)).any(runs) {
-        return Ok(());
-    }
-    Err(missing("no program nft is in PATH or the sbin directories", "package nftables: apt install nftables"))
+/// Makes a table in the thread's own namespace, which takes it along.
+fn nft(programs: &Programs, within: Result<(), Missing>) -> Result<(), Missing> {
+    let tried = Nft::find(programs);
+    let tried = tried.map_err(|error| missing(error.why(), error.hint()))?;
+    within?;
+    let table = deletion(NfFamily::INet, "lanloom-probe");
+    tried.apply("making a table", table).map_err(|error| {
+        let brings = if error.why() == &Why::Unsupported { "as root: modprobe nf_tables".to_owned() } else { error.hint() };
+        missing(error.why(), brings)
+    })
+}
+
+/// Switches it on in the thread's own namespace.
+fn ip_forward() -> Result<(), Missing> {
+    let on = SysctlKey::new("net.ipv4.ip_forward").and_then(|key| sysctl::write(&[(key, "1".to_owned())]));
+    on.map_err(|error| missing(error.why(), error.hint()))
 }

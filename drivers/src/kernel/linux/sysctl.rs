@@ -64,7 +64,7 @@ fn read_to_restore(key: &SysctlKey) -> Result<Option<String>, KernelError> {
 }
 
 /// One setting of the thread's namespace.
-fn read(key: &SysctlKey) -> Result<String, KernelError> {
+pub(super) fn read(key: &SysctlKey) -> Result<String, KernelError> {
     let file = key.file(Path::new(ROOT));
     match fs::read_to_string(&file) {
         Ok(text) => Ok(text.trim_end().to_owned()),

@@ -30,7 +30,7 @@ struct Place {
 
 /// Chains at the hook that drop what nobody accepts; those of `iptables` that keeps its tables in nftables among them.
 pub(super) fn obstacles(nft: &Nft) -> Result<Vec<Obstacle>, KernelError> {
-    let objects = nft.list("looking at what the host forwards", &["ruleset"])?;
+    let objects = nft.ruleset("looking at what the host forwards")?;
     let rules: Vec<&Value> = objects.iter().filter_map(|object| object.get("rule")).collect();
     let chains = objects.iter().filter_map(|object| object.get("chain"));
     let of = |chain: &Value| -> Vec<&Value> {
@@ -105,7 +105,7 @@ fn replace(nft: &Nft, place: &Place, wanted: Vec<Accept>, comment: &str) -> Resu
 /// Takes away every rule with this comment.
 pub(super) fn close(nft: &Nft, comment: &str) -> Result<(), KernelError> {
     let what = "having the host forward no more";
-    let objects = nft.list(what, &["ruleset"])?;
+    let objects = nft.ruleset(what)?;
     let mut batch = Batch::new();
     let deletions: Vec<_> = marked(&objects, comment).filter_map(deletion).collect();
     if deletions.is_empty() {
