@@ -40,13 +40,15 @@ pub struct ConfigText {
 }
 
 impl Config {
-    /// Reads and checks the configuration of a network, each subnet for itself.
+    /// Reads and checks the configuration of a network: each subnet for itself, and each against those before it. Several may
+    /// be the same subnet if each is another sub-range of it.
     ///
     /// # Errors
     /// All faults at once, in order.
     pub fn parse(texts: &[ConfigText]) -> Result<Vec<Self>, ConfigErrors> {
         let mut errors = Vec::new();
-        let configs = texts.iter().map(|text| text.read(&mut errors)).collect();
+        let configs: Vec<Self> = texts.iter().map(|text| text.read(&mut errors)).collect();
+        errors.extend(faults_between(&configs));
         if errors.is_empty() { Ok(configs) } else { Err(ConfigErrors(errors)) }
     }
 
@@ -57,6 +59,7 @@ impl Config {
     pub fn check(configs: &[Self]) -> Result<(), ConfigErrors> {
         let mut errors = Vec::new();
         configs.iter().for_each(|config| config.faults(&mut errors));
+        errors.extend(faults_between(configs));
         if errors.is_empty() { Ok(()) } else { Err(ConfigErrors(errors)) }
     }
 
@@ -88,6 +91,14 @@ impl Config {
         }
     }
 
+    /// Whether no two pools could be had of them in one address space.
+    fn collides(&self, other: &Self) -> bool {
+        let Some((one, two)) = self.subnet.zip(other.subnet) else { return false };
+        let both_in_part = self.ip_range.is_some() && other.ip_range.is_some() && self.ip_range != other.ip_range;
+        let named = !one.addr().is_unspecified() || one.prefix_len() == 0;
+        named && (within(one, two) || within(two, one)) && !(one == two && both_in_part)
+    }
+
     fn faults_without_subnet(&self, errors: &mut Vec<ConfigError>) {
         errors.extend(self.ip_range.map(|range| ConfigError::new(Field::IpRange, range, Fault::NoSubnet)));
         errors.extend(self.addresses().map(|(field, address)| ConfigError::new(field, address, Fault::NoSubnet)));
@@ -97,6 +108,14 @@ impl Config {
         let gateway = self.gateway.map(|address| (Field::Gateway, address));
         gateway.into_iter().chain(self.aux.iter().map(|(name, address)| (Field::Aux(name.clone()), *address)))
     }
+}
+
+/// The subnets that overlap with one before them.
+fn faults_between(configs: &[Config]) -> impl Iterator<Item = ConfigError> {
+    configs.iter().enumerate().filter_map(|(nth, config)| {
+        let other = configs[..nth].iter().find(|before| config.collides(before))?;
+        Some(ConfigError::new(Field::Subnet, config.subnet?, Fault::Overlap(other.subnet?)))
+    })
 }
 
 fn default_gateway_name(family: Family) -> &'static str {

@@ -99,8 +99,8 @@ fn lowest_block(run: Span, reach: u128, avoid: &[Span]) -> Option<u128> {
 
 /// The IPv6 range of a host: a unique local /48 (RFC 4193, section 3) whose 40 bits of global id are a hash of `host`.
 ///
-/// The same bytes give the same range on every machine and in every version. Two hosts out of a thousand with ids of their
-/// own have the same range with a probability of one in two million (section 3.2.3).
+/// The same bytes give the same range on every machine and in every version. That two among a thousand hosts with ids of their
+/// own have the same range has a probability of 4.5 in ten million (section 3.2.3).
 pub fn ula(host: &[u8]) -> IpNet {
     let global = u128::from(hash(host) & 0xff_ffff_ffff);
     let prefix = Ipv6Addr::from_bits((0xfd << 120) | (global << 80));

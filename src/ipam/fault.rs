@@ -36,6 +36,7 @@ pub(super) enum Fault {
     Outside(IpNet),
     Reserved(IpNet, Holder),
     Twice(Field),
+    Overlap(IpNet),
 }
 
 impl ConfigError {
@@ -54,6 +55,7 @@ impl ConfigError {
             Fault::Bigger(subnet) | Fault::Outside(subnet) => format!("give one inside {subnet}"),
             Fault::Reserved(subnet, _) => format!("give another address of {subnet}"),
             Fault::Twice(_) => "give each its own address".to_owned(),
+            Fault::Overlap(_) => "give subnets that do not overlap, or several ip-ranges of the same one".to_owned(),
         }
     }
 }
@@ -94,6 +96,7 @@ impl Fault {
             },
             Self::Reserved(subnet, holder) => write!(out, "of {subnet} it is {holder}"),
             Self::Twice(other) => write!(out, "it is the {other} as well"),
+            Self::Overlap(other) => write!(out, "it overlaps with subnet {other} of the same network"),
         }
     }
 }

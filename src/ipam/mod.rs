@@ -41,6 +41,7 @@ pub use pool::{Pool, PoolAsk, PoolId, PoolIdError};
 pub use span::Family;
 
 use ipnet::IpNet;
+use pool::Wish;
 use space::Space;
 use std::net::IpAddr;
 
@@ -67,11 +68,11 @@ impl Ipam {
     /// # Errors
     /// The wish contradicts itself, overlaps with a pool, or the defaults are exhausted. Nothing has changed then.
     pub fn request_pool(&mut self, ask: &PoolAsk) -> Result<Pool, PoolError> {
-        let pool = match ask.named()? {
-            Ok(pool) => pool,
-            Err(size) => {
+        let pool = match ask.wish()? {
+            Wish::This(pool) => pool,
+            Wish::Any(size) => {
                 let ranges = self.defaults.of(ask.family);
-                PoolId::new(self.space(ask.family).choose(ask, size, ranges)?, None)?
+                PoolId::new(self.space(ask.family).choose(size, ranges, &ask.avoid)?, None)?
             }
         };
         self.space_mut(ask.family).request_pool(&pool)?;

@@ -41,6 +41,14 @@ pub struct PoolId {
     range: Option<IpNet>,
 }
 
+/// Which pool is asked for.
+pub(super) enum Wish {
+    /// This one.
+    This(PoolId),
+    /// Any of the defaults, of this size or that of its range.
+    Any(Option<u8>),
+}
+
 impl PoolAsk {
     /// A wish for any pool of a family.
     pub fn any(family: Family) -> Self {
@@ -52,10 +60,10 @@ impl PoolAsk {
         Self { subnet: Some(subnet), ..Self::any(Family::of_net(subnet)) }
     }
 
-    /// The pool that is named, if one is, and else the size that is, if one is.
-    pub(super) fn named(&self) -> Result<Result<PoolId, Option<u8>>, PoolError> {
+    /// What it comes down to.
+    pub(super) fn wish(&self) -> Result<Wish, PoolError> {
         let Some(subnet) = self.subnet else {
-            return self.range.map_or(Ok(Err(self.size)), |range| Err(PoolError::RangeWithoutSubnet(range)));
+            return self.range.map_or(Ok(Wish::Any(self.size)), |range| Err(PoolError::RangeWithoutSubnet(range)));
         };
         if Family::of_net(subnet) != self.family {
             return Err(PoolError::WrongFamily { subnet, family: self.family });
@@ -64,10 +72,10 @@ impl PoolAsk {
             return Err(PoolError::SizeOfSubnet { subnet, size });
         }
         if subnet.addr().is_unspecified() && subnet.prefix_len() > 0 {
-            let size = Ok(Err(Some(subnet.prefix_len())));
-            return self.range.map_or(size, |range| Err(PoolError::RangeWithoutSubnet(range)));
+            let any = Wish::Any(Some(subnet.prefix_len()));
+            return self.range.map_or(Ok(any), |range| Err(PoolError::RangeWithoutSubnet(range)));
         }
-        PoolId::new(subnet, self.range).map(Ok)
+        PoolId::new(subnet, self.range).map(Wish::This)
     }
 }
 

@@ -4,7 +4,7 @@ use super::defaults::PoolRange;
 use super::error::{Met, PoolError, Tried};
 use super::free::Free;
 use super::lease::Lease;
-use super::pool::{PoolAsk, PoolId};
+use super::pool::PoolId;
 use super::span::{Family, Span};
 use super::subnet::Subnet;
 use ipnet::IpNet;
@@ -64,10 +64,10 @@ impl Space {
     }
 
     /// The lowest free subnet of the first range that has room.
-    pub(super) fn choose(&self, ask: &PoolAsk, size: Option<u8>, ranges: &[PoolRange]) -> Result<IpNet, PoolError> {
+    pub(super) fn choose(&self, size: Option<u8>, ranges: &[PoolRange], avoid: &[IpNet]) -> Result<IpNet, PoolError> {
         let family = self.family;
         let ranges = || ranges.iter().filter(move |range| Family::of_net(range.base) == family);
-        let avoid = clear_of(family, &ask.avoid);
+        let avoid = clear_of(family, avoid);
         let spans: Vec<Span> = merged(avoid.iter().map(|net| Span::of(*net)));
         if let Some(subnet) = ranges().find_map(|range| range.lowest(size.unwrap_or(range.size), &self.free, &spans)) {
             return Ok(subnet);

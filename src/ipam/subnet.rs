@@ -118,7 +118,7 @@ impl Subnet {
         let family = Family::of_net(self.net);
         let own = self.leases.iter().filter(|(_, held)| held.pool == *pool);
         Some(Usage {
-            in_use: self.span().count() - free(self.span()),
+            in_use: (self.leases.len() + reserved(self.net).count()) as u128,
             available: free(giver.span),
             leases: own.map(|(number, held)| held.clone().lease(family.address(*number))).collect(),
         })

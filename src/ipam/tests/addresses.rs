@@ -267,6 +267,34 @@ fn a_large_ipv6_pool_gives_single_addresses_and_counts_the_rest() {
 }
 
 #[test]
+fn all_of_a_family_can_be_one_pool() {
+    let mut ipam = ipam();
+    for (subnet, first, last, in_use, available) in [
+        ("0.0.0.0/0", "0.0.0.1", "255.255.255.254", 4, (1 << 32) - 4),
+        ("::/0", "::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 3, u128::MAX - 2),
+    ] {
+        let pool = pool(&mut ipam, subnet);
+        assert_eq!(endpoints(&mut ipam, &pool, &["a"]), [first]);
+        assert_eq!(get(&mut ipam, &pool, &AddressAsk::endpoint("b").at(ip(last))), last);
+        let usage = ipam.usage(&pool).unwrap();
+        assert_eq!((usage.in_use, usage.available), (in_use, available), "{subnet}");
+        assert_eq!(ipam.release_pool(&pool).map(|leases| leases.len()), Some(2));
+    }
+}
+
+#[test]
+fn a_nearly_full_pool_of_65_534_addresses_gives_each_one_that_is_released() {
+    let mut ipam = ipam();
+    let pool = pool(&mut ipam, "10.0.0.0/16");
+    assert_eq!(drain(&mut ipam, &pool).len(), 65_534);
+    for nth in 0..50_000u32 {
+        let released = Family::V4.address(span::number(ip("10.0.0.1")) + u128::from(nth) * 40_503 % 65_534);
+        assert!(ipam.release_address(&pool, released).is_some(), "{released}");
+        assert_eq!(get(&mut ipam, &pool, &AddressAsk::endpoint(format!("late-{nth}"))), released.to_string());
+    }
+}
+
+#[test]
 fn usage_adds_up_to_the_subnet_and_lists_leases_by_owner() {
     let mut ipam = ipam();
     let whole = pool(&mut ipam, "10.0.0.0/24");

@@ -121,6 +121,30 @@ fn all_faults_are_said_at_once() {
 }
 
 #[test]
+fn subnets_of_one_network_do_not_overlap_unless_they_are_parts_of_the_same() {
+    let sub = |subnet: &str, ip_range: &str| text(subnet, ip_range, "", &[]);
+    for (texts, refused) in [
+        ([sub("10.1.0.0/16", ""), sub("10.2.0.0/16", "")], None),
+        ([sub("10.1.0.0/16", "10.1.0.0/24"), sub("10.1.0.0/16", "10.1.1.0/24")], None),
+        ([sub("0.0.0.0/24", ""), sub("0.0.0.0/24", "")], None),
+        ([sub("10.1.0.0/16", ""), sub("10.1.0.0/16", "")], Some(("10.1.0.0/16", "10.1.0.0/16"))),
+        ([sub("10.1.0.0/16", "10.1.0.0/24"), sub("10.1.0.0/16", "")], Some(("10.1.0.0/16", "10.1.0.0/16"))),
+        ([sub("10.1.0.0/16", ""), sub("10.1.7.0/24", "")], Some(("10.1.7.0/24", "10.1.0.0/16"))),
+        ([sub("fd00::/64", ""), sub("fd00::/48", "")], Some(("fd00::/48", "fd00::/64"))),
+    ] {
+        let Some((subnet, other)) = refused else {
+            assert!(Config::parse(&texts).is_ok_and(|configs| Config::check(&configs).is_ok()), "{texts:?}");
+            continue;
+        };
+        let errors = Config::parse(&texts).unwrap_err();
+        let why =
+            format!("invalid network config: invalid subnet {subnet}: it overlaps with subnet {other} of the same network");
+        assert_eq!(errors.to_string(), why);
+        assert!(errors.hint().contains("do not overlap"));
+    }
+}
+
+#[test]
 fn nothing_is_held_against_a_subnet_that_cannot_be_read() {
     let all = said(&[text("nonsense", "10.2.0.0/24", "10.2.0.1", &[])]);
     assert_eq!(all, "invalid network config: invalid subnet nonsense: invalid CIDR block notation");

@@ -4,8 +4,10 @@ use super::*;
 
 mod addresses;
 mod config;
+mod model;
 mod null;
 mod pools;
+mod walk;
 
 fn net(text: &str) -> IpNet {
     text.parse().unwrap()

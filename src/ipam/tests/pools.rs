@@ -86,6 +86,27 @@ fn an_error_names_the_hosts_networks_that_leave_no_room() {
 }
 
 #[test]
+fn an_error_stays_short_when_the_defaults_are_many() {
+    let ranges: Vec<(String, u8)> = (0..200).map(|third| (format!("10.0.{third}.0/24"), 24)).collect();
+    let ranges: Vec<(&str, u8)> = ranges.iter().map(|(base, size)| (base.as_str(), *size)).collect();
+    let mut ipam = small(&ranges);
+    pool(&mut ipam, "10.0.0.0/16");
+    let said = any(&mut ipam, &PoolAsk::any(Family::V4));
+    assert!(said.ends_with("; 10.0.11.0/24: taken by pools 10.0.0.0/16; and 188 more ranges"), "{said}");
+}
+
+#[test]
+fn a_range_of_defaults_that_makes_no_sense_is_passed_over() {
+    let mut ipam = small(&[("10.0.0.0/24", 16), ("10.1.0.0/24", 40), ("10.2.0.9/24", 25)]);
+    assert_eq!(any(&mut ipam, &PoolAsk::any(Family::V4)), "10.2.0.0/25");
+    assert_eq!(any(&mut ipam, &PoolAsk::any(Family::V4)), "10.2.0.128/25");
+    let said = any(&mut ipam, &PoolAsk::any(Family::V4));
+    assert!(said.contains("10.0.0.0/24 cut to /16: too small; 10.1.0.0/24 cut to /40: too small; "), "{said}");
+    ipam.defaults.v6 = vec![PoolRange { base: net("10.3.0.0/16"), size: 24 }];
+    assert!(any(&mut ipam, &PoolAsk::any(Family::V6)).ends_with("there are no IPv6 defaults"), "it is of the other family");
+}
+
+#[test]
 fn a_size_without_a_subnet_cuts_the_defaults_so() {
     let mut ipam = ipam();
     let size = |size| PoolAsk { size: Some(size), ..PoolAsk::any(Family::V4) };
