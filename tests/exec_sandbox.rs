@@ -6,10 +6,11 @@ mod exec;
 mod lab;
 
 use exec::{bare, entering, entering_after, output_of, stderr, with_empty, with_files};
-use lab::sandbox::may_make_namespaces;
+use lab::sandbox::{NETNS_DIR, may_make_namespaces};
 use lab::{Sandbox, until};
 use lanloom::etc::{Outcome, SandboxFiles};
 use lanloom::exec::{ExecError, Place, inside};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::Pid;
@@ -19,7 +20,7 @@ use std::net::{IpAddr, ToSocketAddrs};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 /// A folder of files with these names and texts.
@@ -143,8 +144,12 @@ fn a_signal_reaches_the_command_itself() {
         return;
     }
     let sandbox = Sandbox::new();
-    let script = "trap 'exit 7' INT; echo $$; while :; do sleep 0.05; done";
-    let mut child = entering(&bare(&sandbox), &["sh", "-c", script]).stdout(Stdio::piped()).spawn().expect("a process");
+    let script = "trap 'exit 7' INT; echo $$; read -r end; exit 1";
+    let mut child = entering(&bare(&sandbox), &["sh", "-c", script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a process");
     let said = line_of(&mut child);
     let pid = Pid::from_raw(child.id().try_into().expect("a process number"));
     kill(pid, Signal::SIGINT).expect("it runs");
@@ -249,21 +254,48 @@ fn a_resolver_service_of_the_host_is_out_of_reach_where_the_sandbox_has_its_own(
 }
 
 #[test]
-fn a_running_command_does_not_keep_another_sandbox_that_is_deleted() {
+fn a_running_command_holds_nothing_that_is_unmounted_outside() {
     if !may_make_namespaces() {
         return;
     }
     let (one, other) = (Sandbox::new(), Sandbox::new());
+    // Where mounts are shared with other mount namespaces, whatever the machine does elsewhere.
+    let path = Path::new(NETNS_DIR).join(format!("{}-too", other.name));
+    let mounted = Mounted::new(&other.path(), &path);
     let mut child = entering(&bare(&one), &["sh", "-c", "echo in; read -r end"]);
     let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a process");
     assert_eq!(line_of(&mut child), "in\n");
-    let mounts = || fs::read_to_string(format!("/proc/{}/mounts", child.id())).expect("it runs");
-    assert!(mounts().contains(&other.name));
-    let name = other.name.clone();
-    drop(other);
-    until("the mount gone inside", || !mounts().contains(&name));
+    let holds = || text(&format!("/proc/{}/mounts", child.id())).contains(&format!(" {} ", path.display()));
+    assert!(holds());
+    mounted.unmount();
+    until("the mount gone inside", || !holds());
+    drop(mounted);
     drop(child.stdin.take());
     child.wait().expect("a status");
+}
+
+/// A namespace mounted at a second place, gone when dropped.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn new(namespace: &Path, at: &Path) -> Self {
+        File::create(at).expect("a file to mount on");
+        let mounted = Self(at.to_owned());
+        mount(Some(namespace), at, None::<&str>, MsFlags::MS_BIND, None::<&str>).expect("mounted");
+        mounted
+    }
+
+    fn unmount(&self) {
+        umount2(&self.0, MntFlags::MNT_DETACH).expect("unmounted");
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        // It may be unmounted already.
+        let _ = umount2(&self.0, MntFlags::MNT_DETACH);
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn enter_network(netns: &Path) -> Result<(), ExecError> {
 }
 
 /// Takes this thread to mounts of its own. What is mounted there stays there; what is unmounted outside goes here too, since a
-/// copy of another sandbox's mount would keep its namespace alive after its deletion.
+/// copy of a mount keeps alive what is mounted: somebody's disk, another sandbox.
 fn leave_mounts(netns: &Path) -> Result<(), ExecError> {
     let left =
         unshare(CloneFlags::CLONE_NEWNS).and_then(|()| mount(NONE, "/", NONE, MsFlags::MS_SLAVE | MsFlags::MS_REC, NONE));

@@ -6,6 +6,7 @@
 
 mod enter;
 mod error;
+pub mod ping;
 
 pub use error::{ExecError, Warning};
 
