@@ -11,7 +11,8 @@ use std::process::{Command, ExitCode};
 
 use lanloom_drivers::kernel::private::{Forbidden, Step, try_private_namespaces};
 use lanloom_drivers::kernel::{
-    Capability, CapabilityKind, IfName, Kernel, LinuxKernel, Netns, NetnsName, VethSpec, private_namespaces,
+    Capability, CapabilityKind, Egress, Firewall, IfName, Kernel, LinuxKernel, Netns, NetnsName, SysctlKey, TableName,
+    VethSpec, Why, private_namespaces,
 };
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -125,11 +126,31 @@ fn a_user_makes_namespaces_and_veths_of_their_own() -> Outcome {
         ensure(made.guest.up && made.guest.carrier, "the veth is up")?;
         ensure(kernel.foreign_offloads(&netns, &name).await?.is_empty(), "its offloads are off")?;
         kernel.create_address(&netns, &name, "fd00::1/64".parse()?).await?;
+        firewalled(&kernel, &netns).await?;
         ensure(kernel.list_netns().await? == [NETNS], "the namespace is listed")?;
         ensure(ip_knows(NETNS)?, "`ip netns exec` finds it")?;
         ensure(kernel.delete_netns(&netns).await?.is_empty(), "nobody is in it")?;
         ensure(kernel.list_netns().await?.is_empty(), "the namespace is gone")
     })?
+}
+
+/// Egress and DNS in a user's own namespaces are as root's; without `nft`, the error names the package.
+async fn firewalled(kernel: &LinuxKernel, netns: &Netns) -> Outcome {
+    kernel.set_sysctl(&Netns::Daemon, &[(SysctlKey::new("net.ipv4.ip_forward")?, "1".to_owned())]).await?;
+    let table = TableName::new("lanloom-private")?;
+    let (pools, gateway) = (vec!["10.0.0.0/24".parse()?], IfName::new("gw0")?);
+    let network = Egress { gateway, pools, masquerade: true, snat: None, internal: false };
+    let firewall = Firewall { table, networks: vec![network], forwarding_was_off: true };
+    match kernel.set_firewall(&firewall).await {
+        Err(error) if matches!(error.why(), Why::MissingTool { .. }) && std::env::var_os("CI").is_none() => {
+            eprintln!("skipped: a firewall needs the package nftables");
+            return Ok(());
+        }
+        done => done?,
+    }
+    ensure(kernel.firewall_intact(&firewall).await?, "it is loaded")?;
+    ensure(kernel.forward_obstacles().await?.is_empty(), "nothing is in the way")?;
+    Ok(kernel.redirect_dns(netns, "127.0.0.11:5353".parse()?, 5353).await?)
 }
 
 /// Whether iproute2 runs a command in the namespace and that command sees the interface there.

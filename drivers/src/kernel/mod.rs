@@ -251,7 +251,7 @@ pub trait Kernel: Send + Sync {
     /// [`Why::MissingTool`], [`Why::NotPermitted`], [`Why::Unsupported`].
     async fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError>;
 
-    /// The chains of others by which the host forwards nothing that is not accepted there.
+    /// The chains of others by which the host forwards nothing that is not accepted there, opened or not.
     ///
     /// # Errors
     /// [`Why::MissingTool`], [`Why::NotPermitted`], [`Why::Unsupported`].

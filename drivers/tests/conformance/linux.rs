@@ -237,3 +237,12 @@ async fn a_kernel_with_all_programs_can_give_networks_egress() {
         assert!(capability.is_available(), "{capability}");
     }
 }
+
+#[tokio::test]
+async fn a_setting_that_can_only_be_written_is_written() {
+    let Some(bench) = Bench::new(Twin::Linux) else { return };
+    let netns = bench.netns("a").await;
+    let flush = SysctlKey::new("net.ipv4.route.flush").expect("valid");
+    bench.kernel.sysctl(&netns, &flush).await.expect_err("it cannot be read");
+    bench.kernel.set_sysctl(&netns, &[(flush, "1".to_owned())]).await.expect("written");
+}

@@ -3,10 +3,12 @@
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use lanloom_drivers::kernel::{Egress, Firewall, Netns, Plan, Route, VethSpec};
 
 use super::bench::{Bench, Twin, if_name};
 use super::firewalls::{egress, firewall};
+use super::linux::run;
 use super::settings::key;
 
 /// Liveness only.
@@ -24,7 +26,8 @@ impl Net {
     pub(crate) async fn new(count: u8) -> Option<Self> {
         let bench = Bench::new(Twin::Linux).filter(|bench| !bench.lacks(&["nft"]))?;
         let (_, host) = bench.host().await;
-        bench.kernel.set_sysctl(&host, &[(key("net.ipv4.ip_forward"), "1".to_owned())]).await.expect("forwarding");
+        let on = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"].map(|name| (key(name), "1".to_owned()));
+        bench.kernel.set_sysctl(&host, &on).await.expect("forwarding");
         let mut net = Self { bench, host, places: Vec::new(), port: 1000 };
         for number in 1..=count {
             net.connect(number).await;
@@ -45,11 +48,16 @@ impl Net {
             tx_queue_len: None,
         };
         kernel.create_veth(&spec).await.expect("a veth");
-        let address = |last: u8| format!("10.{number}.0.{last}/24").parse().expect("an address");
-        kernel.create_address(&self.host, &gateway, address(1)).await.expect("an address");
-        let to = "0.0.0.0/0".parse().expect("everywhere");
-        let default = Route { to, via: Some([10, number, 0, 1].into()), dev: name.clone(), on_link: false };
-        let plan = Plan { addresses: vec![address(2)], routes: vec![default], ..Plan::new(name) };
+        let addresses =
+            |last: u8| [format!("10.{number}.0.{last}/24"), format!("fd00:0:0:{number}::{last}/64")].map(|one| net(&one));
+        for address in addresses(1) {
+            kernel.create_address(&self.host, &gateway, address).await.expect("an address");
+        }
+        let defaults = [("0.0.0.0/0", Family::V4), ("::/0", Family::V6)].map(|(to, family)| {
+            let via = Some(family.address(number, 1));
+            Route { to: net(to), via, dev: name.clone(), on_link: false }
+        });
+        let plan = Plan { addresses: addresses(2).into(), routes: defaults.into(), ..Plan::new(name) };
         kernel.configure(&place, &plan).await.expect("set up");
         self.places.push(place);
     }
@@ -65,70 +73,109 @@ impl Net {
         self.bench.host().await.0.set_firewall(firewall).await.expect("set");
     }
 
-    /// The source address that the sandbox of one network has for that of another; none if nothing arrives there.
-    pub(crate) async fn source(&mut self, from: u8, to: u8) -> Option<IpAddr> {
-        // The kernel remembers how it rewrote a flow: each is a new one.
+    /// The sockets of two sandboxes, for a flow that is new: the kernel remembers how it rewrote one.
+    async fn flow(&mut self, family: Family, from: u8, to: u8) -> (UdpSocket, UdpSocket) {
         self.port += 1;
-        let at = |number: u8, last: u8| SocketAddr::from(([10, number, 0, last], self.port));
         let sandbox = |number: u8| &self.places[usize::from(number) - 1];
-        let sender = self.open(sandbox(from), at(from, 2)).await;
-        let receiver = self.open(sandbox(to), at(to, 2)).await;
-        sender.send_to(b"asked", at(to, 2)).expect("sent");
-        // What the host itself sends comes by the same interface, and after it.
-        let host = self.open(&self.host, at(to, 1)).await;
-        host.send_to(b"last", at(to, 2)).expect("sent");
-        let mut bytes = [0; 9];
-        let (length, source) = receiver.recv_from(&mut bytes).expect("something arrives");
-        (&bytes[..length] == b"asked").then_some(source.ip())
+        let at = |number: u8| SocketAddr::new(family.address(number, 2), self.port);
+        (self.open(sandbox(from), at(from)).await, self.open(sandbox(to), at(to)).await)
     }
 
-    /// Whether the sandbox of one network gets an answer from that of another.
-    pub(crate) async fn is_answered(&mut self, from: u8, to: u8) -> bool {
-        self.port += 1;
-        let at = |number: u8| SocketAddr::from(([10, number, 0, 2], self.port));
-        let sandbox = |number: u8| &self.places[usize::from(number) - 1];
-        let (asker, other) = (self.open(sandbox(from), at(from)).await, self.open(sandbox(to), at(to)).await);
-        asker.send_to(b"asked", at(to)).expect("sent");
+    /// The source address that what a sandbox sends has when it comes to the sandbox of another network.
+    pub(crate) async fn source(&mut self, family: Family, from: u8, to: u8) -> IpAddr {
+        let (sender, receiver) = self.flow(family, from, to).await;
+        sender.send_to(b"asked", receiver.local_addr().expect("bound")).expect("sent");
+        receiver.recv_from(&mut [0; 9]).expect("it arrives").1.ip()
+    }
+
+    /// Whether what the sandbox of one network sends comes to that of another before what the host sends there after it.
+    pub(crate) async fn passes(&mut self, from: u8, to: u8) -> bool {
+        let (sender, receiver) = self.flow(Family::V4, from, to).await;
+        let target = receiver.local_addr().expect("bound");
+        sender.send_to(b"asked", target).expect("sent");
+        let host = self.open(&self.host, SocketAddr::new(Family::V4.address(to, 1), self.port)).await;
+        host.send_to(b"last", target).expect("sent");
         let mut bytes = [0; 9];
-        let (_, source) = other.recv_from(&mut bytes).expect("it arrives");
+        let length = receiver.recv(&mut bytes).expect("something arrives");
+        &bytes[..length] == b"asked"
+    }
+
+    /// Has the sandbox of one network ask that of another, and waits for the answer.
+    pub(crate) async fn ask(&mut self, from: u8, to: u8) {
+        let (asker, other) = self.flow(Family::V4, from, to).await;
+        asker.send_to(b"asked", other.local_addr().expect("bound")).expect("sent");
+        let (_, source) = other.recv_from(&mut [0; 9]).expect("the question arrives");
         other.send_to(b"answered", source).expect("sent");
-        let host = self.open(&self.host, SocketAddr::from(([10, from, 0, 1], self.port))).await;
-        host.send_to(b"last", at(from)).expect("sent");
-        let length = asker.recv(&mut bytes).expect("something arrives");
-        &bytes[..length] == b"answered"
+        assert_eq!(asker.recv(&mut [0; 9]).expect("the answer arrives"), b"answered".len());
     }
 }
 
-fn host_of(number: u8) -> Option<IpAddr> {
-    Some(IpAddr::from([10, number, 0, 1]))
+/// By which protocol.
+#[derive(Clone, Copy)]
+pub(crate) enum Family {
+    V4,
+    V6,
 }
 
-fn sandbox_of(number: u8) -> Option<IpAddr> {
-    Some(IpAddr::from([10, number, 0, 2]))
+impl Family {
+    /// The address of a network's gateway (1) or sandbox (2).
+    pub(crate) fn address(self, number: u8, last: u8) -> IpAddr {
+        match self {
+            Self::V4 => IpAddr::from([10, number, 0, last]),
+            Self::V6 => IpAddr::from([0xfd00, 0, 0, u16::from(number), 0, 0, 0, u16::from(last)]),
+        }
+    }
+
+    /// A network's pool.
+    fn pool(self, number: u8) -> String {
+        match self {
+            Self::V4 => format!("10.{number}.0.0/24"),
+            Self::V6 => format!("fd00:0:0:{number}::/64"),
+        }
+    }
+}
+
+fn net(text: &str) -> IpNet {
+    text.parse().expect("an address and prefix")
 }
 
 #[tokio::test]
 async fn what_leaves_a_network_has_a_source_of_the_host_s() {
     let Some(mut net) = Net::new(2).await else { return };
-    assert_eq!(net.source(1, 2).await, sandbox_of(1), "without a firewall it keeps its own");
+    let other: [IpAddr; 2] = ["192.0.2.7".parse().expect("an address"), "2001:db8::7".parse().expect("an address")];
     // The second network is the world outside.
-    net.set(&firewall(vec![egress("g1", &["10.1.0.0/24"])])).await;
-    assert_eq!(net.source(1, 2).await, host_of(2));
-    let chosen = Egress { snat: Some([192, 0, 2, 7].into()), ..egress("g1", &["10.1.0.0/24"]) };
-    net.set(&firewall(vec![chosen])).await;
-    assert_eq!(net.source(1, 2).await, Some(IpAddr::from([192, 0, 2, 7])));
-    let routed = Egress { masquerade: false, ..egress("g1", &["10.1.0.0/24"]) };
-    net.set(&firewall(vec![routed])).await;
-    assert_eq!(net.source(1, 2).await, sandbox_of(1));
+    for (family, chosen) in [(Family::V4, other[0]), (Family::V6, other[1])] {
+        let own = family.address(1, 2);
+        let ours = egress("g1", &[&family.pool(1)]);
+        net.set(&firewall(Vec::new())).await;
+        assert_eq!(net.source(family, 1, 2).await, own, "without networks it keeps its own");
+        net.set(&firewall(vec![ours.clone()])).await;
+        assert_eq!(net.source(family, 1, 2).await, family.address(2, 1));
+        net.set(&firewall(vec![Egress { snat: Some(chosen), ..ours.clone() }])).await;
+        assert_eq!(net.source(family, 1, 2).await, chosen);
+        net.set(&firewall(vec![Egress { masquerade: false, ..ours }])).await;
+        assert_eq!(net.source(family, 1, 2).await, own);
+    }
+}
+
+#[tokio::test]
+async fn each_family_has_the_source_that_was_asked_for_it() {
+    let Some(mut net) = Net::new(2).await else { return };
+    let both = egress("g1", &[&Family::V4.pool(1), &Family::V6.pool(1)]);
+    let chosen: [IpAddr; 2] = ["192.0.2.7".parse().expect("an address"), "2001:db8::7".parse().expect("an address")];
+    let networks = chosen.map(|source| Egress { snat: Some(source), ..both.clone() });
+    net.set(&firewall(networks.into())).await;
+    assert_eq!([net.source(Family::V4, 1, 2).await, net.source(Family::V6, 1, 2).await], chosen);
 }
 
 #[tokio::test]
 async fn two_networks_do_not_reach_each_other_through_the_host() {
     let Some(mut net) = Net::new(3).await else { return };
-    assert_eq!(net.source(1, 2).await, sandbox_of(1), "the host forwards");
+    net.ask(1, 2).await;
     net.set(&firewall(vec![egress("g1", &["10.1.0.0/24"]), egress("g2", &["10.2.0.0/24"])])).await;
-    assert_eq!((net.source(1, 2).await, net.source(2, 1).await), (None, None));
-    assert!(net.source(1, 3).await.is_some() && net.source(2, 3).await.is_some(), "both reach the world");
+    assert_eq!((net.passes(1, 2).await, net.passes(2, 1).await), (false, false));
+    net.ask(1, 3).await;
+    net.ask(2, 3).await;
 }
 
 #[tokio::test]
@@ -136,7 +183,7 @@ async fn an_internal_network_reaches_nothing_and_nothing_reaches_it() {
     let Some(mut net) = Net::new(2).await else { return };
     let internal = Egress { internal: true, ..egress("g1", &["10.1.0.0/24"]) };
     net.set(&firewall(vec![internal])).await;
-    assert_eq!((net.source(1, 2).await, net.source(2, 1).await), (None, None));
+    assert_eq!((net.passes(1, 2).await, net.passes(2, 1).await), (false, false));
 }
 
 #[tokio::test]
@@ -144,8 +191,31 @@ async fn a_host_that_did_not_forward_forwards_for_us_alone() {
     let Some(mut net) = Net::new(3).await else { return };
     let ours = firewall(vec![egress("g1", &["10.1.0.0/24"])]);
     net.set(&ours).await;
-    assert_eq!(net.source(2, 3).await, sandbox_of(2), "a router before us stays one");
+    net.ask(2, 3).await;
     net.set(&Firewall { forwarding_was_off: true, ..ours }).await;
-    assert_eq!(net.source(2, 3).await, None);
-    assert_eq!(net.source(1, 3).await, host_of(3));
+    assert!(!net.passes(2, 3).await);
+    assert_eq!(net.source(Family::V4, 1, 3).await, Family::V4.address(3, 1));
+}
+
+#[tokio::test]
+async fn what_somebody_takes_from_or_puts_into_a_firewall_is_seen_and_put_right() {
+    let Some(net) = Net::new(0).await else { return };
+    let (kernel, host) = net.bench.host().await;
+    let asked = firewall(vec![egress("gw0", &["10.1.0.0/24", "fd00::/64"])]);
+    let meddling = [
+        "nft flush ruleset",
+        "nft flush table inet lanloom-test",
+        "nft flush chain inet lanloom-test forward",
+        "nft delete element inet lanloom-test gateways { gw0 }",
+        "nft delete element inet lanloom-test sources6 { fd00::/64 }",
+        "nft add element inet lanloom-test internal { gw0 }",
+        "nft insert rule inet lanloom-test forward accept",
+        "nft chain inet lanloom-test postrouting { policy drop; }",
+    ];
+    for command in meddling {
+        kernel.set_firewall(&asked).await.expect("set");
+        assert_eq!(kernel.firewall_intact(&asked).await, Ok(true), "before {command}");
+        run(&host, command);
+        assert_eq!(kernel.firewall_intact(&asked).await, Ok(false), "after {command}");
+    }
 }

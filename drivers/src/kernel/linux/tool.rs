@@ -62,11 +62,21 @@ fn runs(path: &Path) -> bool {
 
 /// Runs a program to its end with this input, and answers its output. The calling thread must be one of its own.
 pub(super) fn run(what: &'static str, program: &Path, args: &[&str], input: &[u8]) -> Result<String, KernelError> {
+    run_within(DEADLINE, what, program, args, input)
+}
+
+fn run_within(
+    deadline: Duration,
+    what: &'static str,
+    program: &Path,
+    args: &[&str],
+    input: &[u8],
+) -> Result<String, KernelError> {
     let on = || format!("{} {}", program.display(), args.join(" "));
     let failed = |error: std::io::Error| KernelError::new(what, on(), Why::Other(error.to_string()));
     let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    let ended = runtime.block_on(async { timeout(DEADLINE, talk(program, args, input)).await });
-    let late = |_| KernelError::new(what, on(), Why::Other(format!("it took longer than {DEADLINE:?}")));
+    let ended = runtime.block_on(async { timeout(deadline, talk(program, args, input)).await });
+    let late = |_| KernelError::new(what, on(), Why::Other(format!("it took longer than {deadline:?}")));
     let output = ended.map_err(late)?.map_err(failed)?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
@@ -129,6 +139,13 @@ mod tests {
         assert_eq!(error.why(), &Why::Other("no such table".to_owned()));
         let error = sh("echo 'x: Operation not permitted' >&2; exit 1", b"").expect_err("it failed");
         assert_eq!(error.why(), &Why::NotPermitted(Needs::NetAdmin));
+    }
+
+    #[test]
+    fn a_program_that_does_not_end_is_not_waited_for() {
+        let (shell, deadline) = (Programs::Installed.find(SH).expect("a shell"), Duration::from_millis(50));
+        let error = run_within(deadline, "trying", &shell, &["-c", "exec sleep 600"], b"").expect_err("it sleeps");
+        assert_eq!(error.why(), &Why::Other("it took longer than 50ms".to_owned()));
     }
 
     #[test]
