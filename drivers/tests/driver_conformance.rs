@@ -18,6 +18,8 @@ use nix::sched::{CloneFlags, unshare};
 
 /// Seeds of the failing kernel: enough for every step to be the one that fails.
 const SEEDS: u64 = 300;
+/// The same of the real one.
+const SEEDS_FOR_REAL: u64 = 16;
 /// How many calls of those fail.
 const PROBABILITY: f64 = 0.15;
 
@@ -78,6 +80,10 @@ fn main() -> ExitCode {
             }
         }
         note(format!("failing::{}::{FAULTS}", kind.name), &|| (0..SEEDS).all(|seed| with_faults(kind, seed)));
+        if real {
+            let run = |seed| in_a_process(&format!("{}::{FAULTS}::{seed}", kind.name));
+            note(format!("real::{}::{FAULTS}", kind.name), &|| (0..SEEDS_FOR_REAL).all(run));
+        }
     }
     println!("\ntest result: {}. {passed} passed; {failed} failed; 0 ignored", if failed == 0 { "ok" } else { "FAILED" });
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -104,16 +110,27 @@ fn with_faults(kind: &'static Kind, seed: u64) -> bool {
 
 fn in_a_process(name: &str) -> bool {
     let program = std::env::current_exe().expect("this program");
-    Command::new(program).env(VARIABLE, name).status().expect("a process").success()
+    let ok = Command::new(program).env(VARIABLE, name).status().expect("a process").success();
+    if !ok {
+        eprintln!("that was {name}");
+    }
+    ok
 }
 
 /// One case for real, in this process, which has one thread yet. Its interfaces and mounts are gone with it.
 fn inner(name: &str) -> ExitCode {
-    let found = KINDS.iter().flat_map(|kind| CASES.map(|case| (kind, case)));
-    let mut found = found.filter(|(kind, (case, _))| format!("{}::{case}", kind.name) == name);
-    let Some((kind, (_, case))) = found.next() else { return ExitCode::FAILURE };
+    let mut words = name.split("::");
+    let (kind, case, seed) = (words.next(), words.next(), words.next().and_then(|seed| seed.parse().ok()));
+    let Some(kind) = KINDS.iter().find(|known| Some(known.name) == kind) else { return ExitCode::FAILURE };
     enter_own_namespaces().expect("namespaces of its own");
-    run(Bench::real(kind), case);
+    if let Some(seed) = seed {
+        run(Bench::real_failing(kind, seed, PROBABILITY), |bench| {
+            Box::pin(faults::a_failure_leaves_nothing_and_the_same_call_succeeds_later(bench))
+        });
+        return ExitCode::SUCCESS;
+    }
+    let Some((_, case)) = CASES.iter().find(|(known, _)| Some(*known) == case) else { return ExitCode::FAILURE };
+    run(Bench::real(kind), *case);
     ExitCode::SUCCESS
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 use super::layout::Layout;
 use crate::driver::{DriverError, DriverErrorKind};
-use crate::kernel::{Firewall, Kernel, KernelError, Netns, SysctlKey, TableName, Why};
+use crate::kernel::{Firewall, IfName, Kernel, KernelError, Netns, Opened, SysctlKey, TableName, Why};
 
 /// Whether the host forwards IPv4, and IPv6.
 const FORWARD_V4: &str = "net.ipv4.ip_forward";
@@ -26,6 +26,8 @@ pub(super) struct Egress {
     kernel: Arc<dyn Kernel>,
     table: TableName,
     marker: TableName,
+    /// What marks our rules in tables of others.
+    comment: String,
     state: Mutex<State>,
 }
 
@@ -39,15 +41,21 @@ struct State {
     loaded: bool,
     /// Why it cannot be.
     missing: Option<String>,
+    /// Where tables of others accept our packets.
+    opened: Vec<Opened>,
+    /// Whether it is known that no table of others has a rule of ours.
+    nowhere: bool,
 }
 
 /// What came of a change.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Outcome {
     /// A line for each thing that is to be known.
     pub(super) notes: Vec<String>,
     /// Whether the settings of all gateways have to be written again: the kernel has changed them, or more is allowed now.
     pub(super) renew: bool,
+    /// The table of others that drops what is forwarded and has no place for a rule of ours.
+    pub(super) obstacle: Option<KernelError>,
 }
 
 /// A family of addresses that is to be forwarded.
@@ -64,7 +72,8 @@ impl Egress {
             TableName::new(&format!("lanloom-{instance}{suffix}"))
                 .map_err(|error| DriverError::kernel("name the firewall's table of", instance, &error))
         };
-        Ok(Self { kernel, table: table("")?, marker: table("-forwards")?, state: Mutex::default() })
+        let comment = format!("lanloom:{instance}");
+        Ok(Self { kernel, table: table("")?, marker: table("-forwards")?, comment, state: Mutex::default() })
     }
 
     /// Knows of a network, for the next change to open it.
@@ -72,11 +81,19 @@ impl Egress {
         self.state.lock().await.networks.insert(layout.spec.id.clone(), Arc::clone(layout));
     }
 
-    /// Opens a network's way out, or keeps an internal one in.
+    /// Opens a network's way out, or keeps an internal one in. One whose packets a table of others would drop is refused.
     pub(super) async fn open(&self, layout: &Arc<Layout>) -> Result<Outcome, KernelError> {
         let mut state = self.state.lock().await;
         let before = state.networks.insert(layout.spec.id.clone(), Arc::clone(layout));
-        let done = self.apply(&mut state).await;
+        let opened = state.opened.clone();
+        let done = self.apply(&mut state).await.and_then(|mut outcome| match outcome.obstacle.take() {
+            Some(error) if !layout.spec.internal => Err(error),
+            Some(_) | None => {
+                outcome.notes.extend(state.opened.iter().filter(|place| !opened.contains(place)).map(accepts));
+                outcome.notes.extend(state.missing.as_ref().filter(|_| !layout.spec.internal).map(closed));
+                Ok(outcome)
+            }
+        });
         if let (Err(_), Some(before)) = (&done, before) {
             state.networks.insert(layout.spec.id.clone(), before);
         }
@@ -96,12 +113,22 @@ impl Egress {
 
     /// Brings everything to what the known networks want.
     pub(super) async fn settle(&self) -> Result<Outcome, KernelError> {
-        self.apply(&mut *self.state.lock().await).await
+        let mut state = self.state.lock().await;
+        let mut outcome = self.apply(&mut state).await?;
+        let wanted = state.networks.values().any(|layout| !layout.spec.internal);
+        let why = state.missing.clone().or_else(|| outcome.obstacle.take().map(|error| error.to_string()));
+        outcome.notes.extend(why.filter(|_| wanted).as_ref().map(closed));
+        Ok(outcome)
     }
 
     /// Whether what leaves a gateway may be forwarded.
     pub(super) async fn is_open(&self) -> bool {
         self.state.lock().await.loaded
+    }
+
+    /// Where tables of others accept our packets.
+    pub(super) async fn opened(&self) -> Vec<Opened> {
+        self.state.lock().await.opened.clone()
     }
 
     /// Why networks have no way out of the host, if they have none.
@@ -113,6 +140,7 @@ impl Egress {
         let before = state.loaded;
         match self.load(state).await {
             Ok(mut outcome) => {
+                outcome.obstacle = self.pass_obstacles(state).await?;
                 state.loaded = !state.networks.is_empty();
                 state.missing = None;
                 outcome.renew |= state.loaded && !before;
@@ -120,11 +148,8 @@ impl Egress {
             }
             Err(error) if matches!(error.why(), Why::MissingTool { .. } | Why::Unsupported) => {
                 state.loaded = false;
-                let why = format!("{}; {}", error.why(), error.hint());
-                let wanted = state.networks.values().any(|layout| !layout.spec.internal);
-                let notes = wanted.then(|| format!("there is no way out of the host: {why}")).into_iter().collect();
-                state.missing = Some(why);
-                Ok(Outcome { notes, renew: before })
+                state.missing = Some(format!("{}; {}", error.why(), error.hint()));
+                Ok(Outcome { renew: before, ..Outcome::default() })
             }
             Err(error) => Err(error),
         }
@@ -168,7 +193,29 @@ impl Egress {
         }
         self.kernel.set_sysctl(&Netns::Daemon, &keys).await?;
         let v6 = off.iter().any(|family| family.key.to_string() == FORWARD_V6);
-        Ok(Outcome { notes: v6.then(|| ROUTER_NOTE.to_owned()).into_iter().collect(), renew: true })
+        Ok(Outcome { notes: v6.then(|| ROUTER_NOTE.to_owned()).into_iter().collect(), renew: true, obstacle: None })
+    }
+
+    /// Has tables of others accept what is forwarded for us, and no more; the one that cannot, if one cannot.
+    async fn pass_obstacles(&self, state: &mut State) -> Result<Option<KernelError>, KernelError> {
+        let open: Vec<IfName> =
+            state.networks.values().filter(|layout| !layout.spec.internal).map(|layout| layout.ifname.clone()).collect();
+        if open.is_empty() {
+            if !state.nowhere {
+                self.kernel.close_forward(&self.comment).await?;
+            }
+            (state.nowhere, state.opened) = (true, Vec::new());
+            return Ok(None);
+        }
+        state.nowhere = false;
+        match self.kernel.open_forward(&open, &self.comment).await {
+            Ok(opened) => {
+                state.opened = opened;
+                Ok(None)
+            }
+            Err(error) if matches!(error.why(), Why::NoPlace { .. }) => Ok(Some(error)),
+            Err(error) => Err(error),
+        }
     }
 
     /// What is wanted of each family, and how it is; a kernel without IPv6 has but one.
@@ -194,6 +241,19 @@ impl Egress {
     fn empty(&self, table: &TableName) -> Firewall {
         Firewall { table: table.clone(), networks: Vec::new(), forwarding_was_off: false }
     }
+}
+
+/// That nothing leaves the host.
+fn closed(why: &String) -> String {
+    format!("there is no way out of the host: {why}")
+}
+
+/// That a table of others has rules of ours.
+fn accepts(place: &Opened) -> String {
+    let Opened { family, table, chain } = place;
+    format!(
+        "chain {chain} of table {family} {table} accepts what goes through our gateways now, and no more once they are gone"
+    )
 }
 
 /// What the kernel refused about the way out, for a network.

@@ -142,14 +142,32 @@ impl Bridge {
             ("lanloom.trusted".to_owned(), trusted.to_string()),
             ("lanloom.switch".to_owned(), network.layout.spec.name.clone()),
         ]);
-        if let Some(missing) = self.egress.missing().await.filter(|_| !network.layout.spec.internal) {
-            words.insert("lanloom.egress".to_owned(), format!("off: {missing}"));
-        }
+        words.insert("lanloom.egress".to_owned(), self.egress_word(&network).await);
         if let Seat::Taken(join) = &*endpoint.seat.lock().await {
             words.insert("lanloom.port".to_owned(), endpoint.spec.name.clone());
             words.insert("lanloom.interface".to_owned(), join.ifname.clone());
         }
         Ok(words)
+    }
+}
+
+impl Bridge {
+    /// How a network reaches the world outside.
+    async fn egress_word(&self, network: &Network) -> String {
+        if network.layout.spec.internal {
+            return "off: the network is internal".to_owned();
+        }
+        if let Some(missing) = self.egress.missing().await {
+            return format!("off: {missing}");
+        }
+        let places: Vec<_> = self
+            .egress
+            .opened()
+            .await
+            .iter()
+            .map(|at| format!(", by {} of table {} {}", at.chain, at.family, at.table))
+            .collect();
+        format!("on{}", places.concat())
     }
 }
 

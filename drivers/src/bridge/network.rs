@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join;
+
 use super::egress::refused;
 use super::layout::{Layout, check_change};
 use super::registry::Network;
@@ -46,37 +48,36 @@ impl Bridge {
         let layout = self.layout("create network", id)?;
         self.fabric.create_switch(&layout.spec.name).await?;
         self.registry.note(id, |made| made.switch = true);
-        if layout.has_gateway() {
-            self.make_gateway(&layout).await?;
-            // Whatever fails, it is to be closed again.
-            self.registry.note(id, |made| (made.gateway, made.egress) = (true, true));
-            let outcome = self.egress.open(&layout).await;
-            let outcome = outcome.map_err(|error| refused("open the way out of network", &layout.spec.name, &error))?;
-            if outcome.renew {
-                self.renew_gateways().await?;
-            }
-            self.set_gateway(&layout).await?;
-            return Ok(outcome.notes);
+        if layout.has_gateway() { self.build_gateway(id, &layout).await } else { Ok(Vec::new()) }
+    }
+
+    /// The gateway's interface and the firewall wait for the kernel side by side; addresses come when both are there.
+    async fn build_gateway(&self, id: &str, layout: &Arc<Layout>) -> Result<Vec<String>, DriverError> {
+        // Whatever fails, it is to be closed again.
+        self.registry.note(id, |made| made.egress = true);
+        let (port, outcome) = join(self.make_gateway(layout), self.egress.open(layout)).await;
+        self.registry.note(id, |made| made.gateway = port.is_ok());
+        let outcome = outcome.map_err(|error| refused("open the way out of network", &layout.spec.name, &error));
+        let outcome = match (port, outcome) {
+            (Ok(()), outcome) => outcome?,
+            (Err(error), Ok(_)) => return Err(error),
+            (Err(error), Err(other)) => return Err(error.and(Err(other))),
+        };
+        if outcome.renew {
+            self.renew_gateways().await?;
         }
-        Ok(Vec::new())
+        self.set_gateway(layout).await?;
+        Ok(outcome.notes)
     }
 
     /// Undoes whatever there is of a network, goes on after a failure, and forgets the network if all is gone.
     async fn take_down(&self, id: &str) -> Result<(), DriverError> {
         let Some(network) = self.registry.any(id) else { return Ok(()) };
         let switch = &network.layout.spec.name;
-        let mut failed = None;
-        if network.made.egress {
-            match self.egress.close(id).await {
-                Ok(()) => self.registry.note(id, |made| made.egress = false),
-                Err(error) => failed = also(failed, refused("close the way out of network", switch, &error)),
-            }
-        }
-        if network.made.gateway {
-            match self.fabric.delete_port(switch, GATEWAY).await {
-                Ok(()) => self.registry.note(id, |made| made.gateway = false),
-                Err(error) => failed = also(failed, error),
-            }
+        let (closed, unplugged) = join(self.close_egress(&network), self.remove_gateway(&network)).await;
+        let mut failed = closed.err();
+        if let Err(error) = unplugged {
+            failed = also(failed, error);
         }
         if network.made.switch {
             match self.fabric.delete_switch(switch).await {
@@ -91,6 +92,25 @@ impl Bridge {
                 Ok(())
             }
         }
+    }
+
+    async fn close_egress(&self, network: &Network) -> Result<(), DriverError> {
+        let Layout { spec, .. } = &*network.layout;
+        if network.made.egress {
+            let closed = self.egress.close(&spec.id).await;
+            closed.map_err(|error| refused("close the way out of network", &spec.name, &error))?;
+            self.registry.note(&spec.id, |made| made.egress = false);
+        }
+        Ok(())
+    }
+
+    async fn remove_gateway(&self, network: &Network) -> Result<(), DriverError> {
+        let Layout { spec, .. } = &*network.layout;
+        if network.made.gateway {
+            self.fabric.delete_port(&spec.name, GATEWAY).await?;
+            self.registry.note(&spec.id, |made| made.gateway = false);
+        }
+        Ok(())
     }
 
     /// Deletes a network.

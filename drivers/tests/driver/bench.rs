@@ -19,7 +19,7 @@ pub(crate) struct Bench {
     pub(crate) kernel: Arc<dyn Kernel>,
     pub(crate) fabric: Arc<FakeFabric>,
     fake: Option<FakeKernel>,
-    failing: Option<Arc<Failing>>,
+    heal: Box<dyn Fn()>,
 }
 
 /// All that can be seen from outside of what there is.
@@ -36,8 +36,8 @@ impl Bench {
     /// In memory.
     pub(crate) fn fake(kind: &'static Kind) -> Self {
         let kernel = FakeKernel::new("/fake/netns");
-        let fabric = Arc::new(FakeFabric::in_memory(kernel.clone()));
-        Self::new(kind, Arc::new(kernel.clone()), fabric, Some(kernel), None)
+        let fabric = FakeFabric::in_memory(kernel.clone());
+        Self::new(kind, [Arc::new(kernel.clone()), Arc::new(kernel.clone())], fabric, Some(kernel), || {})
     }
 
     /// In memory, where calls of the kernel and of switches fail.
@@ -45,28 +45,36 @@ impl Bench {
         let kernel = FakeKernel::new("/fake/netns");
         let failing = Arc::new(Failing::new(Arc::new(kernel.clone()), Faults::new(seed, probability)));
         let fabric = FakeFabric::in_memory(kernel.clone()).with_faults(Faults::new(!seed, probability));
-        Self::new(kind, Arc::new(kernel.clone()), Arc::new(fabric), Some(kernel), Some(failing))
+        let kernels: [Arc<dyn Kernel>; 2] = [Arc::new(kernel.clone()), failing.clone()];
+        Self::new(kind, kernels, fabric, Some(kernel), move || failing.faults().heal())
     }
 
     /// For real, in a process whose namespaces are its own.
     pub(crate) fn real(kind: &'static Kind) -> Self {
         let kernel: Arc<dyn Kernel> = Arc::new(LinuxKernel::new("/run/netns"));
-        Self::new(kind, Arc::clone(&kernel), Arc::new(FakeFabric::real(kernel)), None, None)
+        Self::new(kind, [Arc::clone(&kernel), Arc::clone(&kernel)], FakeFabric::real(kernel), None, || {})
     }
 
+    /// The same, where steps within calls of the kernel fail too.
+    pub(crate) fn real_failing(kind: &'static Kind, seed: u64, probability: f64) -> Self {
+        let kernel: Arc<dyn Kernel> = Arc::new(LinuxKernel::new("/run/netns"));
+        let faults = Arc::new(Faults::new(seed, probability));
+        let failing = Arc::new(LinuxKernel::with_faults("/run/netns", Arc::clone(&faults)));
+        let fabric = FakeFabric::real(Arc::clone(&kernel)).with_faults(Faults::new(!seed, probability));
+        Self::new(kind, [kernel, failing], fabric, None, move || faults.heal())
+    }
+
+    /// Above the second kernel; the first is for looking, and never fails.
     fn new(
         kind: &'static Kind,
-        kernel: Arc<dyn Kernel>,
-        fabric: Arc<FakeFabric>,
+        [kernel, below]: [Arc<dyn Kernel>; 2],
+        fabric: FakeFabric,
         fake: Option<FakeKernel>,
-        failing: Option<Arc<Failing>>,
+        heal: impl Fn() + 'static,
     ) -> Self {
-        let below: Arc<dyn Kernel> = match &failing {
-            Some(failing) => failing.clone(),
-            None => Arc::clone(&kernel),
-        };
+        let fabric = Arc::new(fabric);
         let driver = (kind.make)(below, Arc::clone(&fabric) as Arc<dyn Fabric>);
-        Self { kind, driver, kernel, fabric, fake, failing }
+        Self { kind, driver, kernel, fabric, fake, heal: Box::new(heal) }
     }
 
     /// A driver that knows nothing yet, above the same kernel and switches: as after a restart.
@@ -77,9 +85,7 @@ impl Bench {
     /// No call fails any more.
     pub(crate) fn heal(&self) {
         self.fabric.faults().heal();
-        if let Some(failing) = &self.failing {
-            failing.faults().heal();
-        }
+        (self.heal)();
     }
 
     /// A sandbox's namespace, and an interface's name there.

@@ -1,0 +1,152 @@
+//! The way out of the host.
+
+use lanloom_drivers::driver::{Driver, DriverErrorKind};
+use lanloom_drivers::kernel::{Egress, Manager, Obstacle};
+
+use super::{Bench, driver, dual, endpoint, if_name, internal, net, v4};
+
+const FORWARD_V4: &str = "net.ipv4.ip_forward";
+const FORWARD_V6: &str = "net.ipv6.conf.all.forwarding";
+
+fn entry(number: u8, pools: &[&str]) -> Egress {
+    Egress {
+        gateway: if_name(&format!("gw{number}")),
+        pools: pools.iter().map(|pool| net(pool)).collect(),
+        masquerade: true,
+        snat: None,
+        internal: false,
+    }
+}
+
+fn obstacle(place: Option<&str>) -> Obstacle {
+    let (family, table, chain) = ("ip".to_owned(), "filter".to_owned(), "FORWARD".to_owned());
+    Obstacle { manager: Manager::Iptables, family, table, chain, place: place.map(str::to_owned) }
+}
+
+#[tokio::test]
+async fn the_firewall_has_all_networks_as_their_options_say() {
+    let bench = Bench::new();
+    bench.create(&dual(1, &[])).await;
+    bench.create(&internal(v4(2, &[]))).await;
+    let mode = ("com.docker.network.bridge.gateway_mode_ipv6", "routed");
+    bench.create(&dual(3, &[mode, ("com.docker.network.host_ipv4", "192.0.2.1")])).await;
+    bench.create(&v4(4, &[("com.docker.network.bridge.enable_ip_masquerade", "false")])).await;
+    let expected = [
+        entry(1, &["10.1.0.0/24"]),
+        entry(1, &["fd00:1::/64"]),
+        Egress { internal: true, ..entry(2, &["10.2.0.0/24"]) },
+        Egress { snat: "192.0.2.1".parse().ok(), ..entry(3, &["10.3.0.0/24"]) },
+        Egress { masquerade: false, ..entry(3, &["fd00:3::/64"]) },
+        Egress { masquerade: false, ..entry(4, &["10.4.0.0/24"]) },
+    ];
+    assert_eq!(bench.firewall().expect("it is loaded").networks, expected);
+    bench.driver.delete_network(&v4(2, &[]).id).await.expect("deleted");
+    assert_eq!(bench.firewall().expect("it is loaded").networks.len(), 5);
+}
+
+#[tokio::test]
+async fn the_host_forwards_as_long_as_a_network_needs_it() {
+    let mut bench = Bench::new();
+    let (one, two) = (v4(1, &[]), dual(2, &[]));
+    assert_eq!(bench.create(&one).await, Vec::<String>::new());
+    assert_eq!((bench.sysctl(FORWARD_V4).await, bench.sysctl(FORWARD_V6).await), ("1".to_owned(), "0".to_owned()));
+    assert!(bench.firewall().expect("loaded").forwarding_was_off, "the host is not to become a router");
+    let notes = bench.create(&two).await;
+    assert!(notes.len() == 1 && notes[0].contains("accept_ra=2"), "{notes:?}");
+    assert_eq!(bench.sysctl(FORWARD_V6).await, "1");
+    // What was found at first is known after a restart too.
+    bench.restart();
+    for network in [&one, &two] {
+        assert_eq!(bench.driver.restore_network(network, &[]).await, Ok(Vec::new()));
+    }
+    assert_eq!(bench.driver.settle().await, Ok(Vec::new()));
+    assert!(bench.firewall().expect("loaded").forwarding_was_off);
+    for network in [&one, &two] {
+        bench.driver.delete_network(&network.id).await.expect("deleted");
+    }
+    assert_eq!((bench.sysctl(FORWARD_V4).await, bench.sysctl(FORWARD_V6).await), ("0".to_owned(), "0".to_owned()));
+    assert_eq!(bench.firewall(), None);
+    bench.create(&one).await;
+    assert!(bench.firewall().expect("loaded").forwarding_was_off, "and again");
+}
+
+#[tokio::test]
+async fn a_host_that_forwarded_before_goes_on_to() {
+    let bench = Bench::new();
+    bench.set_sysctl(FORWARD_V4, "1").await;
+    bench.create(&v4(1, &[])).await;
+    assert!(!bench.firewall().expect("loaded").forwarding_was_off);
+    bench.driver.delete_network(&v4(1, &[]).id).await.expect("deleted");
+    assert_eq!(bench.sysctl(FORWARD_V4).await, "1");
+}
+
+#[tokio::test]
+async fn switching_forwarding_on_leaves_internal_gateways_off() {
+    let bench = Bench::new();
+    bench.create(&internal(v4(1, &[]))).await;
+    // The kernel has every interface forward when the host begins to; the fake one is told so here.
+    bench.set_sysctl("net.ipv4.conf.gw1.forwarding", "1").await;
+    bench.create(&v4(2, &[])).await;
+    assert_eq!(bench.settings("gw1").await[0], "0");
+    assert_eq!(bench.settings("gw2").await[0], "1");
+}
+
+#[tokio::test]
+async fn without_nft_networks_work_and_nothing_leaves_the_host() {
+    let bench = Bench::new();
+    bench.kernel.set_nft(false);
+    let network = v4(1, &[]);
+    let notes = bench.create(&network).await;
+    assert!(notes.len() == 1 && notes[0].contains("apt install nftables"), "{notes:?}");
+    assert_eq!(bench.create(&internal(v4(2, &[]))).await, Vec::<String>::new(), "nothing is missing there");
+    assert_eq!(bench.settings("gw1").await[0], "0", "nothing comes from one gateway to another");
+    assert_eq!(bench.sysctl(FORWARD_V4).await, "0");
+    let one = endpoint("a", &["10.1.0.2/24"], &[]);
+    assert_eq!(bench.join(&network, &one).await.gateway_v4, "10.1.0.1".parse().ok());
+    let info = bench.driver.info(&network.id, &one.id).await.expect("known");
+    assert!(info["lanloom.egress"].contains("apt install nftables"), "{info:?}");
+    bench.kernel.set_nft(true);
+    assert_eq!(bench.driver.settle().await, Ok(Vec::new()));
+    assert_eq!(bench.firewall().expect("loaded").networks.len(), 2);
+    assert_eq!((bench.settings("gw1").await[0].as_str(), bench.settings("gw2").await[0].as_str()), ("1", "0"));
+    assert_eq!(bench.driver.info(&network.id, &one.id).await.expect("known")["lanloom.egress"], "on");
+    bench.kernel.set_nft(false);
+    bench.driver.delete_network(&internal(v4(2, &[])).id).await.expect("deleted without it too");
+}
+
+#[tokio::test]
+async fn a_table_that_drops_what_is_forwarded_is_opened_or_named() {
+    let bench = Bench::new();
+    bench.kernel.set_obstacles(vec![obstacle(None)]);
+    let error = bench.driver.create_network(&v4(1, &[])).await.expect_err("nothing would come out");
+    assert_eq!(error.kind, DriverErrorKind::Failed);
+    assert!(error.why.contains("table ip filter, chain FORWARD"), "{error}");
+    assert!(bench.fabric.switches().await.is_empty() && bench.firewall().is_none());
+    assert_eq!(bench.sysctl(FORWARD_V4).await, "0");
+    bench.create(&internal(v4(2, &[]))).await;
+
+    bench.kernel.set_obstacles(vec![obstacle(Some("DOCKER-USER"))]);
+    let notes = bench.create(&v4(1, &[])).await;
+    assert!(notes.len() == 1 && notes[0].contains("DOCKER-USER of table ip filter"), "{notes:?}");
+    assert_eq!(bench.create(&v4(3, &[])).await, Vec::<String>::new(), "that has been said");
+    assert_eq!(bench.kernel.opened("lanloom:test"), [if_name("gw1"), if_name("gw3")]);
+    // One that comes later is in the way of new networks only.
+    bench.kernel.set_obstacles(vec![obstacle(None)]);
+    bench.driver.delete_network(&v4(3, &[]).id).await.expect("deleted");
+    let notes = bench.driver.settle().await.expect("settled");
+    assert!(notes.len() == 1 && notes[0].contains("table ip filter"), "{notes:?}");
+    bench.driver.delete_network(&v4(1, &[]).id).await.expect("deleted");
+    assert!(bench.kernel.opened("lanloom:test").is_empty());
+}
+
+#[tokio::test]
+async fn two_daemons_on_one_kernel_have_a_table_each() {
+    let bench = Bench::new();
+    bench.create(&v4(1, &[])).await;
+    let other = driver(&bench.kernel, &bench.fabric, "other");
+    other.create_network(&v4(2, &[])).await.expect("a network");
+    assert_eq!(bench.firewall().expect("loaded").networks, [entry(1, &["10.1.0.0/24"])]);
+    other.delete_network(&v4(2, &[]).id).await.expect("deleted");
+    assert_eq!(bench.firewall().expect("loaded").networks, [entry(1, &["10.1.0.0/24"])]);
+    assert_eq!(bench.sysctl(FORWARD_V4).await, "1");
+}

@@ -1,0 +1,3 @@
+//! What the driver `bridge` makes of its options, on a kernel and switches in memory.
+
+mod bridge;
