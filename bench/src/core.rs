@@ -6,12 +6,16 @@
 use crate::fault::{Result, Tried};
 use crate::machine::Machine;
 use crate::virtual_time;
-use lanloom_switch_core::{FdbLimits, Frame, Instant, MacAddr, PortConfig, PortId, Switch, SwitchConfig};
+use lanloom_switch_core::{
+    FdbLimits, Frame, Guard, Instant, MacAddr, PortConfig, PortId, Prefixes, Role, Switch, SwitchConfig,
+};
 use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::hint::black_box;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 const PORTS: usize = 16;
@@ -22,11 +26,16 @@ const BATCH: usize = 64;
 /// Frames that are made before the clock starts and sent in turn.
 const FRAMES: usize = 1 << 20;
 
+/// An Ethernet header, and one with a header of IPv4 behind it.
+const HEADER_LEN: usize = 14;
+const PACKET_LEN: usize = HEADER_LEN + 20;
+
 /// What a case is to reach, in million decisions a second; set before the switch was written.
-const CASES: [Case; 3] = [
-    Case { name: "unicast, 1,000 addresses", addresses: 1_000, broadcast: false, target: Some(20.0) },
-    Case { name: "unicast, 1,000,000 addresses", addresses: 1_000_000, broadcast: false, target: Some(8.0) },
-    Case { name: "broadcast to 15 ports, 1,000 addresses", addresses: 1_000, broadcast: true, target: None },
+const CASES: [Case; 4] = [
+    Case { name: "unicast, 1,000 addresses", addresses: 1_000, broadcast: false, guarded: false, target: Some(20.0) },
+    Case { name: "unicast, 1,000,000 addresses", addresses: 1_000_000, broadcast: false, guarded: false, target: Some(8.0) },
+    Case { name: "broadcast to 15 ports, 1,000 addresses", addresses: 1_000, broadcast: true, guarded: false, target: None },
+    Case { name: "unicast IPv4, guarded, 1,000 addresses", addresses: 1_000, broadcast: false, guarded: true, target: None },
 ];
 
 /// Options of `core`.
@@ -44,6 +53,8 @@ struct Case {
     name: &'static str,
     addresses: u32,
     broadcast: bool,
+    /// Every port has a guard, the first is a gateway's, and few addresses are those of their port: each is looked for among all.
+    guarded: bool,
     target: Option<f64>,
 }
 
@@ -66,7 +77,7 @@ pub(crate) fn run(args: &CoreArgs) -> Result<()> {
     for round in 1..=args.rounds.max(1) {
         for (case, row) in CASES.iter().zip(&mut rows) {
             eprintln!("round {round} of {}: {}", args.rounds.max(1), case.name);
-            row.samples.push(measure(case));
+            row.samples.push(if case.guarded { measure::<PACKET_LEN>(case) } else { measure::<HEADER_LEN>(case) });
         }
     }
     for row in &mut rows {
@@ -88,18 +99,17 @@ pub(crate) fn run(args: &CoreArgs) -> Result<()> {
     Ok(())
 }
 
-/// Million decisions a second.
-fn measure(case: &Case) -> f64 {
+/// Million decisions a second, of frames of `N` bytes.
+fn measure<const N: usize>(case: &Case) -> f64 {
     let limits = FdbLimits { entries: case.addresses + 1, ..FdbLimits::default() };
     let mut switch = Switch::new(SwitchConfig { fdb: limits, seed: 7 });
-    let ports: Vec<PortId> =
-        (0..PORTS).filter_map(|_| switch.add_port(PortConfig { storm: None, ..PortConfig::default() })).collect();
+    let ports: Vec<PortId> = (0..PORTS).filter_map(|number| switch.add_port(config(case, number as u32))).collect();
     let mut now = Instant::from_secs(1);
     for station in 0..case.addresses {
-        let bytes = frame(station, None);
+        let bytes: [u8; N] = frame(station, None);
         decide(&mut switch, now, ports[station as usize % PORTS], &bytes);
     }
-    let frames = frames(case);
+    let frames = frames::<N>(case);
     let count = if case.broadcast { FRAMES * 4 } else { FRAMES * 16 };
     let start = cpu_time();
     for batch in frames.chunks(BATCH).cycle().take(count / BATCH) {
@@ -124,8 +134,8 @@ fn decide(switch: &mut Switch, now: Instant, port: PortId, bytes: &[u8]) {
     }
 }
 
-/// Frames between stations of different ports, at random: the sender's number and the header.
-fn frames(case: &Case) -> Vec<(u32, [u8; 14])> {
+/// Frames between stations of different ports, at random: the sender's number and the bytes.
+fn frames<const N: usize>(case: &Case) -> Vec<(u32, [u8; N])> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = move || {
         state ^= state << 13;
@@ -141,14 +151,37 @@ fn frames(case: &Case) -> Vec<(u32, [u8; 14])> {
     (0..FRAMES).map(|_| pair()).collect()
 }
 
-/// A header from a station to another, or to all.
-fn frame(from: u32, to: Option<u32>) -> [u8; 14] {
-    let mac = |station| MacAddr::from_bits(0x0200_0000_0000 | u64::from(station)).0;
-    let mut bytes = [0; 14];
-    bytes[..6].copy_from_slice(&to.map_or(MacAddr::BROADCAST.0, mac));
-    bytes[6..12].copy_from_slice(&mac(from));
-    bytes[12..].copy_from_slice(&[0x88, 0xb5]);
+/// From a station to another, or to all: a header alone or, if there is room for it, a packet of IPv4 without payload.
+fn frame<const N: usize>(from: u32, to: Option<u32>) -> [u8; N] {
+    let mut bytes = [0; N];
+    bytes[..6].copy_from_slice(&to.map_or(MacAddr::BROADCAST, mac).0);
+    bytes[6..12].copy_from_slice(&mac(from).0);
+    bytes[12..14].copy_from_slice(&[0x88, 0xb5]);
+    if N == PACKET_LEN {
+        bytes[12..18].copy_from_slice(&[0x08, 0x00, 0x45, 0, 0, 20]);
+        bytes[26..30].copy_from_slice(&address(from).octets());
+        bytes[30..34].copy_from_slice(&to.map_or(Ipv4Addr::BROADCAST, address).octets());
+    }
     bytes
+}
+
+fn mac(station: u32) -> MacAddr {
+    MacAddr::from_bits(0x0200_0000_0000 | u64::from(station))
+}
+
+fn address(station: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits(0x0a00_0000 | station)
+}
+
+/// A port of a network beside thirty others, if the case is guarded.
+fn config(case: &Case, number: u32) -> PortConfig {
+    let guard = case.guarded.then(|| {
+        let others = (1..=30).map(|other| (Ipv4Addr::new(172, other, 0, 0).into(), 16));
+        let role = if number == 0 { Role::Gateway } else { Role::Endpoint };
+        let (mac, addresses, foreign) = (Some(mac(number)), vec![address(number).into()], Arc::new(Prefixes::new(others)));
+        Arc::new(Guard { role, mac, addresses, foreign, ..Guard::default() })
+    });
+    PortConfig { storm: None, guard, ..PortConfig::default() }
 }
 
 fn markdown(machine: &Machine, rows: &[Row]) -> String {
