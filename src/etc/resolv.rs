@@ -105,6 +105,7 @@ impl fmt::Display for Resolv {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_file_is_read_as_resolvers_read_it() {
@@ -160,6 +161,19 @@ sortlist 192.0.2.0
         assert_eq!(Resolv::of_host(stub, Some("# empty\n")), Resolv::parse(stub), "it names nobody");
         for main in ["nameserver 127.0.0.53\nnameserver 192.0.2.9\n", "nameserver 127.0.0.1\n", ""] {
             assert_eq!(Resolv::of_host(main, Some(behind)), Resolv::parse(main), "{main:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_file_holds_it_is_read_and_what_was_read_can_be_written(
+            lines in proptest::collection::vec("(nameserver|search|domain|options|\\PC{0,4})[ \t]\\PC{0,20}", 0..8),
+        ) {
+            let found = Resolv::parse(&lines.join("\n"));
+            let again = Resolv::parse(&found.to_string());
+            let no_search = found.search.iter().all(|word| word == ".");
+            let search = if no_search { Vec::new() } else { found.search.clone() };
+            prop_assert_eq!(again, Resolv { search, ..found });
         }
     }
 }
