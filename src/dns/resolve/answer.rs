@@ -45,9 +45,11 @@ pub(super) fn records(question: &Question<'_>, records: Records, transport: Tran
 
 /// The targets in the answer, their addresses after it, as far as they fit: they are a courtesy (RFC 2782), so no TC for them.
 fn services_answer(mut writing: Writing<'_, '_>, services: Vec<Service>, seed: u64) -> Vec<u8> {
-    let mut targets: Vec<_> = services.into_iter().filter_map(|service| Some((encoded(&service.target)?, service))).collect();
-    shuffle(&mut targets, seed);
-    writing.push_all(targets.iter().map(|(target, service)| Srv::new(0, 0, service.port, target)));
+    let targets: Vec<_> = services.into_iter().filter_map(|service| Some((encoded(&service.target)?, service))).collect();
+    let offers = targets.iter().flat_map(|(target, service)| service.ports.iter().map(move |port| (target, *port)));
+    let mut offers: Vec<_> = offers.collect();
+    shuffle(&mut offers, seed);
+    writing.push_all(offers.into_iter().map(|(target, port)| Srv::new(0, 0, port, target)));
     writing.finish(|message| {
         targets.iter().try_for_each(|(target, service)| {
             let Addresses { v4, v6 } = &service.addresses;

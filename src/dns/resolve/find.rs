@@ -35,12 +35,13 @@ pub(super) struct Addresses {
     pub(super) v6: Vec<Ipv6Addr>,
 }
 
-/// Where a service is offered.
+/// An endpoint that offers a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Service {
     /// `<name>.<network>`, without the last dot.
     pub(super) target: String,
-    pub(super) port: u16,
+    /// Not empty.
+    pub(super) ports: Vec<u16>,
     pub(super) addresses: Addresses,
 }
 
@@ -53,6 +54,10 @@ struct Hosts<'z> {
 /// Whose `name` is, as a sandbox with this view sees it.
 pub(super) fn find(zone: &Zone, view: &View, name: &QName) -> Found {
     let text = name.as_str();
+    // The root is nobody's name, whatever the zone was told.
+    if text.is_empty() {
+        return Found::Elsewhere;
+    }
     if let Some((_, addresses)) = view.links.iter().find(|(link, _)| link.eq_ignore_ascii_case(text)) {
         return Found::Records(Records::Addresses(addresses.iter().copied().collect()));
     }
@@ -107,13 +112,13 @@ fn pointers(zone: &Zone, view: &View, address: IpAddr) -> Found {
 
 impl Hosts<'_> {
     fn services(&self, service: &str, proto: Proto) -> Vec<Service> {
-        let one = |names: &Names, port: u16| {
-            let addresses = names.addresses().collect();
-            full_name(names, self.network).map(|target| Service { target, port, addresses })
+        let offered = |names: &&Names| {
+            let offers = names.services.iter().filter(|(name, _, by)| name.eq_ignore_ascii_case(service) && *by == proto);
+            let ports: Vec<u16> = offers.map(|(_, port, _)| *port).collect();
+            let target = full_name(names, self.network).filter(|_| !ports.is_empty())?;
+            Some(Service { target, ports, addresses: names.addresses().collect() })
         };
-        let offers = |offer: &&(String, u16, Proto)| offer.0.eq_ignore_ascii_case(service) && offer.2 == proto;
-        let endpoints = self.endpoints.iter();
-        endpoints.flat_map(|names| names.services.iter().filter(offers).filter_map(|offer| one(names, offer.1))).collect()
+        self.endpoints.iter().filter_map(offered).collect()
     }
 }
 

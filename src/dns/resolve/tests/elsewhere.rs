@@ -73,3 +73,11 @@ fn without_an_upstream_that_can_be_asked_the_server_has_failed() {
         assert_eq!(rcode_of(&view, "example.com", Rtype::A), Rcode::SERVFAIL);
     }
 }
+
+#[test]
+fn the_root_is_nobodys_name() {
+    let mut zone = zone();
+    zone.set("web", "e9", names(&["nameless", ""], &["10.1.0.9"], &[]));
+    let view = View { links: vec![(String::new(), vec!["10.1.0.9".parse().unwrap()])], ..on(&["web"]) };
+    assert!(forwards(&zone, &view, ".", Rtype::A));
+}

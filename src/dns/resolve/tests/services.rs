@@ -50,3 +50,15 @@ fn all_endpoints_that_share_a_name_offer_the_service() {
     assert_eq!(answer.records, ["SRV 0 0 8002 m2.web", "SRV 0 0 8003 m3.web", "SRV 0 0 8004 m4.web"]);
     assert_eq!(answer.additional.len(), 3);
 }
+
+#[test]
+fn an_endpoint_that_offers_a_service_on_many_ports_has_its_addresses_once() {
+    let mut zone = zone();
+    let mut many = names(&["many"], &["10.6.0.2"], &[]);
+    many.services = [80, 8080, 8081].map(|port| ("http".to_owned(), port, Proto::Tcp)).to_vec();
+    zone.set("web", "s1", many);
+    let mut answer = answer_to(&zone, &on(&["web"]), &query("_http._tcp.many", Rtype::SRV), Transport::Udp, 1);
+    answer.records.sort_unstable();
+    assert_eq!(answer.records, ["SRV 0 0 80 many.web", "SRV 0 0 8080 many.web", "SRV 0 0 8081 many.web"]);
+    assert_eq!(answer.additional, ["many.web A 10.6.0.2"]);
+}

@@ -129,3 +129,50 @@ async fn names_of_ours_are_answered_while_upstreams_are_silent() {
     assert_eq!(gist(&read(&mut stream).await), (2, Rcode::NOERROR, 1));
     assert_eq!(running.server.counts().forwarded, 0);
 }
+
+/// Opens no socket, and remembers for what it was asked.
+#[derive(Default)]
+struct Walled(Mutex<Vec<(From, SocketAddr)>>);
+
+impl Dialer for Walled {
+    fn udp(&self, from: From, to: SocketAddr) -> Dialling<'_, UdpSocket> {
+        self.0.lock().unwrap().push((from, to));
+        Box::pin(async { Err(io::ErrorKind::NetworkUnreachable.into()) })
+    }
+
+    fn tcp(&self, from: From, to: SocketAddr) -> Dialling<'_, TcpStream> {
+        self.0.lock().unwrap().push((from, to));
+        Box::pin(async { Err(io::ErrorKind::NetworkUnreachable.into()) })
+    }
+}
+
+/// What the client gets for a name of the world, and which sockets were to be opened.
+async fn dialled(forward: Forward) -> (Rcode, Vec<(From, SocketAddr)>) {
+    let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = udp.local_addr().unwrap();
+    let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let view = View { networks: vec!["web".to_owned()], forward, ..View::default() };
+    let known = Arc::new(Known { zone: Zone::new(), view, failures: Mutex::default() });
+    let walled = Arc::new(Walled::default());
+    let server = Server::start(udp, tcp, known, walled.clone(), Limits::default()).unwrap();
+    let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    client.connect(address).await.unwrap();
+    client.send(&query(7, "example.com")).await.unwrap();
+    let rcode = gist(&received(&client).await).1;
+    server.stop().await;
+    let dialled = walled.0.lock().unwrap().clone();
+    (rcode, dialled)
+}
+
+#[tokio::test]
+async fn each_upstream_is_asked_from_its_own_namespace() {
+    let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+    let all = [(From::Sandbox, address("192.0.2.1:53")), (From::Host, address("127.0.0.53:53"))];
+    let upstreams = all.map(|(from, address)| Upstream { address, from }).to_vec();
+    assert_eq!(dialled(Forward::To(upstreams)).await, (Rcode::SERVFAIL, all.to_vec()));
+}
+
+#[tokio::test]
+async fn for_a_sandbox_without_a_way_out_no_socket_is_opened() {
+    assert_eq!(dialled(Forward::Never).await, (Rcode::NXDOMAIN, vec![]));
+}
