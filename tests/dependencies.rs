@@ -112,6 +112,13 @@ const ROLES: &[Role] = &[
         proof: ("drivers/tests/conformance/packets.rs", "what_leaves_a_network_has_a_source_of_the_host_s"),
     },
     Role {
+        name: "domain",
+        package: "lanloom",
+        does: "reads and writes DNS messages",
+        place: ("src/dns/resolve/answer.rs", "domain::base::MessageBuilder"),
+        proof: ("tests/dns_dig.rs", "dig_reads_addresses_names_services_and_empty_answers"),
+    },
+    Role {
         name: "dashmap",
         package: "lanloom",
         does: "holds registries that many read while one writes",
