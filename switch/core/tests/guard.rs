@@ -631,6 +631,10 @@ fn a_trace_says_which_rule_was_broken_and_whose_address_it_was() {
         step(&from_alice6(ICMPV6, &router_advertisement())),
         "guard of alice (leased): a router advertisement, from a port that is not trusted"
     );
+    assert_eq!(
+        Bench::with_mode(GuardMode::Strict).steps(ALICE, &ether(GUEST, MacAddr::BROADCAST, 0x88b5, &[]))[1],
+        "guard of alice (strict): source 02:00:00:00:00:99 is not its own"
+    );
     let mut bench = Bench::with_mode(GuardMode::Off);
     let [flooded, known] = [MacAddr::BROADCAST, mac(0)].map(|to| foreign(mac(1), to).swap_remove(0));
     assert_eq!(
