@@ -45,6 +45,17 @@ struct State {
     opened: Vec<Opened>,
     /// Whether it is known that no table of others has a rule of ours.
     nowhere: bool,
+    /// Whether it is known that there is nothing of ours at all.
+    bare: bool,
+}
+
+/// How everything is brought to what is wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Something has changed: tables are loaded anew.
+    Load,
+    /// Perhaps nothing has: what is as it should be is left alone.
+    Check,
 }
 
 /// What came of a change.
@@ -86,7 +97,7 @@ impl Egress {
         let mut state = self.state.lock().await;
         let before = state.networks.insert(layout.spec.id.clone(), Arc::clone(layout));
         let opened = state.opened.clone();
-        let done = self.apply(&mut state).await.and_then(|mut outcome| match outcome.obstacle.take() {
+        let done = self.apply(&mut state, Way::Load).await.and_then(|mut outcome| match outcome.obstacle.take() {
             Some(error) if !layout.spec.internal => Err(error),
             Some(_) | None => {
                 outcome.notes.extend(state.opened.iter().filter(|place| !opened.contains(place)).map(accepts));
@@ -104,17 +115,17 @@ impl Egress {
     pub(super) async fn close(&self, id: &str) -> Result<(), KernelError> {
         let mut state = self.state.lock().await;
         let Some(layout) = state.networks.remove(id) else { return Ok(()) };
-        let done = self.apply(&mut state).await.map(drop);
+        let done = self.apply(&mut state, Way::Load).await.map(drop);
         if done.is_err() {
             state.networks.insert(id.to_owned(), layout);
         }
         done
     }
 
-    /// Brings everything to what the known networks want.
+    /// Brings everything to what the known networks want, if it is not so.
     pub(super) async fn settle(&self) -> Result<Outcome, KernelError> {
         let mut state = self.state.lock().await;
-        let mut outcome = self.apply(&mut state).await?;
+        let mut outcome = self.apply(&mut state, Way::Check).await?;
         let wanted = state.networks.values().any(|layout| !layout.spec.internal);
         let why = state.missing.clone().or_else(|| outcome.obstacle.take().map(|error| error.to_string()));
         outcome.notes.extend(why.filter(|_| wanted).as_ref().map(closed));
@@ -136,12 +147,16 @@ impl Egress {
         self.state.lock().await.missing.clone()
     }
 
-    async fn apply(&self, state: &mut State) -> Result<Outcome, KernelError> {
-        let before = state.loaded;
-        match self.load(state).await {
+    async fn apply(&self, state: &mut State, way: Way) -> Result<Outcome, KernelError> {
+        let (before, empty) = (state.loaded, state.networks.is_empty());
+        if empty && state.bare {
+            return Ok(Outcome::default());
+        }
+        state.bare = false;
+        match self.load(state, way).await {
             Ok(mut outcome) => {
                 outcome.obstacle = self.pass_obstacles(state).await?;
-                state.loaded = !state.networks.is_empty();
+                (state.loaded, state.bare) = (!empty, empty);
                 state.missing = None;
                 outcome.renew |= state.loaded && !before;
                 Ok(outcome)
@@ -156,7 +171,7 @@ impl Egress {
     }
 
     /// The firewall is there before the host forwards, and goes after it has stopped.
-    async fn load(&self, state: &mut State) -> Result<Outcome, KernelError> {
+    async fn load(&self, state: &mut State, way: Way) -> Result<Outcome, KernelError> {
         let was_off = match state.was_off {
             Some(known) => known,
             None => self.kernel.firewall_intact(&self.empty(&self.marker)).await?,
@@ -164,8 +179,9 @@ impl Egress {
         state.was_off = Some(was_off);
         let families = self.families(state).await?;
         let wanted = families.iter().any(|family| family.wanted);
-        if wanted && !was_off && families.iter().all(|family| !family.is_on) {
-            self.kernel.set_firewall(&self.empty(&self.marker)).await?;
+        let is_off = families.iter().all(|family| !family.is_on);
+        if wanted && (is_off && !was_off || was_off && way == Way::Check) {
+            self.set(&self.empty(&self.marker), way).await?;
             state.was_off = Some(true);
         }
         let stop = was_off && !wanted;
@@ -176,13 +192,20 @@ impl Egress {
         }
         match state.networks.is_empty() {
             true => self.kernel.delete_firewall(&self.table).await?,
-            false => self.kernel.set_firewall(&self.firewall(state, state.was_off == Some(true) && wanted)).await?,
+            false => self.set(&self.firewall(state, state.was_off == Some(true) && wanted), way).await?,
         }
         if stop {
             self.kernel.delete_firewall(&self.marker).await?;
             state.was_off = Some(false);
         }
         self.switch_on(&families).await
+    }
+
+    async fn set(&self, firewall: &Firewall, way: Way) -> Result<(), KernelError> {
+        match way {
+            Way::Check if self.kernel.firewall_intact(firewall).await? => Ok(()),
+            Way::Check | Way::Load => self.kernel.set_firewall(firewall).await,
+        }
     }
 
     async fn switch_on(&self, families: &[Family]) -> Result<Outcome, KernelError> {

@@ -4,6 +4,25 @@
 //! namespace and holds the gateway addresses: by it the host reaches the network, and the network the world. What passes between
 //! ports is the switch's own to decide; the kernel only routes what comes out of the gateway.
 //!
+//! Options of networks, libnetwork's but for the last two. Each `com.docker.network.` is left out here; what else there is, is carried
+//! untouched.
+//!
+//! | option | default | meaning |
+//! |---|---|---|
+//! | `bridge.name` | `ll-` and 12 digits of the id | the gateway's interface |
+//! | `bridge.enable_icc` | true | whether endpoints reach each other |
+//! | `bridge.enable_ip_masquerade` | true | whether what leaves the host gets its address |
+//! | `bridge.inhibit_ipv4` | false | whether the gateway's interface goes without its IPv4 address |
+//! | `bridge.gateway_mode_ipv4`, `_ipv6` | nat | `nat`, `nat-unprotected`, `routed`: nothing is translated; `isolated`, of internal networks: the host has no address in it |
+//! | `bridge.host_binding_ipv4`, `bridge.trusted_host_interfaces` | | where ports are published, and from where they are reached |
+//! | `driver.mtu` | 1500 | bytes |
+//! | `host_ipv4`, `host_ipv6` | | the source of what leaves the host, in place of the interface's address |
+//! | `lanloom.guard` | leased | what source addresses endpoints may use: `strict`, `leased`, `off` |
+//! | `lanloom.trusted` | false | whether endpoints may send router advertisements, DHCP answers and BPDUs |
+//!
+//! Endpoints have the last two as well, which come before their network's, `lanloom.endpoint` (`tap` or `veth`) and
+//! `com.docker.network.endpoint.macaddress`.
+//!
 //! | file | one idea |
 //! |---|---|
 //! | `options.rs` | options, typed |

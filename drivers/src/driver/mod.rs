@@ -139,8 +139,9 @@ pub trait Driver: Send + Sync {
         endpoints: &[(EndpointSpec, Option<Join>)],
     ) -> Result<Vec<String>, DriverError>;
 
-    /// Called once after the last [`Driver::restore_network`] of a start: what all networks share, as the firewall, is put right,
-    /// in one go. Answers a line for each thing that is not as it should be.
+    /// Called after the last [`Driver::restore_network`] of a start: what all networks share, as the firewall, is put right, in
+    /// one go. It may be called again at any time, as somebody may have flushed the firewall; what is right is left alone. Answers
+    /// a line for each thing that is not as it should be.
     ///
     /// # Errors
     /// [`DriverErrorKind::Failed`] if the kernel refuses; the networks stay as they were restored.

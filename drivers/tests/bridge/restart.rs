@@ -92,3 +92,18 @@ async fn what_cannot_be_is_not_taken_up() {
     bench.driver.restore_network(&v4(1, &[]), &[]).await.expect_err("it is there");
     assert_eq!(bench.fabric.switches().await, ["net1"]);
 }
+
+#[tokio::test]
+async fn a_firewall_that_was_flushed_meanwhile_is_loaded_again() {
+    let bench = Bench::new();
+    let network = v4(1, &[]);
+    bench.create(&network).await;
+    let firewall = bench.firewall();
+    bench.kernel.flush_ruleset();
+    for _ in 0..2 {
+        assert_eq!(bench.driver.settle().await, Ok(Vec::new()));
+        assert_eq!(bench.firewall(), firewall, "with what was known of the host at first");
+    }
+    bench.driver.delete_network(&network.id).await.expect("deleted");
+    assert_eq!(bench.sysctl("net.ipv4.ip_forward").await, "0");
+}
