@@ -2,7 +2,7 @@
 //! as it was, and goes without a trace. Needs root; without, it says so and ends.
 
 use lanloom::config::SwitchSettings;
-use lanloom::controller::{Controller, KernelPlugger, NewPort, Setup};
+use lanloom::controller::{Controller, Guards, KernelPlugger, Networking, NewPort, Setup};
 use lanloom::names::Name;
 use lanloom::store::Embedded;
 use lanloom_drivers::kernel::LinuxKernel;
@@ -120,8 +120,10 @@ async fn follow_orders(dir: &Path) {
         ephemeral: false,
         plumbing: Some(dir.join("plumbing")),
         config: None,
+        guards: Guards::default(),
     };
-    let (controller, started) = Controller::start(setup).await.expect("threads");
+    let networking = Networking::of(&dir.join("netns"), dir);
+    let (controller, started) = Controller::start(setup, networking).await.expect("threads");
     let mut notes = started.notes;
     for order in std::io::stdin().lines() {
         let order = order.expect("a parent");

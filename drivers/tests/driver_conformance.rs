@@ -38,12 +38,11 @@ macro_rules! cases {
     };
 }
 
-const CASES: [Case; 14] = cases![
+const CASES: [Case; 13] = cases![
     networks::a_network_is_there_once,
     networks::a_deleted_network_leaves_nothing,
     networks::options_of_ours_are_known_and_others_carried,
     networks::what_is_not_there_is_not_found_and_easily_gone,
-    networks::a_network_that_grows_keeps_what_it_has,
     networks::what_is_found_outside_may_pass,
     endpoints::an_endpoint_is_there_once,
     endpoints::a_network_with_endpoints_is_not_deleted,

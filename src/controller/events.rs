@@ -15,7 +15,7 @@ pub struct Event {
 
 macro_rules! events {
     ($($variant:ident $name:literal $doc:literal { $($field:ident: $type:ty,)* })*) => {
-        /// What happened. Each is on a switch.
+        /// What happened.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum EventKind { $(#[doc = $doc] $variant { $(#[doc = concat!("`", stringify!($field), "`")] $field: $type,)* },)* }
 
@@ -46,6 +46,15 @@ events! {
     FdbDeleted "fdb.deleted" "An entry was deleted by hand." { switch: String, mac: MacAddr, }
     FdbFlushed "fdb.flushed" "Learned entries were forgotten by hand." { switch: String, entries: usize, }
     FdbMoved "fdb.moved" "An address went from one port to another." { switch: String, mac: MacAddr, from: String, to: String, }
+    NetworkCreated "network.created" "A network was made." { network: String, id: String, }
+    NetworkUpdated "network.updated" "A network was changed." { network: String, }
+    NetworkDeleted "network.deleted" "A network was deleted." { network: String, id: String, }
+    EndpointCreated "endpoint.created" "An endpoint was made." { network: String, endpoint: String, id: String, }
+    EndpointJoined "endpoint.joined" "An endpoint came into a sandbox." { network: String, endpoint: String, sandbox: String, }
+    EndpointLeft "endpoint.left" "An endpoint left its sandbox." { network: String, endpoint: String, sandbox: String, }
+    EndpointDeleted "endpoint.deleted" "An endpoint was deleted." { network: String, endpoint: String, id: String, }
+    SandboxCreated "sandbox.created" "A sandbox was made." { sandbox: String, id: String, }
+    SandboxDeleted "sandbox.deleted" "A sandbox was deleted." { sandbox: String, id: String, }
     Storm "storm" "A port began to lose floods to its limit." { switch: String, port: String, }
 }
 

@@ -2,67 +2,341 @@
 //! sandboxes after Docker's Container Network Model.
 //!
 //! ```text
-//! API, daemon ─▶ Controller ─┬▶ ipam, dns, store
-//!                            ├▶ drivers ─▶ fabric (their switches)
+//! API, daemon ─▶ Controller ─┬▶ ipam, dns, etc, store
+//!                            ├▶ drivers ─▶ yard ─▶ fabric (their switches)
 //!                            └▶ fabric ─▶ kernel, engine threads
 //! ```
+//! Changes are made one after the other, each to its end even if nobody waits for it any more; a step that fails has the ones
+//! before it undone. Reading waits for none of them. What a command asked for is recorded before it is brought about, with how far
+//! it has come, so that a start finishes or undoes what a crash left half done, and never fails because of it.
+//!
 //! It knows neither HTTP nor the command line, and moves no frame.
 //!
 //! | module | one idea |
 //! |---|---|
-//! | [`fabric`] | switches and ports as objects |
+//! | [`fabric`], `yard` | switches and ports as objects; the same as drivers see them |
 //! | [`model`], [`view`] | networks, endpoints and sandboxes: what they are, and how they are shown |
+//! | `book`, `keys` | what there is, found by what users call it; what of it is in the store |
+//! | `networks`, `endpoints`, `sandboxes`, `joining` | the changes, in libnetwork's order |
+//! | `driver`, `leases`, `names` | what drivers, IPAM, and name servers and files are told |
+//! | `populate`, [`gateway`] | what is set in a sandbox; which endpoint gives the way out, and why |
+//! | `start`, `restore`, `leaving` | how a daemon finds and leaves things |
 //! | `refusal`, `events` | what it says |
 
+mod book;
+mod driver;
+mod endpoints;
 mod events;
 pub mod fabric;
+pub mod gateway;
+mod joining;
+mod keys;
+mod leases;
+mod leaving;
 pub mod model;
+mod names;
+mod networks;
+mod populate;
 mod refusal;
+mod restore;
+mod sandboxes;
+mod show;
+mod start;
+#[cfg(test)]
+mod tests;
 pub mod view;
+mod yard;
 
 pub use events::{Event, EventKind};
 pub use fabric::{
-    Capturing, Fabric, FdbView, Keep, KernelPlugger, MadeTap, NewPort, Origin, Plugger, PortView, Removed, Setup, Started,
-    SwitchView,
+    Capturing, Fabric, FdbView, Guards, Keep, KernelPlugger, MadeTap, NewPort, Origin, Plugger, PortView, Removed, Setup,
+    Started, SwitchView,
 };
 pub use refusal::{Refusal, RefusalKind};
+pub use start::Networking;
 
-use std::io;
-use tokio::sync::broadcast;
+use crate::dns::zone::Zone;
+use crate::ipam::Ipam;
+use crate::names::Name;
+use crate::store::{Outcome, Store, Txn};
+use book::Book;
+use dashmap::DashMap;
+use keys::Recorded;
+use lanloom_drivers::driver::Driver;
+use lanloom_drivers::kernel::Kernel;
+use model::{Id, NetworkChange, NewEndpoint, NewNetwork, NewSandbox};
+use names::NameServers;
+use populate::WaysOut;
+use refusal::Attempt;
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::{Mutex, broadcast};
+use view::{EndpointView, NetworkView, SandboxView};
+use yard::Yard;
 
 /// The controller of a daemon. Clones are the same.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Controller {
+    inner: Arc<Inner>,
+}
+
+/// All that it has. Its methods expect that changes come one after the other.
+struct Inner {
     fabric: Fabric,
+    yard: Arc<Yard>,
+    kernel: Arc<dyn Kernel>,
+    store: Arc<dyn Store>,
+    drivers: Vec<Arc<dyn Driver>>,
+    ipam: std::sync::Mutex<Ipam>,
+    book: Book,
+    /// The endpoints by which sandboxes reach the world, by sandbox.
+    ways: DashMap<Id, WaysOut>,
+    /// What is not as it should be, by network or sandbox.
+    notes: DashMap<Id, Vec<String>>,
+    zone: Arc<RwLock<Zone>>,
+    servers: NameServers,
+    networking: Networking,
+    ephemeral: bool,
+    writer: Mutex<()>,
 }
 
 impl Controller {
-    /// Starts engine threads, and finds everything again.
-    ///
-    /// # Errors
-    /// If the process has no thread or descriptor left.
-    pub async fn start(setup: Setup) -> io::Result<(Self, Started)> {
-        let (fabric, started) = Fabric::start(setup).await?;
-        Ok((Self { fabric }, started))
-    }
-
     /// The switches and ports.
     pub fn fabric(&self) -> &Fabric {
-        &self.fabric
+        &self.inner.fabric
     }
 
     /// What happens from now on. One that reads too slowly is told how much it missed.
     pub fn events(&self) -> broadcast::Receiver<Event> {
-        self.fabric.events()
+        self.inner.fabric.events()
     }
 
-    /// Leaves: see [`Fabric::stop`].
+    /// Makes a network. Answers its id, and a line for each thing that it does without.
+    ///
+    /// # Errors
+    /// If the name or a subnet is taken, the driver is unknown, or it or the kernel refuses.
+    pub async fn create_network(&self, name: Name, new: NewNetwork) -> Result<(Id, Vec<String>), Refusal> {
+        self.change(move |inner| async move { inner.create_network(name, new).await }).await
+    }
+
+    /// Changes a network that is there.
+    ///
+    /// # Errors
+    /// If there is none, or the driver refuses.
+    pub async fn update_network(&self, network: String, change: NetworkChange) -> Result<(), Refusal> {
+        self.change(move |inner| async move { inner.update_network(&network, change).await }).await
+    }
+
+    /// Deletes a network.
+    ///
+    /// # Errors
+    /// If there is none, it is always there, it has endpoints, or the kernel refuses.
+    pub async fn delete_network(&self, network: String) -> Result<(), Refusal> {
+        self.change(move |inner| async move { inner.delete_network(&network).await }).await
+    }
+
+    /// The networks, by name.
+    pub fn networks(&self) -> Vec<NetworkView> {
+        self.inner.book.networks().iter().map(|network| self.inner.network_view(network)).collect()
+    }
+
+    /// One network, by id, name, or the beginning of one id only.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn network(&self, text: &str) -> Result<NetworkView, Refusal> {
+        let network = self.inner.find_network(&Attempt::new("show network", text), text)?;
+        Ok(self.inner.network_view(&network))
+    }
+
+    /// Makes an endpoint for a sandbox on a network, and joins it. Answers the endpoint.
+    ///
+    /// # Errors
+    /// If there is no such network or sandbox, it is connected already, no address is left, or the kernel refuses.
+    pub async fn connect(&self, network: String, sandbox: String, new: NewEndpoint) -> Result<Id, Refusal> {
+        self.change(move |inner| async move { inner.connect(&network, &sandbox, new).await }).await
+    }
+
+    /// Has a sandbox leave a network, and deletes its endpoint there. With `force`, also what is left of one that is no more.
+    ///
+    /// # Errors
+    /// If it is not connected, or the kernel refuses.
+    pub async fn disconnect(&self, network: String, sandbox: String, force: bool) -> Result<(), Refusal> {
+        self.change(move |inner| async move { inner.disconnect(&network, &sandbox, force).await }).await
+    }
+
+    /// Makes an endpoint, without a sandbox yet.
+    ///
+    /// # Errors
+    /// If there is no such network, the name is taken there, or no address is left.
+    pub async fn create_endpoint(&self, network: String, name: Name, new: NewEndpoint) -> Result<Id, Refusal> {
+        self.change(move |inner| async move { inner.create_endpoint(&network, name, new, false).await }).await
+    }
+
+    /// Joins an endpoint to a sandbox.
+    ///
+    /// # Errors
+    /// If there is no such endpoint or sandbox, it is joined already, or the kernel refuses.
+    pub async fn join_endpoint(&self, endpoint: String, sandbox: String) -> Result<(), Refusal> {
+        self.change(move |inner| async move { inner.join_endpoint(&endpoint, &sandbox).await }).await
+    }
+
+    /// Has an endpoint leave its sandbox, and deletes it; with `force`, also where its driver cannot take it away.
+    ///
+    /// # Errors
+    /// If there is no such endpoint, it is in no sandbox, or the kernel refuses.
+    pub async fn leave_endpoint(&self, endpoint: String, force: bool) -> Result<(), Refusal> {
+        self.change(move |inner| async move { inner.leave_endpoint(&endpoint, force).await }).await
+    }
+
+    /// Deletes an endpoint; with `force`, also one that is in a sandbox.
+    ///
+    /// # Errors
+    /// If there is none, it is in a sandbox, or the kernel refuses.
+    pub async fn delete_endpoint(&self, endpoint: String, force: bool) -> Result<(), Refusal> {
+        self.change(move |inner| async move { inner.delete_endpoint(&endpoint, force).await }).await
+    }
+
+    /// The endpoints of a network or of all, by name.
+    ///
+    /// # Errors
+    /// If there is no such network.
+    pub fn endpoints(&self, network: Option<&str>) -> Result<Vec<EndpointView>, Refusal> {
+        let found = match network {
+            Some(text) => {
+                let network = self.inner.find_network(&Attempt::new("list endpoints of", text), text)?;
+                self.inner.book.endpoints_on(&network.id)
+            }
+            None => self.inner.book.endpoints(),
+        };
+        Ok(found.iter().filter_map(|endpoint| self.inner.endpoint_view(endpoint)).collect())
+    }
+
+    /// One endpoint, by id, `network/name`, a name that no other has, or the beginning of one id only.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn endpoint(&self, text: &str) -> Result<EndpointView, Refusal> {
+        let attempt = Attempt::new("show endpoint", text);
+        let endpoint = self.inner.find_endpoint(&attempt, text)?;
+        self.inner.endpoint_view(&endpoint).ok_or_else(|| attempt.not_found("its network is gone", "delete the endpoint"))
+    }
+
+    /// Makes a sandbox and connects it to networks; all of it or nothing.
+    ///
+    /// # Errors
+    /// If the name is taken, the namespace is not there, there is no such network, or the kernel refuses.
+    pub async fn create_sandbox(
+        &self,
+        name: Name,
+        new: NewSandbox,
+        networks: Vec<(String, NewEndpoint)>,
+    ) -> Result<Id, Refusal> {
+        self.change(move |inner| async move { inner.create_sandbox(name, new, networks).await }).await
+    }
+
+    /// Deletes a sandbox with its endpoints and what was made for it; with `force`, also where drivers cannot take these away.
+    ///
+    /// # Errors
+    /// If there is none, or the kernel refuses; what is left is named, and deleting it again goes on.
+    pub async fn delete_sandbox(&self, sandbox: String, force: bool) -> Result<(), Refusal> {
+        self.change(move |inner| async move { inner.delete_sandbox(&sandbox, force).await }).await
+    }
+
+    /// The sandboxes, by name.
+    pub fn sandboxes(&self) -> Vec<SandboxView> {
+        self.inner.book.sandboxes().iter().map(|sandbox| self.inner.sandbox_view(sandbox)).collect()
+    }
+
+    /// One sandbox, by id, name, or the beginning of one id only.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn sandbox(&self, text: &str) -> Result<SandboxView, Refusal> {
+        let sandbox = self.inner.find_sandbox(&Attempt::new("show sandbox", text), text)?;
+        Ok(self.inner.sandbox_view(&sandbox))
+    }
+
+    /// Leaves: what the kernel can hold stays; if the daemon is ephemeral, all that it made is removed.
     pub async fn stop(&self) -> Removed {
-        self.fabric.stop().await
+        let done = self.change(move |inner| async move { Ok(inner.stop().await) }).await;
+        done.unwrap_or_else(Removed::failed)
     }
 
     /// Removes everything of ours from this host.
     pub async fn reset(&self) -> Removed {
-        self.fabric.reset().await
+        let done = self.change(move |inner| async move { Ok(inner.reset().await) }).await;
+        done.unwrap_or_else(Removed::failed)
+    }
+
+    /// Runs a change when those before it have ended, and to its end even if nobody waits for it any more.
+    async fn change<T: Send + 'static, F>(&self, work: impl FnOnce(Arc<Inner>) -> F + Send + 'static) -> Result<T, Refusal>
+    where
+        F: Future<Output = Result<T, Refusal>> + Send,
+    {
+        let inner = Arc::clone(&self.inner);
+        let task = tokio::spawn(async move {
+            let _turn = inner.writer.lock().await;
+            work(Arc::clone(&inner)).await
+        });
+        task.await.unwrap_or_else(|_| {
+            let attempt = Attempt::new("change", "the controller");
+            Err(attempt.failed("it stopped halfway; the daemon's log says why", "restart the daemon: it finds its way back"))
+        })
+    }
+}
+
+impl Inner {
+    /// Writes records, all or none.
+    async fn commit(&self, attempt: &Attempt, txn: Txn) -> Result<(), Refusal> {
+        match self.store.txn(txn).await {
+            Ok(Outcome::Committed(_)) => Ok(()),
+            Ok(Outcome::Conflict(key)) => Err(attempt.recorded(&key)),
+            Err(error) => Err(attempt.store(error)),
+        }
+    }
+
+    /// Writes an object's record.
+    async fn save(&self, attempt: &Attempt, object: &impl Recorded) -> Result<(), Refusal> {
+        // JSON can say all of them: one that it cannot is a fault of ours.
+        let put = object.put().map_err(|error| attempt.failed(error, "report it"))?;
+        self.commit(attempt, Txn::of([put])).await
+    }
+
+    /// Deletes an object's record.
+    async fn erase(&self, attempt: &Attempt, object: &impl Recorded) -> Result<(), Refusal> {
+        self.commit(attempt, Txn::of([object.delete()])).await
+    }
+
+    fn zone(&self) -> RwLockWriteGuard<'_, Zone> {
+        self.zone.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells every switch where the other networks live.
+    fn spread_pools(&self) {
+        let pools =
+            |network: &Arc<model::Network>| (network.name.to_string(), network.pools().map(|pool| pool.subnet).collect());
+        self.yard.spread(self.book.networks().iter().map(pools).collect());
+    }
+
+    fn tell(&self, kind: EventKind) {
+        self.fabric.tell(kind);
+    }
+}
+
+/// Nanoseconds since 1970.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl std::fmt::Debug for Controller {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            out,
+            "Controller({} networks, {} sandboxes)",
+            self.inner.book.networks().len(),
+            self.inner.book.sandboxes().len()
+        )
     }
 }

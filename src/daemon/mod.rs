@@ -24,7 +24,7 @@ use crate::api::http::{metrics_router, router};
 use crate::api::service::{About, Probe, Service};
 use crate::api::types::Capability;
 use crate::config::Config;
-use crate::controller::{Controller, KernelPlugger, Setup};
+use crate::controller::{Controller, Guards, KernelPlugger, Networking, Setup};
 use crate::store::{Embedded, Memory, Store};
 use lanloom_drivers::kernel::{self, Kernel, LinuxKernel};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -68,8 +68,11 @@ async fn serve(options: &Options, config: Option<Config>, socket: &Socket) -> Re
         ephemeral: options.ephemeral,
         plumbing: plumbing(options, socket),
         config,
+        guards: Guards::default(),
     };
-    let (controller, _) = Controller::start(setup).await.map_err(failed)?;
+    let home = options.state.as_deref().unwrap_or(socket.path());
+    let networking = Networking::of(&options.netns_dir, home);
+    let (controller, _) = Controller::start(setup, networking).await.map_err(failed)?;
     let service = Arc::new(Service::new(controller.clone(), about(options, socket.path(), kernel)));
 
     let (stop, stopped) = watch::channel(false);

@@ -9,7 +9,7 @@ use crate::api::types::{
     ApiError, CaptureFormat, CaptureQuery, Counters, FdbEntry, FdbFlush, FdbFlushed, Info, PortAdd, PortChange, PortInfo,
     SwitchCreate, SwitchInfo, TraceAnswer, TraceRequest,
 };
-use crate::controller::{Controller, KernelPlugger, Setup};
+use crate::controller::{Controller, Guards, KernelPlugger, Networking, Setup};
 use crate::daemon::socket::Socket;
 use crate::daemon::{self, Options};
 use crate::names::Name;
@@ -68,8 +68,10 @@ impl Board {
                 ephemeral: true,
                 plumbing: None,
                 config: None,
+                guards: Guards::default(),
             };
-            let (controller, _) = Controller::start(setup).await.map_err(failed)?;
+            let networking = Networking::of(netns_dir, socket.path());
+            let (controller, _) = Controller::start(setup, networking).await.map_err(failed)?;
             let service = Arc::new(Service::new(controller.clone(), daemon::about(&options, socket.path(), kernel)));
             let listener = socket.listener().map_err(failed)?;
             let server = tokio::spawn(server::serve(listener, router(service), Limits::default(), stopped));

@@ -2,7 +2,7 @@
 
 use lanloom::api::service::{About, Service};
 use lanloom::config::{Config, SwitchSettings};
-use lanloom::controller::{Controller, Keep, MadeTap, Plugger, Setup};
+use lanloom::controller::{Controller, Guards, Keep, MadeTap, Networking, Plugger, Setup};
 use lanloom::names::{IfName, Name};
 use lanloom::store::Memory;
 use lanloom_drivers::kernel::{self, FakeKernel, Kernel, NetnsName};
@@ -23,8 +23,12 @@ pub(crate) async fn service() -> Service {
         ephemeral: true,
         plumbing: None,
         config: Some(Config::parse("[daemon]\nengines = 1\n").expect("a good configuration")),
+        guards: Guards::default(),
     };
-    let (controller, _) = Controller::start(setup).await.expect("threads");
+    // What is written for sandboxes goes with the process's own temporary folder.
+    let home = std::env::temp_dir().join(format!("lanloom-service-{}", std::process::id()));
+    let networking = Networking::of(&home.join("netns"), &home);
+    let (controller, _) = Controller::start(setup, networking).await.expect("threads");
     furnish(&controller).await;
     let probe = Box::new(|| Box::pin(async { Vec::new() }) as _);
     Service::new(controller, About { socket: "/fake.sock".into(), state: None, store: "memory", config: None, probe })

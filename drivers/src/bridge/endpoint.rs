@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use super::layout::Layout;
 use super::options::{ENDPOINT_MAC, EndpointOptions, Fault};
 use super::registry::{Endpoint, Network, Seat};
 use super::{Bridge, GATEWAY, mac};
 use crate::driver::{
-    DriverError, DriverErrorKind, EndpointMade, EndpointSpec, GuardMode, Interface, Join, Joined, PortGuard, PortKind, Role,
-    SwitchPort,
+    DriverError, DriverErrorKind, EndpointMade, EndpointSpec, GuardMode, Interface, Join, Joined, NetworkSpec, PortGuard,
+    PortKind, Role, SwitchPort,
 };
 
 impl Bridge {
@@ -187,6 +188,22 @@ fn port(network: &Network, endpoint: &Endpoint, join: &Join) -> SwitchPort {
         isolated: !options.icc,
         guard: PortGuard { role: Role::Endpoint, mode, trusted, mac, addresses },
     }
+}
+
+/// What the ports of a network are held to, before it is restored: as the options say, and to the strictest where these cannot be
+/// read.
+pub(super) fn guards(network: &NetworkSpec, endpoints: &[EndpointSpec]) -> Vec<(String, PortGuard)> {
+    let layout = Layout::of("guard network", network).ok();
+    let gateway = layout.as_ref().filter(|layout| layout.has_gateway()).map(Layout::gateway_port);
+    let guard = |spec: &EndpointSpec| {
+        let options = EndpointOptions::parse("guard endpoint", &spec.name, &spec.options).ok();
+        let own = options.as_ref().map(|own| (own.guard, own.trusted)).unwrap_or_default();
+        let usual = layout.as_ref().map_or((GuardMode::Strict, false), |layout| (layout.options.guard, layout.options.trusted));
+        let (mode, trusted) = (own.0.unwrap_or(usual.0), own.1.unwrap_or(usual.1));
+        let addresses = spec.addresses.iter().map(IpNet::addr).collect();
+        (spec.name.clone(), PortGuard { role: Role::Endpoint, mode, trusted, mac: spec.mac, addresses })
+    };
+    gateway.map(|port| (port.name, port.guard)).into_iter().chain(endpoints.iter().map(guard)).collect()
 }
 
 /// What there is to set in the sandbox.

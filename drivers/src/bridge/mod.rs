@@ -51,7 +51,7 @@ use async_trait::async_trait;
 use self::egress::Egress;
 use self::registry::Registry;
 use crate::driver::{
-    Discovery, Driver, DriverError, EndpointMade, EndpointSpec, External, Fabric, Join, Joined, NetworkSpec, Scope,
+    Discovery, Driver, DriverError, EndpointMade, EndpointSpec, External, Fabric, Join, Joined, NetworkSpec, PortGuard, Scope,
 };
 use crate::kernel::Kernel;
 
@@ -133,6 +133,10 @@ impl Driver for Bridge {
 
     async fn discover(&self, _found: &Discovery) -> Result<(), DriverError> {
         Ok(())
+    }
+
+    fn guards(&self, network: &NetworkSpec, endpoints: &[EndpointSpec]) -> Vec<(String, PortGuard)> {
+        endpoint::guards(network, endpoints)
     }
 
     async fn restore_network(

@@ -139,6 +139,10 @@ pub trait Driver: Send + Sync {
         endpoints: &[(EndpointSpec, Option<Join>)],
     ) -> Result<Vec<String>, DriverError>;
 
+    /// What the ports of a network are held to, by name: they are found again, and carry frames, before the network is restored.
+    /// Options that cannot be read hold their ports to the strictest.
+    fn guards(&self, network: &NetworkSpec, endpoints: &[EndpointSpec]) -> Vec<(String, PortGuard)>;
+
     /// Called after the last [`Driver::restore_network`] of a start: what all networks share, as the firewall, is put right, in
     /// one go. It may be called again at any time, as somebody may have flushed the firewall; what is right is left alone. Answers
     /// a line for each thing that is not as it should be.

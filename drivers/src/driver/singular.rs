@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::{
     Discovery, Driver, DriverError, DriverErrorKind, EndpointMade, EndpointSpec, External, Join, Joined, NetworkSpec,
-    OWN_PREFIX, Scope,
+    OWN_PREFIX, PortGuard, Scope,
 };
 
 /// What is in the way when its network is made twice or deleted.
@@ -137,6 +137,10 @@ impl Driver for Singular {
 
     async fn discover(&self, _found: &Discovery) -> Result<(), DriverError> {
         Ok(())
+    }
+
+    fn guards(&self, _network: &NetworkSpec, _endpoints: &[EndpointSpec]) -> Vec<(String, PortGuard)> {
+        Vec::new()
     }
 
     async fn restore_network(

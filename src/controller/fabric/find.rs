@@ -14,7 +14,7 @@ use crate::names::Name;
 use crate::store::{Operation, Txn};
 use crate::url::PortUrl;
 use lanloom_drivers::kernel::{LinkInfo, LinkKind};
-use lanloom_switch_core::PortId;
+use lanloom_switch_core::{Guard, PortConfig, PortId};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -214,12 +214,13 @@ impl Inner {
                 };
                 let there = number.filter(is_ours);
                 let opened = self.open(attempt, wire).await.map_err(|why| Unplugged { why, there })?;
-                let id = plug(entry, spec, opened).map_err(|error| Unplugged { why: attempt.port(error), there })?;
+                let id = plug(entry, spec, opened, self.guard(wire))
+                    .map_err(|error| Unplugged { why: attempt.port(error), there })?;
                 Ok((id, false, there))
             }
             Some(Step::Make { .. }) => {
                 let wired = self.wire(attempt, wire).await?;
-                let id = match plug(entry, spec, wired.plug) {
+                let id = match plug(entry, spec, wired.plug, self.guard(wire)) {
                     Ok(id) => id,
                     Err(error) => return Err(attempt.port(error).and(self.unwire(attempt, wire, wired.number).await).into()),
                 };
@@ -242,8 +243,13 @@ impl Inner {
     ) -> Result<PortId, Refusal> {
         entry.comes(&spec.name);
         let source = self.source(wire).await.map_err(|error| attempt.kernel(error))?;
-        let (name, url, config) = (spec.name.as_str(), spec.url.to_string(), spec.settings.config(None));
+        let (name, url, config) =
+            (spec.name.as_str(), spec.url.to_string(), PortConfig { guard: self.guard(wire), ..spec.settings.config(None) });
         entry.handle.add_waiting_port(name, &url, source, config).map_err(|error| attempt.port(error))
+    }
+
+    fn guard(&self, wire: Wire<'_>) -> Option<Arc<Guard>> {
+        self.guards.get(&(wire.switch.clone(), wire.port.clone())).cloned()
     }
 
     /// The veth ends in the plumbing namespace.

@@ -39,12 +39,12 @@ mod switches;
 mod wiring;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use plugger::{Keep, KernelPlugger, MadeTap, Plugger};
 pub use ports::{Capturing, NewPort};
 pub use registry::{FdbView, Origin, PortView, SwitchView};
-pub use start::{Setup, Started};
+pub use start::{Guards, Setup, Started};
 pub use stop::Removed;
 
 use super::{Event, EventKind, Refusal, refusal};
@@ -53,7 +53,7 @@ use crate::names::Name;
 use crate::store::{Outcome, Store, Txn};
 use dashmap::DashMap;
 use lanloom_drivers::kernel::{Kernel, Netns};
-use lanloom_switch_core::{Counters, MacAddr, PortId, Trace};
+use lanloom_switch_core::{Counters, Guard, MacAddr, PortId, Prefixes, Trace};
 use lanloom_switch_io::capture::{CaptureId, Scope};
 use lanloom_switch_io::engine::{Asked, Engines};
 use lanloom_switch_io::link::memory::MemoryEnd;
@@ -84,6 +84,8 @@ struct Inner {
     ephemeral: bool,
     plumbing_path: Option<PathBuf>,
     plumbing: Mutex<Option<Netns>>,
+    /// What the ports of networks are held to that a start finds again.
+    guards: Guards,
     /// The last place given in the order in which ports were made.
     last_order: AtomicU64,
     events: broadcast::Sender<Event>,
@@ -95,7 +97,12 @@ impl Fabric {
     /// # Errors
     /// If there is one of that name, or a setting is out of range.
     pub async fn create_switch(&self, name: Name, settings: SwitchSettings) -> Result<(), Refusal> {
-        self.change(move |inner| async move { inner.create_switch(&name, settings, Origin::Command).await }).await
+        self.create_switch_for(name, settings, Origin::Command).await
+    }
+
+    /// The same for whoever wants it.
+    pub(super) async fn create_switch_for(&self, name: Name, settings: SwitchSettings, by: Origin) -> Result<(), Refusal> {
+        self.change(move |inner| async move { inner.create_switch(&name, settings, by).await }).await
     }
 
     /// Sets a switch.
@@ -116,7 +123,12 @@ impl Fabric {
     /// # Errors
     /// If there is none of that name, or the configuration file made it or one of its ports.
     pub async fn delete_switch(&self, name: Name) -> Result<(), Refusal> {
-        self.change(move |inner| async move { inner.delete_switch(&name, Origin::Command).await }).await
+        self.delete_switch_for(name, Origin::Command).await
+    }
+
+    /// The same for whoever made it.
+    pub(super) async fn delete_switch_for(&self, name: Name, by: Origin) -> Result<(), Refusal> {
+        self.change(move |inner| async move { inner.delete_switch(&name, by).await }).await
     }
 
     /// Adds a port, and makes its interface. Answers its name.
@@ -124,7 +136,18 @@ impl Fabric {
     /// # Errors
     /// If its name or its interface is taken, its namespace is not there, or the kernel refuses.
     pub async fn add_port(&self, switch: Name, port: NewPort) -> Result<Name, Refusal> {
-        self.change(move |inner| async move { inner.add_port(&switch, port, Origin::Command).await }).await
+        self.add_port_for(switch, port, Origin::Command, None).await
+    }
+
+    /// The same for whoever wants it, guarded from its first frame on.
+    pub(super) async fn add_port_for(
+        &self,
+        switch: Name,
+        port: NewPort,
+        by: Origin,
+        guard: Option<Arc<Guard>>,
+    ) -> Result<Name, Refusal> {
+        self.change(move |inner| async move { inner.add_port(&switch, port, by, guard).await }).await
     }
 
     /// Adds a port that is plugged into an end in this process. It is in no store.
@@ -153,7 +176,27 @@ impl Fabric {
     /// # Errors
     /// If there is none, the configuration file made it, or the kernel refuses; it stays then.
     pub async fn delete_port(&self, switch: Name, port: Name) -> Result<(), Refusal> {
-        self.change(move |inner| async move { inner.delete_port(&switch, &port, Origin::Command).await }).await
+        self.delete_port_for(switch, port, Origin::Command).await
+    }
+
+    /// The same for whoever made it.
+    pub(super) async fn delete_port_for(&self, switch: Name, port: Name, by: Origin) -> Result<(), Refusal> {
+        self.change(move |inner| async move { inner.delete_port(&switch, &port, by).await }).await
+    }
+
+    /// Changes what a port's frames are held to.
+    pub(super) fn set_guard(&self, switch: &Name, port: &Name, guard: Arc<Guard>) -> Result<(), Refusal> {
+        let attempt = Attempt::new("guard port", format!("{switch}/{port}"));
+        let entry = self.inner.entry(&attempt, switch)?;
+        let id = entry.port(port).ok_or_else(|| ports::no_port(&attempt, switch))?.id;
+        entry.handle.set_guard(id, Some(guard)).map_err(|error| attempt.port(error))
+    }
+
+    /// Tells a switch's guarded ports where other networks live; a switch that is not there need not know.
+    pub(super) fn set_foreign(&self, switch: &Name, foreign: &Arc<Prefixes>) {
+        let Some(entry) = self.inner.switches.get(switch).map(|entry| Arc::clone(entry.value())) else { return };
+        // Its thread may have ended, and its ports with it.
+        let _ = entry.handle.set_foreign(Arc::clone(foreign));
     }
 
     /// Sets an entry of the filtering database by hand.
@@ -290,6 +333,11 @@ impl Fabric {
     /// The running state as a configuration that would make it again, but for what networks made.
     pub fn config(&self) -> Config {
         self.inner.config(|origin| origin != Origin::Network)
+    }
+
+    /// Tells who listens what happened.
+    pub(super) fn tell(&self, kind: EventKind) {
+        self.inner.tell(kind);
     }
 
     /// The engine threads.

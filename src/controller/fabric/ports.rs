@@ -10,11 +10,12 @@ use crate::config::{PortSettings, PortSpec};
 use crate::names::Name;
 use crate::store::{Compare, OPERATIONS_MAX, Operation, Txn};
 use crate::url::{MTU_MIN, PortUrl};
-use lanloom_switch_core::{EgressFate, PortId, Trace};
+use lanloom_switch_core::{EgressFate, Guard, PortConfig, PortId, Trace};
 use lanloom_switch_io::capture::{Receiver, Scope};
 use lanloom_switch_io::engine::{Asked, PortError};
 use lanloom_switch_io::link::memory::MemoryEnd;
 use lanloom_switch_io::plug::Plug;
+use std::sync::Arc;
 
 /// A port to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +53,13 @@ fn check(attempt: &Attempt, wire: Wire<'_>, settings: &PortSettings) -> Result<(
 }
 
 impl Inner {
-    pub(super) async fn add_port(&self, switch: &Name, new: NewPort, origin: Origin) -> Result<Name, Refusal> {
+    pub(super) async fn add_port(
+        &self,
+        switch: &Name,
+        new: NewPort,
+        origin: Origin,
+        guard: Option<Arc<Guard>>,
+    ) -> Result<Name, Refusal> {
         let attempt = Attempt::new("add port to", switch);
         let entry = self.entry(&attempt, switch)?;
         let name = self.free_name(&attempt, &entry, new.name)?;
@@ -65,7 +72,7 @@ impl Inner {
         let wired = self.wire(&attempt, wire).await?;
         let (made, is_new) = (wired.made, wired.is_new);
         let spec = PortSpec { name: name.clone(), url: new.url.clone(), settings: new.settings };
-        let plugged = plug(&entry, &spec, wired.plug);
+        let plugged = plug(&entry, &spec, wired.plug, guard);
         let id = match plugged {
             Ok(id) => id,
             Err(error) => return Err(attempt.port(error).and(self.take_back(&attempt, wire, (made, is_new)).await)),
@@ -118,7 +125,7 @@ impl Inner {
         let entry = self.entry(&attempt, switch)?;
         let name = self.free_name(&attempt, &entry, Some(name.clone()))?;
         let spec = PortSpec { name: name.clone(), url: PortUrl::Memory(name), settings: PortSettings::default() };
-        let id = plug(&entry, &spec, Plug::Memory(end)).map_err(|error| attempt.port(error))?;
+        let id = plug(&entry, &spec, Plug::Memory(end), None).map_err(|error| attempt.port(error))?;
         let (origin, order) = (Origin::Command, self.next_order());
         self.register(&entry, PortEntry { id, origin, spec, made: false, number: None, order, leaving: false });
         Ok(())
@@ -301,9 +308,10 @@ impl Inner {
 }
 
 /// Plugs a link into a new port of the engine's.
-pub(super) fn plug(entry: &SwitchEntry, spec: &PortSpec, plug: Plug) -> Result<PortId, PortError> {
+pub(super) fn plug(entry: &SwitchEntry, spec: &PortSpec, plug: Plug, guard: Option<Arc<Guard>>) -> Result<PortId, PortError> {
     entry.comes(&spec.name);
-    entry.handle.add_port(spec.name.as_str(), &spec.url.to_string(), plug, spec.settings.config(None))
+    let config = PortConfig { guard, ..spec.settings.config(None) };
+    entry.handle.add_port(spec.name.as_str(), &spec.url.to_string(), plug, config)
 }
 
 fn entries_on<'a>(entry: &'a SwitchEntry, port: &'a PortEntry) -> impl Iterator<Item = lanloom_switch_core::MacAddr> + 'a {

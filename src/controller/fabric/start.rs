@@ -7,7 +7,9 @@ use crate::names::Name;
 use crate::store::Store;
 use dashmap::DashMap;
 use lanloom_drivers::kernel::Kernel;
+use lanloom_switch_core::Guard;
 use lanloom_switch_io::engine::{EngineConfig, EngineEvent, Engines, EventKind as EngineEventKind};
+use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
@@ -30,7 +32,12 @@ pub struct Setup {
     /// What the configuration file says, if there is one. What an earlier start made for the file is deleted when the file no
     /// longer wants it, but not when there is no file.
     pub config: Option<Config>,
+    /// What the ports of networks are held to, from their first frame on.
+    pub guards: Guards,
 }
+
+/// Guards, by switch and port.
+pub type Guards = HashMap<(Name, Name), Arc<Guard>>;
 
 /// What a start or a reload did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +54,7 @@ impl Fabric {
     /// # Errors
     /// If the process has no thread or descriptor left.
     pub async fn start(setup: Setup) -> io::Result<(Self, Started)> {
-        let Setup { kernel, store, plugger, ephemeral, plumbing: plumbing_path, config: file } = setup;
+        let Setup { kernel, store, plugger, ephemeral, plumbing: plumbing_path, config: file, guards } = setup;
         let config = file.clone().unwrap_or_default();
         let (events, switches) = (broadcast::Sender::new(EVENTS), Arc::new(DashMap::new()));
         let engines = Engines::start(engine_config(&config, events.clone(), &switches)?)?;
@@ -63,6 +70,7 @@ impl Fabric {
             ephemeral,
             plumbing_path,
             plumbing: tokio::sync::Mutex::new(None),
+            guards,
             last_order: AtomicU64::new(0),
             events,
         };

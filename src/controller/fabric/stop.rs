@@ -17,11 +17,11 @@ pub struct Removed {
 }
 
 impl Removed {
-    pub(super) fn failed(refusal: Refusal) -> Self {
+    pub(in crate::controller) fn failed(refusal: Refusal) -> Self {
         Self { removed: Vec::new(), left: vec![refusal.to_string()] }
     }
 
-    fn note(&mut self, what: String, done: Result<(), Refusal>) {
+    pub(in crate::controller) fn note(&mut self, what: String, done: Result<(), Refusal>) {
         match done {
             Ok(()) => self.removed.push(what),
             Err(refusal) => self.left.push(refusal.to_string()),

@@ -14,19 +14,19 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-pub(super) const PLUMBING: &str = "/fake/plumbing";
+pub(in crate::controller) const PLUMBING: &str = "/fake/plumbing";
 
 /// A store in memory that fails at the call that its countdown says.
 #[derive(Debug)]
-pub(super) struct FlakyStore {
+pub(in crate::controller) struct FlakyStore {
     inner: Memory,
-    pub(super) countdown: AtomicI64,
+    pub(in crate::controller) countdown: AtomicI64,
     /// Whether nothing can be read.
-    pub(super) is_blind: AtomicBool,
+    pub(in crate::controller) is_blind: AtomicBool,
 }
 
 impl FlakyStore {
-    pub(super) fn new() -> Self {
+    pub(in crate::controller) fn new() -> Self {
         Self { inner: Memory::new(), countdown: AtomicI64::new(i64::MAX), is_blind: AtomicBool::new(false) }
     }
 
@@ -63,11 +63,11 @@ impl Store for FlakyStore {
 }
 
 /// Ends in memory for links; TAPs exist in the kernel in memory, and go as real ones do.
-pub(super) struct FakePlugger {
+pub(in crate::controller) struct FakePlugger {
     kernel: FakeKernel,
     numbers: AtomicU32,
     ends: Mutex<Vec<FakeEnd>>,
-    pub(super) fails: AtomicBool,
+    pub(in crate::controller) fails: AtomicBool,
 }
 
 struct FakeEnd {
@@ -131,30 +131,30 @@ impl Plugger for FakePlugger {
     }
 }
 
-pub(super) fn kernel_name(name: &str) -> kernel::IfName {
+pub(in crate::controller) fn kernel_name(name: &str) -> kernel::IfName {
     kernel::IfName::new(name).expect("a name")
 }
 
-pub(super) fn name(text: &str) -> Name {
+pub(in crate::controller) fn name(text: &str) -> Name {
     text.parse().expect("a name")
 }
 
-pub(super) fn port(name: Option<&str>, url: &str) -> NewPort {
+pub(in crate::controller) fn port(name: Option<&str>, url: &str) -> NewPort {
     let name = name.map(|name| name.parse().expect("a name"));
     NewPort { name, url: url.parse().expect("a URL"), settings: PortSettings::default() }
 }
 
 /// All that outlives a controller.
 #[derive(Clone)]
-pub(super) struct House {
-    pub(super) kernel: FakeKernel,
-    pub(super) store: Arc<FlakyStore>,
-    pub(super) plugger: Arc<FakePlugger>,
+pub(in crate::controller) struct House {
+    pub(in crate::controller) kernel: FakeKernel,
+    pub(in crate::controller) store: Arc<FlakyStore>,
+    pub(in crate::controller) plugger: Arc<FakePlugger>,
 }
 
 impl House {
     /// With namespaces `a` and `b`, and an interface `eth9` of somebody's.
-    pub(super) async fn new() -> Self {
+    pub(in crate::controller) async fn new() -> Self {
         let kernel = FakeKernel::new("/fake/netns");
         for netns in ["a", "b"] {
             kernel.create_netns(&NetnsName::new(netns).expect("a name")).await.expect("a new namespace");
@@ -166,33 +166,44 @@ impl House {
         Self { kernel, store, plugger }
     }
 
-    pub(super) async fn start(&self) -> Fabric {
+    pub(in crate::controller) async fn start(&self) -> Fabric {
         let (controller, started) = self.start_with(Arc::new(self.kernel.clone()), "", false).await;
         assert_eq!(started.notes, Vec::<String>::new());
         controller
     }
 
     /// With a configuration file that says so.
-    pub(super) async fn start_with(&self, kernel: Arc<dyn Kernel>, config: &str, ephemeral: bool) -> (Fabric, Started) {
+    pub(in crate::controller) async fn start_with(
+        &self,
+        kernel: Arc<dyn Kernel>,
+        config: &str,
+        ephemeral: bool,
+    ) -> (Fabric, Started) {
         let config = Config::parse(&format!("[daemon]\nengines = 1\n{config}")).expect("a good configuration");
         self.start_on(kernel, Some(config), ephemeral).await
     }
 
-    pub(super) async fn start_on(&self, kernel: Arc<dyn Kernel>, config: Option<Config>, ephemeral: bool) -> (Fabric, Started) {
+    pub(in crate::controller) async fn start_on(
+        &self,
+        kernel: Arc<dyn Kernel>,
+        config: Option<Config>,
+        ephemeral: bool,
+    ) -> (Fabric, Started) {
         let (store, plugger) = (Arc::clone(&self.store) as Arc<dyn Store>, Arc::clone(&self.plugger) as Arc<dyn Plugger>);
-        let setup = Setup { kernel, store, plugger, ephemeral, plumbing: Some(PLUMBING.into()), config };
+        let setup =
+            Setup { kernel, store, plugger, ephemeral, plumbing: Some(PLUMBING.into()), config, guards: Default::default() };
         Fabric::start(setup).await.expect("threads")
     }
 
     /// A controller with switch `s1` on it.
-    pub(super) async fn with_switch(&self) -> Fabric {
+    pub(in crate::controller) async fn with_switch(&self) -> Fabric {
         let controller = self.start().await;
         controller.create_switch(name("s1"), SwitchSettings::default()).await.expect("a new switch");
         controller
     }
 
     /// A veth pair of somebody's: one end is `name` in that namespace, the other is among the daemon's interfaces.
-    pub(super) async fn somebodys_veth(&self, netns: &Netns, name: &str) {
+    pub(in crate::controller) async fn somebodys_veth(&self, netns: &Netns, name: &str) {
         let (netns, peer_netns) = (netns.clone(), Netns::Daemon);
         let (name, peer_name) = (kernel_name(name), kernel_name(&format!("x-{name}")));
         let spec = VethSpec { netns, name, peer_netns, peer_name, mtu: 1500, mac: None, tx_queue_len: None };
@@ -200,7 +211,7 @@ impl House {
     }
 
     /// What is recorded of the interfaces that we made is left out.
-    pub(super) async fn records(&self) -> Vec<String> {
+    pub(in crate::controller) async fn records(&self) -> Vec<String> {
         let records = self.store.range("").await.expect("records").pairs;
         records.into_iter().map(|pair| pair.key).filter(|key| !key.starts_with("/lanloom/made/")).collect()
     }
@@ -231,7 +242,7 @@ impl House {
     }
 
     /// Every interface, by namespace, name, kind and MTU, and every record.
-    pub(super) async fn traces(&self) -> Vec<String> {
+    pub(in crate::controller) async fn traces(&self) -> Vec<String> {
         self.settle().await;
         let mut traces = Vec::new();
         for netns in [Netns::Daemon, at("a"), at("b"), Netns::At(PLUMBING.into())] {
@@ -246,12 +257,12 @@ impl House {
     }
 }
 
-pub(super) fn at(netns: &str) -> Netns {
+pub(in crate::controller) fn at(netns: &str) -> Netns {
     Netns::At(PathBuf::from("/fake/netns").join(netns))
 }
 
 /// What the controller shows: configuration, and what its engine has.
-pub(super) fn shown(controller: &Fabric) -> Vec<String> {
+pub(in crate::controller) fn shown(controller: &Fabric) -> Vec<String> {
     let mut shown = vec![controller.config().to_toml()];
     for switch in controller.switches().expect("engines") {
         shown.push(format!("{} {:?} {}", switch.name, switch.status.limits, switch.status.ports));
@@ -265,6 +276,6 @@ pub(super) fn shown(controller: &Fabric) -> Vec<String> {
     shown
 }
 
-pub(super) fn why<T: std::fmt::Debug>(done: Result<T, Refusal>) -> String {
+pub(in crate::controller) fn why<T: std::fmt::Debug>(done: Result<T, Refusal>) -> String {
     done.expect_err("a refusal").to_string()
 }

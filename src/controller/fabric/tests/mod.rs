@@ -1,6 +1,6 @@
 //! The controller on a kernel in memory: what it makes, finds again, undoes and leaves.
 
-mod house;
+pub(in crate::controller) mod house;
 mod objects;
 mod restart;
 mod rollback;

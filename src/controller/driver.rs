@@ -1,0 +1,84 @@
+//! The drivers that there are, and what they are told of networks and endpoints.
+
+use super::model::{Endpoint, Network, Pool};
+use super::refusal::Attempt;
+use super::{Inner, Refusal, RefusalKind};
+use ipnet::IpNet;
+use lanloom_drivers::driver::{Driver, DriverError, DriverErrorKind, EndpointSpec, Join, NetworkSpec, PoolData};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+impl From<DriverError> for Refusal {
+    fn from(error: DriverError) -> Self {
+        let kind = match error.kind {
+            DriverErrorKind::Invalid | DriverErrorKind::NotImplemented => RefusalKind::Invalid,
+            DriverErrorKind::NotFound => RefusalKind::NotFound,
+            DriverErrorKind::Conflict | DriverErrorKind::Forbidden => RefusalKind::Conflict,
+            DriverErrorKind::Failed => RefusalKind::Failed,
+        };
+        Self { kind, what: error.what, on: error.on, why: error.why, hint: error.hint }
+    }
+}
+
+impl From<Refusal> for DriverError {
+    fn from(refusal: Refusal) -> Self {
+        let kind = match refusal.kind {
+            RefusalKind::Invalid => DriverErrorKind::Invalid,
+            RefusalKind::NotFound => DriverErrorKind::NotFound,
+            RefusalKind::Conflict => DriverErrorKind::Conflict,
+            RefusalKind::Failed | RefusalKind::Unavailable => DriverErrorKind::Failed,
+        };
+        Self::new(kind, refusal.what, refusal.on, refusal.why, refusal.hint)
+    }
+}
+
+impl Inner {
+    /// A driver, by its name.
+    pub(super) fn driver(&self, attempt: &Attempt, name: &str) -> Result<Arc<dyn Driver>, Refusal> {
+        self.drivers.iter().find(|driver| driver.name() == name).cloned().ok_or_else(|| {
+            let names: Vec<&str> = self.drivers.iter().map(|driver| driver.name()).collect();
+            attempt.not_found(format!("unknown driver {name:?}"), format!("there are: {}", names.join(", ")))
+        })
+    }
+
+    /// The driver of an endpoint's network, if that network is there.
+    pub(super) fn driver_of(&self, attempt: &Attempt, endpoint: &Endpoint) -> Result<(Arc<Network>, Arc<dyn Driver>), Refusal> {
+        let network = self.book.network(&endpoint.network);
+        let network = network.ok_or_else(|| attempt.not_found("its network is gone", "delete the endpoint"))?;
+        let driver = self.driver(attempt, &network.spec.driver)?;
+        Ok((network, driver))
+    }
+}
+
+/// A network, as its driver is told it.
+pub(super) fn spec_of(network: &Network) -> NetworkSpec {
+    NetworkSpec {
+        id: network.id.to_string(),
+        name: network.name.to_string(),
+        options: network.spec.options.clone(),
+        internal: network.spec.internal,
+        v4: network.v4.iter().map(pool_data).collect(),
+        v6: network.v6.iter().map(pool_data).collect(),
+    }
+}
+
+fn pool_data(pool: &Pool) -> PoolData {
+    let with_prefix = |address| IpNet::new(address, pool.subnet.prefix_len()).ok();
+    PoolData { pool: pool.subnet, gateway: pool.gateway.and_then(with_prefix), auxiliary: pool.auxiliary.clone() }
+}
+
+/// An endpoint, as its driver is told it.
+pub(super) fn endpoint_spec_of(endpoint: &Endpoint) -> EndpointSpec {
+    EndpointSpec {
+        id: endpoint.id.to_string(),
+        name: endpoint.name.to_string(),
+        options: endpoint.spec.options.clone(),
+        mac: endpoint.mac.or(endpoint.spec.mac).map(|mac| mac.0),
+        addresses: endpoint.addresses.clone(),
+    }
+}
+
+/// Where an endpoint's interface goes.
+pub(super) fn join_of(netns: Option<PathBuf>, ifname: &str) -> Join {
+    Join { netns, ifname: ifname.to_owned() }
+}

@@ -1,0 +1,143 @@
+//! Making and deleting endpoints (`network.go` CreateEndpoint, `endpoint.go` Delete): a name and addresses on a network, without
+//! an interface yet.
+
+use super::book::{self, Unfound};
+use super::driver::endpoint_spec_of;
+use super::model::{Endpoint, EndpointState, Id, MacText, Network, NewEndpoint};
+use super::refusal::Attempt;
+use super::{EventKind, Inner, Refusal};
+use crate::names::Name;
+use std::sync::Arc;
+
+impl Inner {
+    /// The endpoint that a text means: an id, `network/name`, a name that no other has, or the beginning of one id only.
+    pub(super) fn find_endpoint(&self, attempt: &Attempt, text: &str) -> Result<Arc<Endpoint>, Refusal> {
+        let (among, name) = match text.split_once('/') {
+            Some((network, name)) => (self.book.endpoints_on(&self.find_network(attempt, network)?.id), name),
+            None => (self.book.endpoints(), text),
+        };
+        book::find(&among, name).map_err(|unfound| match unfound {
+            Unfound::Nothing => attempt.not_found(format!("endpoint {text} not found"), "see `lanloom endpoint ls`"),
+            Unfound::Several(count) => attempt
+                .invalid(format!("endpoint {text} is ambiguous: it may be one of {count}"), "write NETWORK/NAME, or the id"),
+        })
+    }
+
+    pub(super) async fn create_endpoint(
+        &self,
+        network: &str,
+        name: Name,
+        new: NewEndpoint,
+        by_connect: bool,
+    ) -> Result<Id, Refusal> {
+        let attempt = Attempt::new("create endpoint", format!("{network}/{name}"));
+        let network = self.find_network(&attempt, network)?;
+        if network.spec.config_only {
+            let why = "cannot create endpoint on configuration-only network";
+            return Err(attempt.invalid(why, "make a network of it with `lanloom network create --config-from`"));
+        }
+        let network = self.awake(&attempt, network).await?;
+        if self.book.endpoints_on(&network.id).iter().any(|endpoint| endpoint.name == name) {
+            let why = format!("endpoint with name {name} already exists in network {}", network.name);
+            return Err(attempt.conflict(why, "choose another name, or delete that one"));
+        }
+        self.check_mac(&attempt, &network, new.mac)?;
+        let (id, state) = (Id::random(), EndpointState::Creating);
+        let mac = new.mac;
+        let mut endpoint =
+            Endpoint { id, name, network: network.id.clone(), state, by_connect, mac, addresses: Vec::new(), spec: new };
+        endpoint.addresses = self.lease_addresses(&attempt, &network, &endpoint)?;
+        let made = self.make_endpoint(&attempt, &network, endpoint.clone()).await;
+        if made.is_err() {
+            self.release_addresses(&network, &endpoint.addresses);
+        }
+        made
+    }
+
+    async fn make_endpoint(&self, attempt: &Attempt, network: &Network, endpoint: Endpoint) -> Result<Id, Refusal> {
+        let driver = self.driver(attempt, &network.spec.driver)?;
+        if !endpoint.by_connect {
+            // One that `connect` makes is recorded when it is joined: until then there is nothing of it but this.
+            self.save(attempt, &endpoint).await?;
+        }
+        let made = driver.create_endpoint(network.id.as_str(), &endpoint_spec_of(&endpoint)).await.map_err(Refusal::from);
+        let finished = match made {
+            Ok(made) => {
+                let mac = made.mac.map(MacText).or(endpoint.mac);
+                let endpoint = Endpoint { state: EndpointState::Free, mac, ..endpoint.clone() };
+                let saved = if endpoint.by_connect { Ok(()) } else { self.save(attempt, &endpoint).await };
+                saved.map(|()| self.book.put_endpoint(endpoint))
+            }
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(refusal) = finished {
+            let undone = driver.delete_endpoint(network.id.as_str(), endpoint.id.as_str()).await.map_err(Refusal::from);
+            let forgotten = if endpoint.by_connect { Ok(()) } else { self.erase(attempt, &endpoint).await };
+            return Err(refusal.and(undone).and(forgotten));
+        }
+        self.tell(EventKind::EndpointCreated {
+            network: network.name.to_string(),
+            endpoint: endpoint.name.to_string(),
+            id: endpoint.id.to_string(),
+        });
+        Ok(endpoint.id)
+    }
+
+    /// Two endpoints of a network cannot have one hardware address: their frames would go astray.
+    fn check_mac(&self, attempt: &Attempt, network: &Network, mac: Option<MacText>) -> Result<(), Refusal> {
+        let Some(mac) = mac else { return Ok(()) };
+        if !mac.0.is_valid_source() {
+            let why = format!("{} is no address of a station: it is a group's or zero", mac.0);
+            return Err(attempt.invalid(why, "give one whose first byte is even"));
+        }
+        let holder = self.book.endpoints_on(&network.id).into_iter().find(|endpoint| endpoint.mac == Some(mac));
+        match holder {
+            None => Ok(()),
+            Some(holder) => {
+                let why = format!("endpoint {} of network {} has the address {}", holder.name, network.name, mac.0);
+                Err(attempt.conflict(why, "choose another"))
+            }
+        }
+    }
+
+    pub(super) async fn delete_endpoint(&self, text: &str, force: bool) -> Result<(), Refusal> {
+        let attempt = Attempt::new("delete endpoint", text);
+        let endpoint = self.find_endpoint(&attempt, text)?;
+        match &endpoint.state {
+            EndpointState::Joined(_) | EndpointState::Joining(_) | EndpointState::Leaving(_) if force => {
+                self.leave(&attempt, &endpoint, true).await
+            }
+            EndpointState::Joined(_) | EndpointState::Joining(_) | EndpointState::Leaving(_) => {
+                let why = format!("endpoint with name {} id {} has active containers", endpoint.name, endpoint.id.short());
+                Err(attempt.conflict(why, "have it leave first, or give --force"))
+            }
+            EndpointState::Creating | EndpointState::Free | EndpointState::Deleting => {
+                self.unmake_endpoint(&attempt, &endpoint, force).await
+            }
+        }
+    }
+
+    /// Deletes an endpoint that is in no sandbox, and releases its addresses. If its driver cannot, it stays as one that is being
+    /// deleted, unless it is to go all the same.
+    pub(super) async fn unmake_endpoint(&self, attempt: &Attempt, endpoint: &Endpoint, force: bool) -> Result<(), Refusal> {
+        let (network, driver) = self.driver_of(attempt, endpoint)?;
+        if !matches!(endpoint.state, EndpointState::Leaving(_) | EndpointState::Deleting) {
+            let deleting = Endpoint { state: EndpointState::Deleting, ..endpoint.clone() };
+            self.save(attempt, &deleting).await?;
+            self.book.put_endpoint(deleting);
+        }
+        match driver.delete_endpoint(network.id.as_str(), endpoint.id.as_str()).await {
+            Err(error) if force => tracing::warn!("{error}"),
+            done => done?,
+        }
+        self.erase(attempt, endpoint).await?;
+        self.release_addresses(&network, &endpoint.addresses);
+        self.book.remove_endpoint(&endpoint.id);
+        self.tell(EventKind::EndpointDeleted {
+            network: network.name.to_string(),
+            endpoint: endpoint.name.to_string(),
+            id: endpoint.id.to_string(),
+        });
+        Ok(())
+    }
+}

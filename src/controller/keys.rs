@@ -1,0 +1,97 @@
+//! Networks, endpoints and sandboxes in the store: a record each, under its id.
+
+use super::model::{Endpoint, Id, Network, Sandbox};
+use crate::store::{self, Operation, Pair, RecordError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+const NETWORKS: &str = "/lanloom/networks/";
+const ENDPOINTS: &str = "/lanloom/endpoints/";
+const SANDBOXES: &str = "/lanloom/sandboxes/";
+/// What is remembered of the host.
+const HOST: &str = "/lanloom/host/";
+/// From which the host's own prefix of unique local IPv6 addresses is made (RFC 4193).
+pub(super) const HOST_ID: &str = "/lanloom/host/id";
+
+/// The schema of these values.
+const SCHEMA: u32 = 3;
+
+/// An object that has a record.
+pub(super) trait Recorded: Serialize + DeserializeOwned {
+    /// What its key begins with.
+    const PREFIX: &str;
+    fn id(&self) -> &Id;
+
+    fn key(&self) -> String {
+        format!("{}{}", Self::PREFIX, self.id())
+    }
+
+    fn put(&self) -> Result<Operation, RecordError> {
+        Ok(Operation::Put { key: self.key(), value: store::encode(SCHEMA, self)? })
+    }
+
+    fn delete(&self) -> Operation {
+        Operation::Delete { key: self.key() }
+    }
+}
+
+macro_rules! recorded {
+    ($($kind:ident $prefix:ident;)*) => {$(
+        impl Recorded for $kind {
+            const PREFIX: &str = $prefix;
+
+            fn id(&self) -> &Id {
+                &self.id
+            }
+        }
+    )*};
+}
+
+recorded! {
+    Network NETWORKS;
+    Endpoint ENDPOINTS;
+    Sandbox SANDBOXES;
+}
+
+/// Writes a plain value under a key of [`HOST`].
+pub(super) fn put_host(key: &str, value: &str) -> Result<Operation, RecordError> {
+    Ok(Operation::Put { key: key.to_owned(), value: store::encode(SCHEMA, &value)? })
+}
+
+/// All that is in the store of these, and what of it could not be read.
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
+    pub(super) networks: Vec<Network>,
+    pub(super) endpoints: Vec<Endpoint>,
+    pub(super) sandboxes: Vec<Sandbox>,
+    pub(super) host_id: Option<String>,
+    /// A line for each, with its key.
+    pub(super) unreadable: Vec<String>,
+}
+
+impl Shelf {
+    pub(super) fn read(pairs: &[Pair]) -> Self {
+        let mut shelf = Self::default();
+        for pair in pairs {
+            if let Err(error) = shelf.read_one(pair) {
+                shelf.unreadable.push(format!("{}: {error}", pair.key));
+            }
+        }
+        shelf
+    }
+
+    fn read_one(&mut self, pair: &Pair) -> Result<(), RecordError> {
+        if pair.key.starts_with(NETWORKS) {
+            self.networks.push(store::decode(SCHEMA, &pair.value)?);
+        } else if pair.key.starts_with(ENDPOINTS) {
+            self.endpoints.push(store::decode(SCHEMA, &pair.value)?);
+        } else if pair.key.starts_with(SANDBOXES) {
+            self.sandboxes.push(store::decode(SCHEMA, &pair.value)?);
+        } else if pair.key == HOST_ID {
+            self.host_id = Some(store::decode(SCHEMA, &pair.value)?);
+        } else if pair.key.starts_with(HOST) {
+            return Err(RecordError::Malformed("this version does not know what it is".to_owned()));
+        }
+        Ok(())
+    }
+}

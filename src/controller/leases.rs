@@ -1,0 +1,201 @@
+//! Subnets for networks and addresses for endpoints: what IPAM is asked, and how it is told again at a start.
+
+use super::model::{Endpoint, Id, Network, NewNetwork, Pool, PoolAsked};
+use super::refusal::Attempt;
+use super::{Inner, Refusal};
+use crate::ipam::{AddressAsk, AddressError, AddressKind, Family, Ipam, PoolAsk, PoolError, PoolId};
+use ipnet::IpNet;
+use lanloom_drivers::kernel::Netns;
+use std::net::IpAddr;
+use std::sync::{MutexGuard, PoisonError};
+
+/// IPAM drivers that there are.
+const IPAM_DRIVERS: [&str; 2] = ["default", "null"];
+
+/// Whether endpoints get the lowest free address, and not the next one.
+const SERIAL: &str = "com.docker.network.ipam.serial";
+
+type Pools = (Vec<Pool>, Vec<Pool>);
+
+impl Inner {
+    fn ipam(&self) -> MutexGuard<'_, Ipam> {
+        self.ipam.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Pools for a network, IPv4 and IPv6, each with its gateway and what is set aside. What fails leaves nothing leased.
+    pub(super) async fn lease_pools(&self, attempt: &Attempt, id: &Id, spec: &NewNetwork) -> Result<Pools, Refusal> {
+        match spec.ipam_driver.as_str() {
+            "default" => {}
+            "null" if spec.pools.is_empty() && !spec.ipv6 => return Ok(Pools::default()),
+            "null" => return Err(attempt.invalid("null ipam driver does not give addresses", "leave out subnets and IPv6")),
+            other => {
+                let hint = format!("there are: {}", IPAM_DRIVERS.join(", "));
+                return Err(attempt.not_found(format!("unknown IPAM driver {other:?}"), hint));
+            }
+        }
+        let family = |pool: &PoolAsked| pool.subnet.map_or(Family::V4, Family::of_net);
+        for asked in &spec.pools {
+            let has = if family(asked) == Family::V4 { spec.ipv4 } else { spec.ipv6 };
+            if !has {
+                let why = format!("a subnet of {} was given for a network without it", family(asked));
+                return Err(attempt.invalid(why, "give --ipv6, or leave that subnet out"));
+            }
+        }
+        let avoid = self.networks_of_the_host().await;
+        let mut leased = Pools::default();
+        for (has, of) in [(spec.ipv4, Family::V4), (spec.ipv6, Family::V6)] {
+            let mut asked: Vec<PoolAsked> = spec.pools.iter().filter(|pool| family(pool) == of).cloned().collect();
+            if has && asked.is_empty() {
+                asked.push(PoolAsked::default());
+            }
+            for asked in asked {
+                match self.lease_pool(attempt, id, of, &asked, &avoid) {
+                    Ok(pool) if of == Family::V4 => leased.0.push(pool),
+                    Ok(pool) => leased.1.push(pool),
+                    Err(refusal) => {
+                        leased.0.iter().chain(&leased.1).for_each(|pool| self.release_pool(pool));
+                        return Err(refusal);
+                    }
+                }
+            }
+        }
+        Ok(leased)
+    }
+
+    fn lease_pool(
+        &self,
+        attempt: &Attempt,
+        id: &Id,
+        family: Family,
+        asked: &PoolAsked,
+        avoid: &[IpNet],
+    ) -> Result<Pool, Refusal> {
+        let mut ipam = self.ipam();
+        let (subnet, range) = (asked.subnet, asked.range);
+        let ask = PoolAsk { family, subnet, range, avoid: avoid.to_vec(), size: None };
+        let pool = ipam.request_pool(&ask).map_err(|error| pool_refused(attempt, &error))?;
+        let aux = asked.auxiliary.values().map(|address| AddressAsk::auxiliary(id.as_str(), *address));
+        let mut gateway = None;
+        for ask in aux.chain([AddressAsk::gateway(id.as_str(), asked.gateway)]) {
+            match ipam.request_address(&pool.id, &ask) {
+                Ok(address) if ask.kind == AddressKind::Gateway => gateway = Some(address.addr()),
+                Ok(_) => {}
+                Err(error) => {
+                    ipam.release_pool(&pool.id);
+                    return Err(address_refused(attempt, &error));
+                }
+            }
+        }
+        Ok(Pool { subnet: pool.subnet, range: pool.id.sub_range(), gateway, auxiliary: asked.auxiliary.clone() })
+    }
+
+    /// Networks that the host has routes to: to be kept clear of where a subnet is chosen.
+    async fn networks_of_the_host(&self) -> Vec<IpNet> {
+        match self.kernel.list_routes(&Netns::Daemon).await {
+            Ok(routes) => routes.into_iter().map(|route| route.to).filter(|to| to.prefix_len() > 0).collect(),
+            Err(error) => {
+                tracing::warn!(%error, "subnets are chosen without looking at the host's routes");
+                Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn release_pools(&self, network: &Network) {
+        network.pools().for_each(|pool| self.release_pool(pool));
+    }
+
+    pub(super) fn release_pool(&self, pool: &Pool) {
+        if let Ok(id) = PoolId::new(pool.subnet, pool.range) {
+            self.ipam().release_pool(&id);
+        }
+    }
+
+    /// Addresses for an endpoint: one of each family that its network has.
+    pub(super) fn lease_addresses(
+        &self,
+        attempt: &Attempt,
+        network: &Network,
+        endpoint: &Endpoint,
+    ) -> Result<Vec<IpNet>, Refusal> {
+        let serial = network.spec.ipam_options.get(SERIAL).is_some_and(|word| word == "true");
+        let wishes = [(&network.v4, endpoint.spec.v4.map(IpAddr::V4)), (&network.v6, endpoint.spec.v6.map(IpAddr::V6))];
+        let mut leased = Vec::new();
+        for (pools, address) in wishes {
+            let ids: Vec<PoolId> = pools.iter().filter_map(|pool| PoolId::new(pool.subnet, pool.range).ok()).collect();
+            if ids.is_empty() {
+                if let Some(address) = address {
+                    self.release_addresses(network, &leased);
+                    let why = format!("{address} is of a family that network {} does not have", network.name);
+                    return Err(attempt.invalid(why, "see `lanloom network inspect` for its subnets"));
+                }
+                continue;
+            }
+            let ask = AddressAsk { address, serial, ..AddressAsk::endpoint(endpoint.id.as_str()) };
+            match self.ipam().request_from(&ids, &ask) {
+                Ok((_, address)) => leased.push(address),
+                Err(error) => {
+                    self.release_addresses(network, &leased);
+                    return Err(address_refused(attempt, &error));
+                }
+            }
+        }
+        Ok(leased)
+    }
+
+    pub(super) fn release_addresses(&self, network: &Network, addresses: &[IpNet]) {
+        let mut ipam = self.ipam();
+        for address in addresses {
+            for pool in network.pools().filter(|pool| pool.subnet.contains(&address.addr())) {
+                if let Ok(id) = PoolId::new(pool.subnet, pool.range) {
+                    ipam.release_address(&id, address.addr());
+                }
+            }
+        }
+    }
+
+    /// Tells IPAM again what the records say. Answers a line for each thing that it would not take.
+    pub(super) fn lease_again(&self, networks: &[Network], endpoints: &[Endpoint]) -> Vec<String> {
+        let mut notes = Vec::new();
+        for network in networks {
+            let attempt = Attempt::new("find the subnets again of network", &network.name);
+            for pool in network.pools() {
+                let asked = PoolAsked {
+                    subnet: Some(pool.subnet),
+                    range: pool.range,
+                    gateway: pool.gateway,
+                    auxiliary: pool.auxiliary.clone(),
+                };
+                let family = Family::of_net(pool.subnet);
+                notes.extend(
+                    self.lease_pool(&attempt, &network.id, family, &asked, &[]).err().map(|refusal| refusal.to_string()),
+                );
+            }
+        }
+        for endpoint in endpoints {
+            let Some(network) = networks.iter().find(|network| network.id == endpoint.network) else { continue };
+            for address in &endpoint.addresses {
+                let ask = AddressAsk::endpoint(endpoint.id.as_str()).at(address.addr());
+                let ids = network.pools().filter_map(|pool| PoolId::new(pool.subnet, pool.range).ok());
+                let ids: Vec<PoolId> = ids.filter(|id| id.subnet().contains(&address.addr())).collect();
+                if let Err(error) = self.ipam().request_from(&ids, &ask) {
+                    notes.push(format!("endpoint {} of network {}: {error}", endpoint.name, network.name));
+                }
+            }
+        }
+        notes
+    }
+}
+
+fn pool_refused(attempt: &Attempt, error: &PoolError) -> Refusal {
+    match error {
+        PoolError::Overlap { .. } | PoolError::Exhausted { .. } => attempt.conflict(error, error.hint()),
+        _ => attempt.invalid(error, error.hint()),
+    }
+}
+
+fn address_refused(attempt: &Attempt, error: &AddressError) -> Refusal {
+    match error {
+        AddressError::InUse { .. } | AddressError::Exhausted { .. } => attempt.conflict(error, error.hint()),
+        _ => attempt.invalid(error, error.hint()),
+    }
+}

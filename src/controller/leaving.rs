@@ -1,0 +1,74 @@
+//! How a daemon leaves networks and sandboxes: as they are, or, if it is ephemeral or told to reset, not at all.
+
+use super::fabric::Removed;
+use super::model::{Network, NetworkState};
+use super::networks::is_predefined;
+use super::refusal::Attempt;
+use super::{Inner, Refusal};
+
+impl Inner {
+    pub(super) async fn stop(&self) -> Removed {
+        let mut removed = Removed::default();
+        if self.ephemeral {
+            self.remove_all(&mut removed).await;
+        } else {
+            for sandbox in self.book.sandboxes() {
+                self.stop_names(&sandbox).await;
+            }
+        }
+        with(removed, self.fabric.stop().await)
+    }
+
+    pub(super) async fn reset(&self) -> Removed {
+        let mut removed = Removed::default();
+        self.remove_all(&mut removed).await;
+        let removed = with(removed, self.fabric.reset().await);
+        // Those that are always there still are.
+        for network in self.book.networks() {
+            let attempt = Attempt::new("keep network", &network.name);
+            if let Err(refusal) = self.save(&attempt, &*network).await {
+                tracing::warn!("{refusal}");
+            }
+        }
+        removed
+    }
+
+    /// Goes on whatever fails.
+    async fn remove_all(&self, removed: &mut Removed) {
+        for sandbox in self.book.sandboxes() {
+            let attempt = Attempt::new("delete sandbox", &sandbox.name);
+            removed.note(format!("sandbox {}", sandbox.name), self.unmake_sandbox(&attempt, &sandbox).await);
+        }
+        for endpoint in self.book.endpoints() {
+            let attempt = Attempt::new("delete endpoint", &endpoint.name);
+            removed.note(format!("endpoint {}", endpoint.name), self.leave(&attempt, &endpoint, true).await);
+        }
+        for network in self.book.networks() {
+            let attempt = Attempt::new("delete network", &network.name);
+            let what = format!("network {}", network.name);
+            if !is_predefined(network.name.as_str()) {
+                removed.note(what, self.unmake_network(&attempt, &network).await);
+            } else if network.spec.driver == "bridge" && network.state != NetworkState::Dormant {
+                removed.note(what, self.put_to_sleep(&attempt, &network).await);
+            }
+        }
+    }
+
+    /// Takes away what was made of a network that is always there.
+    pub(super) async fn put_to_sleep(&self, attempt: &Attempt, network: &Network) -> Result<(), Refusal> {
+        self.driver(attempt, &network.spec.driver)?.delete_network(network.id.as_str()).await?;
+        self.release_pools(network);
+        let asleep = Network { state: NetworkState::Dormant, v4: Vec::new(), v6: Vec::new(), ..network.clone() };
+        self.save(attempt, &asleep).await?;
+        self.book.put_network(asleep);
+        self.spread_pools();
+        Ok(())
+    }
+}
+
+fn with(first: Removed, second: Removed) -> Removed {
+    Removed {
+        removed: first.removed.into_iter().chain(second.removed).collect(),
+        left: first.left.into_iter().chain(second.left).collect(),
+    }
+}

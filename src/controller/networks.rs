@@ -1,0 +1,250 @@
+//! Making, changing and deleting networks, in libnetwork's order of steps (`controller.go` NewNetwork, `network.go` delete), each
+//! with its way back.
+
+use super::book::{self, Unfound};
+use super::driver::spec_of;
+use super::model::{Id, Network, NetworkChange, NetworkState, NewNetwork, Pool};
+use super::refusal::Attempt;
+use super::{EventKind, Inner, Refusal};
+use crate::names::Name;
+use ipnet::IpNet;
+use std::sync::Arc;
+
+/// Networks that are always there: their name, and their driver's.
+pub(super) const PREDEFINED: [(&str, &str); 3] = [("bridge", "bridge"), ("host", "host"), ("none", "null")];
+
+/// The driver of networks that only hold a configuration.
+const NULL: &str = "null";
+
+pub(super) fn is_predefined(name: &str) -> bool {
+    PREDEFINED.iter().any(|(predefined, _)| *predefined == name)
+}
+
+impl Inner {
+    /// The network that a text means.
+    pub(super) fn find_network(&self, attempt: &Attempt, text: &str) -> Result<Arc<Network>, Refusal> {
+        book::find(&self.book.networks(), text).map_err(|unfound| match unfound {
+            Unfound::Nothing => attempt.not_found(format!("network {text} not found"), "see `lanloom network ls`"),
+            Unfound::Several(count) => attempt
+                .invalid(format!("network {text} is ambiguous: {count} ids begin so"), "give more of the id, or the name"),
+        })
+    }
+
+    pub(super) async fn create_network(&self, name: Name, new: NewNetwork) -> Result<(Id, Vec<String>), Refusal> {
+        let attempt = Attempt::new("create network", &name);
+        if is_predefined(name.as_str()) {
+            let why = format!("operation is not permitted on predefined {name} network");
+            return Err(attempt.conflict(why, "choose another name"));
+        }
+        if self.book.networks().iter().any(|network| network.name == name) {
+            let why = format!("network with name {name} already exists");
+            return Err(attempt.conflict(why, "choose another name, or delete that one"));
+        }
+        let spec = self.with_configuration(&attempt, new)?;
+        if spec.config_only {
+            let spec = NewNetwork { driver: NULL.to_owned(), ..spec };
+            return self.keep_configuration(&attempt, name, spec).await;
+        }
+        let driver = self.driver(&attempt, &spec.driver)?;
+        if driver.is_singular() {
+            let why = format!("only one instance of \"{}\" network is allowed", driver.name());
+            return Err(attempt
+                .conflict(why, format!("use the network of that driver: `lanloom network ls -f driver={}`", driver.name())));
+        }
+        let (id, state, created) = (Id::random(), NetworkState::Creating, super::now());
+        self.make_network(&attempt, Network { id, name, state, created, spec, v4: Vec::new(), v6: Vec::new() }).await
+    }
+
+    /// Gives a network its pools, and has its driver make it. What fails leaves nothing behind, not even a record.
+    pub(super) async fn make_network(&self, attempt: &Attempt, mut network: Network) -> Result<(Id, Vec<String>), Refusal> {
+        let driver = self.driver(attempt, &network.spec.driver)?;
+        let before = self.book.network(&network.id);
+        if driver.wants_addresses() {
+            (network.v4, network.v6) = self.lease_pools(attempt, &network.id, &network.spec).await?;
+        }
+        network.state = NetworkState::Creating;
+        if let Err(refusal) = self.save(attempt, &network).await {
+            self.release_pools(&network);
+            return Err(refusal);
+        }
+        let network = self.book.put_network(network);
+        let made = driver.create_network(&spec_of(&network)).await.map_err(Refusal::from);
+        let (made, notes) = match made {
+            Ok(notes) => (self.note_network(attempt, &network, NetworkState::Ready).await, notes),
+            Err(refusal) => (Err(refusal), Vec::new()),
+        };
+        if let Err(refusal) = made {
+            let undone = driver.delete_network(network.id.as_str()).await.map_err(Refusal::from);
+            self.release_pools(&network);
+            let forgotten = match before {
+                // One that is always there sleeps on.
+                Some(before) => {
+                    let kept = self.save(attempt, &*before).await;
+                    self.book.put_network(Network::clone(&before));
+                    kept
+                }
+                None => self.erase(attempt, &*network).await.inspect(|()| self.book.remove_network(&network.id)),
+            };
+            return Err(refusal.and(undone).and(forgotten));
+        }
+        self.spread_pools();
+        self.notes.insert(network.id.clone(), notes.clone());
+        self.tell(EventKind::NetworkCreated { network: network.name.to_string(), id: network.id.to_string() });
+        Ok((network.id.clone(), notes))
+    }
+
+    /// A network that only holds a configuration is a record and nothing else.
+    async fn keep_configuration(&self, attempt: &Attempt, name: Name, spec: NewNetwork) -> Result<(Id, Vec<String>), Refusal> {
+        let (id, state, created) = (Id::random(), NetworkState::Ready, super::now());
+        let network = Network { id: id.clone(), name: name.clone(), state, created, spec, v4: Vec::new(), v6: Vec::new() };
+        self.save(attempt, &network).await?;
+        self.book.put_network(network);
+        self.tell(EventKind::NetworkCreated { network: name.to_string(), id: id.to_string() });
+        Ok((id, Vec::new()))
+    }
+
+    /// What was asked for, with what the network adds that it takes its configuration from (`network.go`, `applyConfigurationTo`).
+    fn with_configuration(&self, attempt: &Attempt, new: NewNetwork) -> Result<NewNetwork, Refusal> {
+        let Some(from) = new.config_from.clone() else { return Ok(new) };
+        if new.config_only {
+            let why = "a configuration network cannot depend on another configuration network";
+            return Err(attempt.invalid(why, "give --config-only or --config-from, not both"));
+        }
+        let found = self.book.networks().into_iter().find(|network| network.name == from);
+        let Some(source) = found else {
+            let why = format!("configuration network {:?} does not exist", from.as_str());
+            return Err(attempt.not_found(why, "make it with `lanloom network create --config-only`"));
+        };
+        if !source.spec.config_only {
+            let why = format!("{from} is not a configuration network");
+            return Err(attempt.invalid(why, "name one that was made with --config-only"));
+        }
+        if !new.pools.is_empty() || !new.options.is_empty() || new.ipv6 || !new.ipam_options.is_empty() {
+            let why = "user-specified configurations are not supported if the network depends on a configuration network";
+            return Err(attempt.invalid(why, "leave subnets, options and IPv6 to that one"));
+        }
+        let labels = source.spec.labels.clone().into_iter().chain(new.labels.clone()).collect();
+        let configuration = source.spec.clone();
+        let (ipam_driver, ipam_options) = (configuration.ipam_driver, configuration.ipam_options);
+        let (pools, ipv4, ipv6, options) = (configuration.pools, configuration.ipv4, configuration.ipv6, configuration.options);
+        Ok(NewNetwork { ipam_driver, ipam_options, pools, ipv4, ipv6, options, labels, ..new })
+    }
+
+    /// Records how far a network has come.
+    async fn note_network(&self, attempt: &Attempt, network: &Network, state: NetworkState) -> Result<(), Refusal> {
+        let network = Network { state, ..network.clone() };
+        self.save(attempt, &network).await?;
+        self.book.put_network(network);
+        Ok(())
+    }
+
+    /// Has a network that sleeps made, and answers it; one that is not ready is refused.
+    pub(super) async fn awake(&self, attempt: &Attempt, network: Arc<Network>) -> Result<Arc<Network>, Refusal> {
+        match network.state {
+            NetworkState::Ready => return Ok(network),
+            NetworkState::Dormant => {}
+            NetworkState::Creating | NetworkState::Deleting => {
+                let why = format!("network {} is {}", network.name, network.state.name());
+                return Err(attempt.conflict(why, format!("delete it with `lanloom network rm {}`", network.name)));
+            }
+        }
+        let id = network.id.clone();
+        self.make_network(attempt, Network::clone(&network)).await?;
+        self.book.network(&id).ok_or_else(|| attempt.failed("the network is gone again", "try again"))
+    }
+
+    pub(super) async fn delete_network(&self, text: &str) -> Result<(), Refusal> {
+        let attempt = Attempt::new("delete network", text);
+        let network = self.find_network(&attempt, text)?;
+        if is_predefined(network.name.as_str()) {
+            let why = format!("network of type {:?} cannot be deleted: {} is always there", network.spec.driver, network.name);
+            return Err(attempt.conflict(why, "leave it; it costs nothing while nobody uses it"));
+        }
+        let users = self.book.networks().into_iter().filter(|user| user.spec.config_from.as_ref() == Some(&network.name));
+        let users: Vec<String> = users.map(|user| user.name.to_string()).collect();
+        if !users.is_empty() {
+            let why = format!("configuration network {:?} is in use by {}", network.name.as_str(), users.join(", "));
+            return Err(attempt.conflict(why, "delete these first"));
+        }
+        let endpoints = self.book.endpoints_on(&network.id);
+        if !endpoints.is_empty() {
+            let names: Vec<String> = endpoints.iter().map(|endpoint| endpoint.name.to_string()).collect();
+            let why = format!("network {} id {} has active endpoints: {}", network.name, network.id.short(), names.join(", "));
+            return Err(attempt.conflict(why, "disconnect their sandboxes, or delete these"));
+        }
+        self.unmake_network(&attempt, &network).await
+    }
+
+    /// Deletes a network that has no endpoints. If its driver cannot, it stays as one that is being deleted: deleting it again, or
+    /// the next start, goes on.
+    pub(super) async fn unmake_network(&self, attempt: &Attempt, network: &Network) -> Result<(), Refusal> {
+        if !network.spec.config_only {
+            let driver = self.driver(attempt, &network.spec.driver)?;
+            self.note_network(attempt, network, NetworkState::Deleting).await?;
+            driver.delete_network(network.id.as_str()).await?;
+        }
+        self.release_pools(network);
+        self.erase(attempt, network).await?;
+        self.book.remove_network(&network.id);
+        self.notes.remove(&network.id);
+        self.zone().remove_network(network.name.as_str());
+        self.spread_pools();
+        self.tell(EventKind::NetworkDeleted { network: network.name.to_string(), id: network.id.to_string() });
+        Ok(())
+    }
+
+    pub(super) async fn update_network(&self, text: &str, change: NetworkChange) -> Result<(), Refusal> {
+        let attempt = Attempt::new("update network", text);
+        let old = self.find_network(&attempt, text)?;
+        let mut new = Network::clone(&old);
+        new.spec.labels.extend(change.label_add);
+        for label in &change.label_rm {
+            if new.spec.labels.remove(label).is_none() {
+                return Err(attempt.not_found(format!("it has no label {label}"), "see `lanloom network inspect`"));
+            }
+        }
+        new.spec.options.extend(change.options);
+        let added = self.lease_more(&attempt, &new, &change.subnet_add).await?;
+        for pool in &added {
+            if pool.subnet.addr().is_ipv4() { new.v4.push(pool.clone()) } else { new.v6.push(pool.clone()) }
+        }
+        if new == *old {
+            return Ok(());
+        }
+        let changed = match (old.spec.options == new.spec.options && added.is_empty(), old.state) {
+            (true, _) | (false, NetworkState::Dormant) => Ok(()),
+            (false, _) if old.spec.config_only => Ok(()),
+            (false, _) => self.driver(&attempt, &new.spec.driver)?.update_network(&spec_of(&new)).await.map_err(Refusal::from),
+        };
+        let saved = match changed {
+            Ok(()) => self.save(&attempt, &new).await,
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(refusal) = saved {
+            added.iter().for_each(|pool| self.release_pool(pool));
+            let undone = self.driver(&attempt, &old.spec.driver)?.update_network(&spec_of(&old)).await.map_err(Refusal::from);
+            return Err(refusal.and(undone));
+        }
+        let name = new.name.to_string();
+        self.book.put_network(new);
+        self.spread_pools();
+        self.tell(EventKind::NetworkUpdated { network: name });
+        Ok(())
+    }
+
+    async fn lease_more(&self, attempt: &Attempt, network: &Network, subnets: &[IpNet]) -> Result<Vec<Pool>, Refusal> {
+        if subnets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let pools =
+            subnets.iter().map(|subnet| super::model::PoolAsked { subnet: Some(*subnet), ..Default::default() }).collect();
+        let has = |v4: bool| subnets.iter().any(|subnet| subnet.addr().is_ipv4() == v4);
+        if (has(true) && !network.spec.ipv4) || (has(false) && !network.spec.ipv6) {
+            let why = "the network does not have that family";
+            return Err(attempt.invalid(why, "add subnets of the families that it was made with"));
+        }
+        let spec = NewNetwork { pools, ipv4: has(true), ipv6: has(false), ..network.spec.clone() };
+        let (v4, v6) = self.lease_pools(attempt, &network.id, &spec).await?;
+        Ok(v4.into_iter().chain(v6).collect())
+    }
+}

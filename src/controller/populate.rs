@@ -1,0 +1,203 @@
+//! What is set inside a sandbox: addresses, settings and routes of an interface (`osl/interface_linux.go`), and the way out.
+
+use super::gateway::{self, Candidate, Choice, Way};
+use super::model::{Endpoint, EndpointState, Id, Joint, Sandbox, SandboxPlace};
+use super::refusal::Attempt;
+use super::{Inner, Refusal};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use lanloom_drivers::driver::External;
+use lanloom_drivers::kernel::{IfName, KernelError, Netns, Plan, Route, SysctlKey, Why};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Which endpoint gives a sandbox its way out, over IPv4 and over IPv6.
+pub(super) type WaysOut = [Option<Id>; 2];
+
+const WAYS: [Way; 2] = [Way::V4, Way::V6];
+
+impl Inner {
+    /// Where a sandbox's namespace is.
+    pub(super) fn netns_of(&self, sandbox: &Sandbox) -> Netns {
+        self.netns_path(sandbox).map_or(Netns::Daemon, Netns::At)
+    }
+
+    /// The same as a path; none for the daemon's own.
+    pub(super) fn netns_path(&self, sandbox: &Sandbox) -> Option<PathBuf> {
+        match &sandbox.spec.place {
+            SandboxPlace::Own => Some(self.kernel.netns_dir().join(sandbox.name.as_str())),
+            SandboxPlace::At(path) => Some(path.clone()),
+            SandboxPlace::Host => None,
+        }
+    }
+
+    /// Gives an interface that has come its addresses and routes.
+    pub(super) async fn populate(
+        &self,
+        attempt: &Attempt,
+        sandbox: &Sandbox,
+        endpoint: &Endpoint,
+        joint: &Joint,
+    ) -> Result<(), Refusal> {
+        let Some(ifname) = &joint.ifname else { return Ok(()) };
+        let plan = plan(ifname, endpoint, joint).map_err(|error| attempt.kernel(error))?;
+        self.kernel.configure(&self.netns_of(sandbox), &plan).await.map_err(|error| attempt.kernel(error))
+    }
+
+    /// The same for one that may have them already: after a restart only what is missing is set.
+    pub(super) async fn populate_again(
+        &self,
+        attempt: &Attempt,
+        sandbox: &Sandbox,
+        endpoint: &Endpoint,
+        joint: &Joint,
+    ) -> Result<(), Refusal> {
+        let Some(ifname) = &joint.ifname else { return Ok(()) };
+        let netns = self.netns_of(sandbox);
+        let name = IfName::new(ifname).map_err(|error| attempt.kernel(error))?;
+        let present = self.kernel.list_addresses(&netns, &name).await.map_err(|error| attempt.kernel(error))?;
+        let is_whole = endpoint.addresses.iter().all(|address| present.contains(address));
+        if is_whole { Ok(()) } else { self.populate(attempt, sandbox, endpoint, joint).await }
+    }
+
+    /// The endpoints of a sandbox, in the order of choice.
+    pub(super) fn candidates(&self, sandbox: &Id) -> Vec<Candidate> {
+        let mut all: Vec<Candidate> =
+            self.book.joined_to(sandbox).iter().filter_map(|endpoint| self.candidate(endpoint)).collect();
+        gateway::order(&mut all);
+        all
+    }
+
+    fn candidate(&self, endpoint: &Arc<Endpoint>) -> Option<Candidate> {
+        let network = self.book.network(&endpoint.network)?;
+        let joint = endpoint.state.joint()?;
+        let goes_all = |v4: bool| joint.routes.iter().any(|(to, _)| to.prefix_len() == 0 && to.addr().is_ipv4() == v4);
+        Some(Candidate {
+            key: endpoint.id.to_string(),
+            network: network.name.to_string(),
+            priority: endpoint.spec.priority,
+            internal: network.spec.internal,
+            v4: joint.gateway_v4.is_some() || goes_all(true),
+            v6: joint.gateway_v6.is_some() || goes_all(false),
+        })
+    }
+
+    /// Which endpoint is to give the way out, and why.
+    pub(super) fn choices(&self, sandbox: &Id) -> [Option<Choice>; 2] {
+        let candidates = self.candidates(sandbox);
+        WAYS.map(|way| gateway::choose(&candidates, way))
+    }
+
+    /// Has the way out lead where it is to lead now: the old one is revoked and its route taken away, the new one set.
+    pub(super) async fn choose_ways_out(&self, attempt: &Attempt, sandbox: &Sandbox) -> Result<(), Refusal> {
+        let wanted: WaysOut = self.choices(&sandbox.id).map(|choice| choice.and_then(|choice| Id::try_from(choice.key).ok()));
+        let present = self.ways.get(&sandbox.id).map(|ways| ways.clone()).unwrap_or_default();
+        for (at, way) in WAYS.into_iter().enumerate() {
+            if wanted[at] == present[at] {
+                continue;
+            }
+            if let Some(old) = &present[at] {
+                self.take_way(attempt, sandbox, old, way).await?;
+            }
+            if let Some(new) = &wanted[at] {
+                self.give_way(attempt, sandbox, new, way).await?;
+            }
+        }
+        let named = |ways: &WaysOut| -> Vec<Id> {
+            let mut ids: Vec<Id> = ways.iter().flatten().cloned().collect();
+            ids.dedup();
+            ids
+        };
+        self.ways.insert(sandbox.id.clone(), wanted.clone());
+        for old in named(&present).iter().filter(|old| !named(&wanted).contains(old)) {
+            self.revoke(old).await;
+        }
+        for new in named(&wanted).iter().filter(|new| !named(&present).contains(new)) {
+            let Some(endpoint) = self.book.endpoint(new) else { continue };
+            let (network, driver) = self.driver_of(attempt, &endpoint)?;
+            let external = External { options: endpoint.spec.options.clone() };
+            driver.program_external(network.id.as_str(), new.as_str(), &external).await?;
+        }
+        Ok(())
+    }
+
+    /// An endpoint that is leaving is the way out no more; its routes go with its interface.
+    pub(super) async fn lose_way_out(&self, sandbox: &Sandbox, endpoint: &Endpoint) {
+        let was = self.ways.get_mut(&sandbox.id).is_some_and(|mut ways| {
+            let was = ways.contains(&Some(endpoint.id.clone()));
+            ways.iter_mut().filter(|way| way.as_ref() == Some(&endpoint.id)).for_each(|way| *way = None);
+            was
+        });
+        if was {
+            self.revoke(&endpoint.id).await;
+        }
+    }
+
+    async fn revoke(&self, endpoint: &Id) {
+        let Some(endpoint) = self.book.endpoint(endpoint) else { return };
+        let attempt = Attempt::new("close the way out of", &endpoint.name);
+        let Ok((network, driver)) = self.driver_of(&attempt, &endpoint) else { return };
+        if let Err(error) = driver.revoke_external(network.id.as_str(), endpoint.id.as_str()).await {
+            tracing::warn!("{error}");
+        }
+    }
+
+    async fn give_way(&self, attempt: &Attempt, sandbox: &Sandbox, endpoint: &Id, way: Way) -> Result<(), Refusal> {
+        let Some(route) = self.route_out(endpoint, way) else { return Ok(()) };
+        match self.kernel.create_route(&self.netns_of(sandbox), &route).await {
+            // Put there by the plan, or kept over a restart.
+            Err(error) if *error.why() == Why::Exists => Ok(()),
+            done => done.map_err(|error| attempt.kernel(error)),
+        }
+    }
+
+    async fn take_way(&self, attempt: &Attempt, sandbox: &Sandbox, endpoint: &Id, way: Way) -> Result<(), Refusal> {
+        let Some(route) = self.route_out(endpoint, way) else { return Ok(()) };
+        match self.kernel.delete_route(&self.netns_of(sandbox), &route).await {
+            Err(error) if matches!(error.why(), Why::NoSuchRoute | Why::NoSuchLink | Why::NoSuchNetns(_)) => Ok(()),
+            done => done.map_err(|error| attempt.kernel(error)),
+        }
+    }
+
+    /// The default route by an endpoint, if it is one that we set.
+    fn route_out(&self, endpoint: &Id, way: Way) -> Option<Route> {
+        let endpoint = self.book.endpoint(endpoint)?;
+        let EndpointState::Joined(joint) = &endpoint.state else { return None };
+        let via: IpAddr = match way {
+            Way::V4 => joint.gateway_v4?.into(),
+            Way::V6 => joint.gateway_v6?.into(),
+        };
+        let dev = IfName::new(joint.ifname.as_ref()?).ok()?;
+        Some(Route { to: everything(way), via: Some(via), dev, on_link: false })
+    }
+}
+
+fn everything(way: Way) -> IpNet {
+    match way {
+        Way::V4 => IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0)),
+        Way::V6 => IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 0)),
+    }
+}
+
+/// All that is set of an endpoint's interface, in one step. IPv6 is off where the endpoint has none, and advertisements of routers
+/// are never followed.
+fn plan(ifname: &str, endpoint: &Endpoint, joint: &Joint) -> Result<Plan, KernelError> {
+    let name = IfName::new(ifname)?;
+    let has_v6 = endpoint.addresses.iter().any(|address| address.addr().is_ipv6());
+    let setting = |key: &str, value: &str| {
+        Ok::<_, KernelError>((SysctlKey::new(&format!("net/ipv6/conf/{ifname}/{key}"))?, value.to_owned()))
+    };
+    let link_local = endpoint.spec.link_local.iter().map(|address| {
+        let prefix = if address.is_ipv4() { 16 } else { 64 };
+        IpNet::new(*address, prefix).unwrap_or_else(|_| (*address).into())
+    });
+    let routes = joint.routes.iter().map(|(to, via)| Route { to: *to, via: *via, dev: name.clone(), on_link: false }).collect();
+    Ok(Plan {
+        mtu: joint.mtu,
+        sysctls: vec![setting("accept_ra", "0")?, setting("disable_ipv6", if has_v6 { "0" } else { "1" })?],
+        addresses: endpoint.addresses.iter().copied().chain(link_local).collect(),
+        up: true,
+        routes,
+        ..Plan::new(name)
+    })
+}

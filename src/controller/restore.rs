@@ -1,0 +1,160 @@
+//! How a daemon finds networks, endpoints and sandboxes again: what is whole is taken up, what is half made is undone, what is
+//! half deleted is finished. Nothing of it can fail the start: it answers a line for each thing that is not as it should be.
+
+use super::driver::{endpoint_spec_of, join_of, spec_of};
+use super::keys::Shelf;
+use super::model::{Endpoint, EndpointState, Id, Network, NetworkState, NewNetwork, Sandbox, SandboxPlace, SandboxState};
+use super::networks::{PREDEFINED, is_predefined};
+use super::refusal::Attempt;
+use super::{Inner, Origin, Refusal};
+use lanloom_drivers::driver::{EndpointSpec, Join};
+use std::sync::Arc;
+
+impl Inner {
+    /// Takes up what the records say.
+    pub(super) async fn restore(&self, shelf: Shelf) -> Vec<String> {
+        let mut notes = self.lease_again(&shelf.networks, &shelf.endpoints);
+        shelf.networks.into_iter().for_each(|network| drop(self.book.put_network(network)));
+        shelf.endpoints.into_iter().for_each(|endpoint| drop(self.book.put_endpoint(endpoint)));
+        shelf.sandboxes.into_iter().for_each(|sandbox| drop(self.book.put_sandbox(sandbox)));
+        self.put_predefined().await;
+        self.spread_pools();
+        self.restore_networks(&mut notes).await;
+        self.tidy_endpoints(&mut notes).await;
+        self.restore_sandboxes(&mut notes).await;
+        self.tidy_networks(&mut notes).await;
+        self.sweep_switches(&mut notes).await;
+        notes
+    }
+
+    /// The networks that are always there.
+    async fn put_predefined(&self) {
+        for (name, driver) in PREDEFINED {
+            let Ok(name) = name.parse() else { continue };
+            if self.book.networks().iter().any(|network| network.name == name) {
+                continue;
+            }
+            let state = if driver == "bridge" { NetworkState::Dormant } else { NetworkState::Ready };
+            let spec = NewNetwork { driver: driver.to_owned(), ..NewNetwork::default() };
+            let network = Network { id: Id::random(), name, state, created: super::now(), spec, v4: vec![], v6: vec![] };
+            let attempt = Attempt::new("make network", &network.name);
+            if let Err(refusal) = self.save(&attempt, &network).await {
+                tracing::warn!("{refusal}");
+            }
+            self.book.put_network(network);
+        }
+    }
+
+    /// Tells each driver of its networks again.
+    async fn restore_networks(&self, notes: &mut Vec<String>) {
+        for network in self.book.networks() {
+            if network.state == NetworkState::Dormant || network.spec.config_only {
+                continue;
+            }
+            match self.restore_network(&network).await {
+                Ok(lines) => drop(self.notes.insert(network.id.clone(), lines)),
+                Err(refusal) => {
+                    self.notes.insert(network.id.clone(), vec![refusal.to_string()]);
+                    notes.push(refusal.to_string());
+                }
+            }
+        }
+        for driver in &self.drivers {
+            match driver.settle().await {
+                Ok(lines) => notes.extend(lines),
+                Err(error) => notes.push(error.to_string()),
+            }
+        }
+    }
+
+    async fn restore_network(&self, network: &Network) -> Result<Vec<String>, Refusal> {
+        let attempt = Attempt::new("find network again", &network.name);
+        let driver = self.driver(&attempt, &network.spec.driver)?;
+        let told: Vec<_> = self.book.endpoints_on(&network.id).iter().map(|endpoint| self.told(endpoint)).collect();
+        Ok(driver.restore_network(&spec_of(network), &told).await?)
+    }
+
+    fn told(&self, endpoint: &Arc<Endpoint>) -> (EndpointSpec, Option<Join>) {
+        let join = endpoint.state.joint().and_then(|joint| {
+            let sandbox = self.book.sandbox(&joint.sandbox)?;
+            Some(join_of(self.netns_path(&sandbox), joint.ifname.as_deref()?))
+        });
+        (endpoint_spec_of(endpoint), join)
+    }
+
+    /// Undoes what was half made, finishes what was half deleted.
+    async fn tidy_endpoints(&self, notes: &mut Vec<String>) {
+        for endpoint in self.book.endpoints() {
+            let attempt = Attempt::new("tidy up endpoint", &endpoint.name);
+            let done = match &endpoint.state {
+                EndpointState::Creating | EndpointState::Deleting => self.unmake_endpoint(&attempt, &endpoint, true).await,
+                EndpointState::Leaving(_) => self.leave(&attempt, &endpoint, true).await,
+                EndpointState::Joining(_) if endpoint.by_connect => self.leave(&attempt, &endpoint, true).await,
+                EndpointState::Joining(_) => self.unjoin(&attempt, &endpoint).await,
+                EndpointState::Free if endpoint.by_connect => self.unmake_endpoint(&attempt, &endpoint, true).await,
+                EndpointState::Joined(joint) if self.book.sandbox(&joint.sandbox).is_none() => {
+                    notes.push(format!("endpoint {} of a sandbox that is no more was removed", endpoint.name));
+                    self.leave(&attempt, &endpoint, true).await
+                }
+                EndpointState::Free | EndpointState::Joined(_) => Ok(()),
+            };
+            notes.extend(done.err().map(|refusal| refusal.to_string()));
+        }
+    }
+
+    async fn restore_sandboxes(&self, notes: &mut Vec<String>) {
+        for sandbox in self.book.sandboxes() {
+            let attempt = Attempt::new("find sandbox again", &sandbox.name);
+            let is_gone = match &sandbox.spec.place {
+                SandboxPlace::At(path) => !self.has_namespace(path).await,
+                SandboxPlace::Own | SandboxPlace::Host => false,
+            };
+            let done = match sandbox.state {
+                SandboxState::Ready if is_gone => {
+                    notes.push(format!("sandbox {} was removed: its namespace is gone", sandbox.name));
+                    self.unmake_sandbox(&attempt, &sandbox).await
+                }
+                SandboxState::Ready => self.restore_sandbox(&attempt, &sandbox).await,
+                SandboxState::Creating | SandboxState::Deleting => self.unmake_sandbox(&attempt, &sandbox).await,
+            };
+            notes.extend(done.err().map(|refusal| refusal.to_string()));
+        }
+    }
+
+    async fn restore_sandbox(&self, attempt: &Attempt, sandbox: &Sandbox) -> Result<(), Refusal> {
+        for endpoint in self.book.joined_to(&sandbox.id) {
+            if let EndpointState::Joined(joint) = &endpoint.state {
+                self.populate_again(attempt, sandbox, &endpoint, joint).await?;
+            }
+            self.name_endpoint(&endpoint, sandbox);
+        }
+        self.start_names(attempt, sandbox).await?;
+        self.choose_ways_out(attempt, sandbox).await?;
+        self.write_files(sandbox);
+        Ok(())
+    }
+
+    async fn tidy_networks(&self, notes: &mut Vec<String>) {
+        for network in self.book.networks() {
+            let attempt = Attempt::new("tidy up network", &network.name);
+            let done = match network.state {
+                NetworkState::Creating if is_predefined(network.name.as_str()) => self.put_to_sleep(&attempt, &network).await,
+                NetworkState::Creating | NetworkState::Deleting => self.unmake_network(&attempt, &network).await,
+                NetworkState::Ready | NetworkState::Dormant => Ok(()),
+            };
+            notes.extend(done.err().map(|refusal| refusal.to_string()));
+        }
+    }
+
+    /// Takes away the switches of networks that are no more.
+    async fn sweep_switches(&self, notes: &mut Vec<String>) {
+        let Ok(switches) = self.fabric.switches() else { return };
+        for switch in switches.into_iter().filter(|switch| switch.origin == Origin::Network) {
+            let network = self.book.networks().into_iter().find(|network| network.name == switch.name);
+            if network.is_none_or(|network| network.state == NetworkState::Dormant) {
+                let done = self.fabric.delete_switch_for(switch.name, Origin::Network).await;
+                notes.extend(done.err().map(|refusal| refusal.to_string()));
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! How networks, endpoints and sandboxes look from outside.
+
+use super::Inner;
+use super::driver::spec_of;
+use super::model::{Endpoint, Id, Network, Sandbox};
+use super::view::{EndpointView, NetworkView, SandboxView};
+use lanloom_drivers::driver::Scope;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+impl Inner {
+    pub(super) fn network_view(&self, network: &Arc<Network>) -> NetworkView {
+        let scope =
+            self.drivers.iter().find(|driver| driver.name() == network.spec.driver).map_or(Scope::Local, |it| it.scope());
+        let endpoints = self.book.endpoints_on(&network.id);
+        NetworkView {
+            network: Network::clone(network),
+            scope: scope.name(),
+            endpoints: endpoints.iter().filter_map(|endpoint| self.endpoint_view(endpoint)).collect(),
+            notes: self.notes_of(&network.id),
+        }
+    }
+
+    pub(super) fn endpoint_view(&self, endpoint: &Arc<Endpoint>) -> Option<EndpointView> {
+        let network = self.book.network(&endpoint.network)?;
+        let sandbox = endpoint.state.joint().and_then(|joint| self.book.sandbox(&joint.sandbox));
+        let ways = endpoint.state.joint().and_then(|joint| self.ways.get(&joint.sandbox).map(|ways| ways.clone()));
+        let [v4, v6] = ways.unwrap_or_default().map(|way| way.as_ref() == Some(&endpoint.id));
+        let dns_names = sandbox.as_ref().map(|sandbox| self.dns_names(endpoint, sandbox)).unwrap_or_default();
+        Some(EndpointView {
+            endpoint: Endpoint::clone(endpoint),
+            network: network.name.clone(),
+            sandbox: sandbox.map(|sandbox| (sandbox.id.clone(), sandbox.name.clone())),
+            is_gateway: (v4, v6),
+            dns_names,
+            info: self.info(&network, endpoint),
+        })
+    }
+
+    /// What there is to say of an endpoint beside its record.
+    fn info(&self, network: &Network, endpoint: &Endpoint) -> BTreeMap<String, String> {
+        let mut info = BTreeMap::new();
+        let has_switch =
+            self.fabric.switch(&network.name).is_ok() && endpoint.state.joint().is_some_and(|joint| joint.ifname.is_some());
+        if has_switch {
+            info.insert("port".to_owned(), format!("{}/{}", spec_of(network).name, endpoint.name));
+        }
+        info
+    }
+
+    pub(super) fn sandbox_view(&self, sandbox: &Arc<Sandbox>) -> SandboxView {
+        let order: Vec<String> = self.candidates(&sandbox.id).into_iter().map(|candidate| candidate.key).collect();
+        let place = |endpoint: &Arc<Endpoint>| order.iter().position(|key| key == endpoint.id.as_str()).unwrap_or(usize::MAX);
+        let mut endpoints = self.book.endpoints_in(&sandbox.id);
+        endpoints.sort_by_key(place);
+        let name =
+            |key: &str| self.book.endpoint(&Id::try_from(key.to_owned()).ok()?).and_then(|it| self.book.network(&it.network));
+        let gateway = self.choices(&sandbox.id).map(|choice| {
+            let choice = choice?;
+            Some((name(&choice.key)?.name.clone(), choice.why))
+        });
+        SandboxView {
+            sandbox: Sandbox::clone(sandbox),
+            netns: self.netns_path(sandbox),
+            files: self.files_of(sandbox).map(|files| files.dir().to_owned()),
+            endpoints: endpoints.iter().filter_map(|endpoint| self.endpoint_view(endpoint)).collect(),
+            gateway,
+            dns: self.servers.shown(&sandbox.id),
+            notes: self.notes_of(&sandbox.id),
+        }
+    }
+
+    fn notes_of(&self, id: &Id) -> Vec<String> {
+        self.notes.get(id).map(|notes| notes.clone()).unwrap_or_default()
+    }
+}

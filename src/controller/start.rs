@@ -1,0 +1,171 @@
+//! What a controller is made of, and how it starts. What it finds then is in `restore`, and cannot fail the start.
+
+use super::book::Book;
+use super::driver::{endpoint_spec_of, spec_of};
+use super::fabric::{Fabric, Guards, Setup, Started};
+use super::keys::{HOST_ID, Shelf, put_host};
+use super::model::{Id, SandboxPlace, SandboxState};
+use super::names::NameServers;
+use super::sandboxes::open_namespace;
+use super::yard::Yard;
+use super::{Controller, Inner};
+use crate::ipam::{Defaults, Ipam};
+use crate::store::{Store, Txn};
+use dashmap::DashMap;
+use lanloom_drivers::bridge::Bridge;
+use lanloom_drivers::driver::{self, Driver};
+use lanloom_drivers::kernel::Kernel;
+use lanloom_drivers::{host, null};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where networks keep what is not in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Networking {
+    /// What tells this daemon's things on the host from another's: 8 hex digits.
+    pub instance: String,
+    /// Where the files of sandboxes are, as `/etc/netns`.
+    pub files: PathBuf,
+    /// Where it is kept what was written into them last.
+    pub copies: PathBuf,
+    /// The host's `resolv.conf`.
+    pub resolv_conf: PathBuf,
+}
+
+/// Where `ip netns` keeps namespaces, and the files that go with them.
+const USUAL: (&str, &str) = ("/run/netns", "/etc/netns");
+
+impl Networking {
+    /// Of a daemon whose namespaces are in `netns_dir`, and whose own place is `home`: its state, or its socket if it keeps none.
+    pub fn of(netns_dir: &Path, home: &Path) -> Self {
+        let home = std::path::absolute(home).unwrap_or_else(|_| home.to_owned());
+        // FNV-1a, because it has to be the same after an upgrade.
+        let hash = home
+            .as_os_str()
+            .as_encoded_bytes()
+            .iter()
+            .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3));
+        let beside = |path: &Path, suffix: &str| {
+            let mut path = path.as_os_str().to_owned();
+            path.push(suffix);
+            PathBuf::from(path)
+        };
+        let is_usual = netns_dir == Path::new(USUAL.0);
+        Self {
+            instance: format!("{:08x}", hash >> 32),
+            files: if is_usual { PathBuf::from(USUAL.1) } else { beside(netns_dir, ".etc") },
+            copies: beside(&home, ".sandboxes"),
+            resolv_conf: PathBuf::from("/etc/resolv.conf"),
+        }
+    }
+}
+
+impl Controller {
+    /// Starts engine threads, and finds everything again.
+    ///
+    /// # Errors
+    /// If the process has no thread or descriptor left.
+    pub async fn start(setup: Setup, networking: Networking) -> io::Result<(Self, Started)> {
+        let (kernel, store, ephemeral) = (Arc::clone(&setup.kernel), Arc::clone(&setup.store), setup.ephemeral);
+        let mut notes = Vec::new();
+        let shelf = read(&*store, &mut notes).await;
+        let yard = Arc::new(Yard::default());
+        let drivers = drivers(&kernel, &yard, &networking);
+        let guards = guards(&shelf, &drivers, &yard);
+        reopen_namespaces(&shelf, &kernel, &mut notes).await;
+        let (fabric, mut started) = Fabric::start(Setup { guards, ..setup }).await?;
+        yard.open(fabric.clone());
+        let host_id = host_id(&*store, shelf.host_id.clone(), &mut notes).await;
+        let inner = Inner {
+            fabric,
+            yard,
+            kernel,
+            store,
+            drivers,
+            ipam: std::sync::Mutex::new(Ipam::new(Defaults::for_host(host_id.as_bytes()))),
+            book: Book::default(),
+            ways: DashMap::new(),
+            notes: DashMap::new(),
+            zone: Arc::default(),
+            servers: NameServers::default(),
+            networking,
+            ephemeral,
+            writer: tokio::sync::Mutex::new(()),
+        };
+        let controller = Self { inner: Arc::new(inner) };
+        let found = controller.change(move |inner| async move { Ok(inner.restore(shelf).await) }).await;
+        notes.extend(found.unwrap_or_else(|refusal| vec![refusal.to_string()]));
+        notes.iter().for_each(|note| tracing::warn!("{note}"));
+        started.notes.extend(notes);
+        Ok((controller, started))
+    }
+}
+
+fn drivers(kernel: &Arc<dyn Kernel>, yard: &Arc<Yard>, networking: &Networking) -> Vec<Arc<dyn Driver>> {
+    let fabric = Arc::clone(yard) as Arc<dyn driver::Fabric>;
+    let mut drivers: Vec<Arc<dyn Driver>> = vec![Arc::new(host::driver()), Arc::new(null::driver())];
+    match Bridge::new(Arc::clone(kernel), fabric, &networking.instance) {
+        Ok(bridge) => drivers.insert(0, Arc::new(bridge)),
+        Err(error) => tracing::error!("{error}"),
+    }
+    drivers
+}
+
+async fn read(store: &dyn Store, notes: &mut Vec<String>) -> Shelf {
+    match store.range("/lanloom/").await {
+        Ok(range) => {
+            let shelf = Shelf::read(&range.pairs);
+            notes.extend(shelf.unreadable.iter().map(|why| format!("a record was left as it is: {why}")));
+            shelf
+        }
+        Err(error) => {
+            notes.push(format!("no network or sandbox could be found again: {error}"));
+            Shelf::default()
+        }
+    }
+}
+
+/// What the ports of networks are held to from the moment that they are found again.
+fn guards(shelf: &Shelf, drivers: &[Arc<dyn Driver>], yard: &Yard) -> Guards {
+    let pools =
+        shelf.networks.iter().map(|network| (network.name.to_string(), network.pools().map(|pool| pool.subnet).collect()));
+    yard.spread(pools.collect());
+    let mut guards = Guards::new();
+    for network in &shelf.networks {
+        let Some(driver) = drivers.iter().find(|driver| driver.name() == network.spec.driver) else { continue };
+        let endpoints: Vec<_> =
+            shelf.endpoints.iter().filter(|endpoint| endpoint.network == network.id).map(endpoint_spec_of).collect();
+        for (port, guard) in driver.guards(&spec_of(network), &endpoints) {
+            if let Ok(port) = port.parse() {
+                guards.insert((network.name.clone(), port), yard.guard(network.name.as_str(), &guard));
+            }
+        }
+    }
+    guards
+}
+
+/// After a restart of the machine the namespaces of sandboxes are gone: they are made again before ports are looked for in them.
+async fn reopen_namespaces(shelf: &Shelf, kernel: &Arc<dyn Kernel>, notes: &mut Vec<String>) {
+    let own = shelf.sandboxes.iter().filter(|sandbox| sandbox.spec.place == SandboxPlace::Own);
+    for sandbox in own.filter(|sandbox| sandbox.state == SandboxState::Ready) {
+        if let Err(error) = open_namespace(&**kernel, sandbox).await {
+            notes.push(format!("sandbox {}: {error}", sandbox.name));
+        }
+    }
+}
+
+/// What this host's own prefix of IPv6 is made from: chosen once, and kept.
+async fn host_id(store: &dyn Store, known: Option<String>, notes: &mut Vec<String>) -> String {
+    if let Some(known) = known {
+        return known;
+    }
+    let id = Id::random().to_string();
+    let put = put_host(HOST_ID, &id).map_err(|error| error.to_string());
+    let done = match put {
+        Ok(put) => store.txn(Txn::of([put])).await.map(drop).map_err(|error| error.to_string()),
+        Err(error) => Err(error),
+    };
+    notes.extend(done.err().map(|error| format!("the host's prefix of IPv6 will be another at the next start: {error}")));
+    id
+}

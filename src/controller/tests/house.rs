@@ -1,0 +1,63 @@
+//! A house to try the controller in.
+
+use crate::controller::fabric::tests::house::{House as Ground, PLUMBING};
+use crate::controller::model::{Id, NewEndpoint, NewNetwork, NewSandbox, PoolAsked};
+use crate::controller::{Controller, Guards, Networking, Plugger, Refusal, Setup, Started};
+use crate::names::Name;
+use crate::store::Store;
+use lanloom_drivers::kernel::Kernel;
+use std::sync::Arc;
+
+/// All that outlives a controller.
+pub(super) struct House {
+    pub(super) ground: Ground,
+    folder: tempfile::TempDir,
+}
+
+impl House {
+    pub(super) async fn new() -> Self {
+        Self { ground: Ground::new().await, folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    pub(super) async fn start(&self) -> Controller {
+        let (controller, started) = self.start_on(Arc::new(self.ground.kernel.clone()), false).await;
+        assert_eq!(started.notes, Vec::<String>::new());
+        controller
+    }
+
+    pub(super) async fn start_on(&self, kernel: Arc<dyn Kernel>, ephemeral: bool) -> (Controller, Started) {
+        let (store, plugger) =
+            (Arc::clone(&self.ground.store) as Arc<dyn Store>, Arc::clone(&self.ground.plugger) as Arc<dyn Plugger>);
+        let (plumbing, guards) = (Some(PLUMBING.into()), Guards::default());
+        let setup = Setup { kernel, store, plugger, ephemeral, plumbing, config: None, guards };
+        let place = |name: &str| self.folder.path().join(name);
+        std::fs::write(place("resolv.conf"), "nameserver 192.0.2.53\n").expect("a file");
+        let networking = Networking {
+            instance: "0badcafe".to_owned(),
+            files: place("etc"),
+            copies: place("copies"),
+            resolv_conf: place("resolv.conf"),
+        };
+        Controller::start(setup, networking).await.expect("threads")
+    }
+}
+
+pub(super) fn name(text: &str) -> Name {
+    text.parse().expect("a name")
+}
+
+/// A network with that subnet.
+pub(super) fn with_subnet(subnet: &str) -> NewNetwork {
+    let subnet = Some(subnet.parse().expect("a subnet"));
+    NewNetwork { pools: vec![PoolAsked { subnet, ..PoolAsked::default() }], ..NewNetwork::default() }
+}
+
+/// A sandbox on networks.
+pub(super) async fn sandbox(controller: &Controller, named: &str, networks: &[&str]) -> Result<Id, Refusal> {
+    let networks = networks.iter().map(|network| ((*network).to_owned(), NewEndpoint::default())).collect();
+    controller.create_sandbox(name(named), NewSandbox::default(), networks).await
+}
+
+pub(super) fn why<T: std::fmt::Debug>(done: Result<T, Refusal>) -> String {
+    done.expect_err("a refusal").to_string()
+}

@@ -1,0 +1,4 @@
+//! Networks, endpoints and sandboxes on a kernel in memory: what comes of what is asked for, what is undone, what a start finds.
+
+mod house;
+mod objects;
