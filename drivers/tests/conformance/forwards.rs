@@ -138,8 +138,7 @@ async fn a_host_with_a_policy_of_iptables_is_opened_at_the_top() {
 #[tokio::test]
 async fn a_host_with_iptables_of_old_is_opened_too() {
     let Some(mut net) = host().await else { return };
-    let made = inside(&net.host, || std::process::Command::new("iptables-legacy").args(["-L", "-n"]).output());
-    if !made.is_ok_and(|output| output.status.success()) {
+    if !has_tables_of_old(&net.host) {
         assert!(std::env::var_os("CI").is_none(), "this kernel must have ip_tables where nothing may be skipped");
         eprintln!("skipped: this kernel has no ip_tables of old");
         return;
@@ -194,14 +193,45 @@ async fn an_opening_that_fails_half_way_is_undone() {
     obstruct(&net.bench, true).await;
     let before = rules(&net.host);
     // The first can be opened with what is here, the second needs `iptables`.
-    let programs = net.bench.dir.join("programs");
-    std::fs::create_dir(&programs).expect("a directory");
-    let nft = ["/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft"].into_iter().find(|path| Path::new(path).exists());
-    std::os::unix::fs::symlink(nft.expect("it is here"), programs.join("nft")).expect("a link");
-    let kernel = LinuxKernel::new(&net.bench.dir).with_host(net.host.clone()).with_programs(vec![programs]);
+    let kernel = with_programs(&net, &[("nft", "nft")]);
     let error = kernel.open_forward(&gateways(&["g1"]), MARK).await.expect_err("it is missing");
     assert!(matches!(error.why(), Why::MissingTool { package: "iptables", .. }), "{error}");
     assert_eq!(error.also(), [], "nothing is left behind");
     assert_eq!(rules(&net.host), before);
     kernel.close_forward(MARK).await.expect("without iptables there is nothing of it to close");
+}
+
+/// The kernel of a machine that has only these programs, each under a name and as what it is here.
+fn with_programs(net: &Net, programs: &[(&str, &str)]) -> LinuxKernel {
+    let dir = net.bench.dir.join("programs");
+    std::fs::create_dir_all(&dir).expect("a directory");
+    for (name, here) in programs {
+        let found =
+            ["/usr/sbin", "/sbin", "/usr/bin"].map(|place| Path::new(place).join(here)).into_iter().find(|path| path.exists());
+        let program = found.expect("it is here").canonicalize().expect("a file");
+        std::os::unix::fs::symlink(program, dir.join(name)).expect("a link");
+    }
+    LinuxKernel::new(&net.bench.dir).with_host(net.host.clone()).with_programs(vec![dir])
+}
+
+#[tokio::test]
+async fn programs_under_plain_names_are_used_for_the_tables_of_their_own_kind() {
+    let Some(net) = host().await else { return };
+    let kinds = [("nft", "nft"), ("iptables-save", "iptables-nft-save"), ("iptables-restore", "iptables-nft-restore")];
+    let kernel = with_programs(&net, &kinds);
+    obstruct(&net.bench, false).await;
+    let before = rules(&net.host);
+    assert_eq!(kernel.open_forward(&gateways(&["g1"]), MARK).await, Ok(vec![opened("ip", "filter", "FORWARD")]));
+    kernel.close_forward(MARK).await.expect("closed");
+    assert_eq!(rules(&net.host), before);
+    if has_tables_of_old(&net.host) {
+        let error = kernel.forward_obstacles().await.expect_err("nobody here can read that table");
+        assert!(matches!(error.why(), Why::MissingTool { tool: "iptables-legacy-save", .. }), "{error}");
+    }
+}
+
+/// Makes a table of `iptables` before nftables, if this kernel has such.
+fn has_tables_of_old(host: &Netns) -> bool {
+    let made = inside(host, || std::process::Command::new("iptables-legacy").args(["-L", "-n"]).output());
+    made.is_ok_and(|output| output.status.success())
 }

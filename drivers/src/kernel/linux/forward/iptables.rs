@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::super::super::error::{KernelError, Why};
 use super::super::super::forward::{Manager, Obstacle};
@@ -32,11 +32,12 @@ impl Filter {
             (Manager::Iptables | Manager::Nft, true) => ["iptables-nft-save", "iptables-nft-restore"],
             (Manager::Iptables | Manager::Nft, false) => ["ip6tables-nft-save", "ip6tables-nft-restore"],
         };
-        // Where there is but one kind, it has the plain names.
+        // Where there is but one kind, it has the plain names; but which kind?
         let plain = if v4 { ["iptables-save", "iptables-restore"] } else { ["ip6tables-save", "ip6tables-restore"] };
         let find = |name, plain| {
             let tool = |name| Tool { name, package: "iptables" };
-            programs.find(tool(name)).or_else(|_| programs.find(tool(plain)))
+            let fitting = || programs.find(tool(plain)).ok().filter(|path| is_of(manager, path));
+            programs.find(tool(name)).or_else(|missing| fitting().ok_or(missing))
         };
         Ok(Self { save: find(save, plain[0])?, restore: find(restore, plain[1])? })
     }
@@ -60,6 +61,12 @@ impl Filter {
         run(what, &self.restore, &["--noflush", "-w", "5"], document.as_bytes())?;
         Ok(before)
     }
+}
+
+/// Whether a program is of this kind: the newer one says that it keeps its tables in nftables.
+fn is_of(manager: Manager, program: &Path) -> bool {
+    let said = run("asking for a version", program, &["--version"], b"");
+    said.is_ok_and(|said| said.contains("nf_tables") == (manager != Manager::IptablesLegacy))
 }
 
 /// Chains of `iptables` before nftables that drop what nobody accepts.
