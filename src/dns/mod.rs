@@ -20,9 +20,12 @@
 //! Messages are read and written by the `domain` crate of NLnet Labs, with `std` alone: eleven crates, of which five were new
 //! here. It reads lazily, a question without the records after it, keeps types that it does not know as numbers, as a
 //! forwarder must (RFC 3597), and stops writing at a limit. `simple-dns` has no `unsafe` and one dependency, but reads a message whole
-//! and refuses unknown types; `hickory-proto` needs more than fifty crates and reads messages whole. `domain` has `unsafe` where it
-//! views checked bytes as names, and no open advisory; what comes in reaches it only as one question and at most four records after
-//! it, and `tests/fuzz_dns.rs` throws bytes at it.
+//! and refuses unknown types; `hickory-proto` needs more than fifty crates and reads messages whole.
+//!
+//! `domain` has `unsafe` where it views checked bytes as names, and before 0.12.3 could be made to panic and to follow pointers for
+//! long (RUSTSEC-2026-0310): nothing older may be used. It sees little of what comes in: one question, whose name may not be
+//! compressed, and at most four records after it. Of upstreams' answers it sees the header alone. `tests/fuzz_dns.rs` throws
+//! bytes at both.
 
 pub mod resolve;
 pub mod server;
