@@ -12,7 +12,7 @@ use std::process::{Command, ExitCode};
 
 use driver::bench::Bench;
 use driver::kinds::{KINDS, Kind};
-use driver::{endpoints, faults, networks, restart};
+use driver::{endpoints, faults, networks, restart, together};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
@@ -38,11 +38,12 @@ macro_rules! cases {
     };
 }
 
-const CASES: [Case; 13] = cases![
+const CASES: [Case; 17] = cases![
     networks::a_network_is_there_once,
     networks::a_deleted_network_leaves_nothing,
     networks::options_of_ours_are_known_and_others_carried,
     networks::what_is_not_there_is_not_found_and_easily_gone,
+    networks::a_network_that_grows_keeps_what_it_has,
     networks::what_is_found_outside_may_pass,
     endpoints::an_endpoint_is_there_once,
     endpoints::a_network_with_endpoints_is_not_deleted,
@@ -52,6 +53,9 @@ const CASES: [Case; 13] = cases![
     restart::what_is_there_stays,
     restart::what_is_not_there_is_made_again,
     restart::a_join_that_was_never_told_of_is_undone,
+    together::networks_come_and_go_side_by_side,
+    together::of_two_that_want_the_same_one_gets_it,
+    together::who_joins_while_the_endpoint_goes_leaves_nothing,
 ];
 
 /// The one for kernels that fail.

@@ -165,8 +165,8 @@ impl Bridge {
             }
             self.right_gateway(&network.layout, true).await?;
         }
-        for endpoint in network.endpoints() {
-            self.set_seat(&network, endpoint).await?;
+        for endpoint in self.registry.endpoints(id) {
+            self.set_seat(&network, &endpoint).await?;
         }
         Ok(())
     }

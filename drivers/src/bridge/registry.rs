@@ -12,9 +12,15 @@ use crate::driver::{DriverError, DriverErrorKind, EndpointSpec, GuardMode, Join}
 /// All networks, by id.
 #[derive(Default)]
 pub(super) struct Registry {
-    networks: Mutex<BTreeMap<String, Network>>,
+    networks: Mutex<BTreeMap<String, Entry>>,
     /// Held by whoever makes, changes or deletes a network: one at a time.
     pub(super) turn: tokio::sync::Mutex<()>,
+}
+
+struct Entry {
+    network: Network,
+    /// By id.
+    endpoints: BTreeMap<String, Arc<Endpoint>>,
 }
 
 /// One network.
@@ -24,7 +30,6 @@ pub(super) struct Network {
     pub(super) layout: Arc<Layout>,
     /// What of it there is.
     pub(super) made: Made,
-    endpoints: BTreeMap<String, Arc<Endpoint>>,
 }
 
 /// What of a network there is, or may be.
@@ -65,7 +70,7 @@ pub(super) enum Seat {
 }
 
 impl Registry {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Network>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
         self.networks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -75,18 +80,18 @@ impl Registry {
         self.compare(what, &networks, &layout)?;
         let entry = networks.entry(layout.spec.id.clone());
         let layout = Arc::new(layout);
-        let new = Network { layout: Arc::clone(&layout), made: Made::default(), endpoints: BTreeMap::new() };
-        entry.and_modify(|network| network.layout = layout).or_insert(new);
+        let network = Network { layout: Arc::clone(&layout), made: Made::default() };
+        entry.and_modify(|known| known.network.layout = layout).or_insert(Entry { network, endpoints: BTreeMap::new() });
         Ok(())
     }
 
-    fn compare(&self, what: &str, networks: &BTreeMap<String, Network>, layout: &Layout) -> Result<(), DriverError> {
+    fn compare(&self, what: &str, networks: &BTreeMap<String, Entry>, layout: &Layout) -> Result<(), DriverError> {
         let refused = |why: String, hint| Err(DriverError::new(DriverErrorKind::Conflict, what, &layout.spec.name, why, hint));
-        if networks.get(&layout.spec.id).is_some_and(|known| known.made.whole) {
+        if networks.get(&layout.spec.id).is_some_and(|known| known.network.made.whole) {
             return refused(format!("network with id {} already exists", layout.spec.id), "delete that one first");
         }
         let mut others = networks.iter().filter(|(id, _)| **id != layout.spec.id);
-        match others.find_map(|(_, other)| layout.conflict(&other.layout)) {
+        match others.find_map(|(_, other)| layout.conflict(&other.network.layout)) {
             Some(why) => refused(why, "choose another name, bridge name or subnet"),
             None => Ok(()),
         }
@@ -96,36 +101,37 @@ impl Registry {
     pub(super) fn change(&self, what: &str, layout: Layout) -> Result<(), DriverError> {
         let mut networks = self.lock();
         let mut others = networks.iter().filter(|(id, _)| **id != layout.spec.id);
-        if let Some(why) = others.find_map(|(_, other)| layout.conflict(&other.layout)) {
+        if let Some(why) = others.find_map(|(_, other)| layout.conflict(&other.network.layout)) {
             return Err(DriverError::new(DriverErrorKind::Conflict, what, &layout.spec.name, why, "choose another subnet"));
         }
-        if let Some(network) = networks.get_mut(&layout.spec.id) {
-            network.layout = Arc::new(layout);
+        if let Some(known) = networks.get_mut(&layout.spec.id) {
+            known.network.layout = Arc::new(layout);
         }
         Ok(())
     }
 
     /// Says what of a network there is.
     pub(super) fn note(&self, id: &str, note: impl FnOnce(&mut Made)) {
-        if let Some(network) = self.lock().get_mut(id) {
-            note(&mut network.made);
+        if let Some(known) = self.lock().get_mut(id) {
+            note(&mut known.network.made);
         }
     }
 
     /// Whatever there is of a network, whole or not.
     pub(super) fn any(&self, id: &str) -> Option<Network> {
-        self.lock().get(id).cloned()
+        self.lock().get(id).map(|known| known.network.clone())
     }
 
     /// The networks that are not whole: while nobody is making or deleting one, those of which something was left.
     pub(super) fn remains(&self) -> Vec<String> {
-        self.lock().iter().filter(|(_, network)| !network.made.whole).map(|(id, _)| id.clone()).collect()
+        self.lock().iter().filter(|(_, known)| !known.network.made.whole).map(|(id, _)| id.clone()).collect()
     }
 
     /// The layouts of all networks whose gateway is there.
     pub(super) fn gateways(&self) -> Vec<Arc<Layout>> {
         let networks = self.lock();
-        networks.values().filter(|network| network.made.gateway).map(|network| Arc::clone(&network.layout)).collect()
+        let networks = networks.values().map(|known| &known.network);
+        networks.filter(|network| network.made.gateway).map(|network| Arc::clone(&network.layout)).collect()
     }
 
     /// A network that is whole.
@@ -136,8 +142,8 @@ impl Registry {
     /// Hides a network that nobody uses, for it to be deleted. None if there is nothing of it.
     pub(super) fn hide(&self, what: &str, id: &str) -> Result<Option<Network>, DriverError> {
         let mut networks = self.lock();
-        let Some(network) = networks.get_mut(id) else { return Ok(None) };
-        if !network.endpoints.is_empty() {
+        let Some(Entry { network, endpoints }) = networks.get_mut(id) else { return Ok(None) };
+        if !endpoints.is_empty() {
             let name = &network.layout.spec.name;
             let why = format!("network {id} has active endpoint");
             let hint = "delete its endpoints first: `lanloom endpoint ls --network` shows them";
@@ -154,21 +160,28 @@ impl Registry {
 
     /// An endpoint with its network.
     pub(super) fn endpoint(&self, what: &str, network: &str, id: &str) -> Result<(Network, Arc<Endpoint>), DriverError> {
-        let network = self.network(what, network)?;
-        let endpoint = network.endpoints.get(id).cloned().ok_or_else(|| DriverError::no_endpoint(what, id))?;
-        Ok((network, endpoint))
+        let networks = self.lock();
+        let known = networks.get(network).filter(|known| known.network.made.whole);
+        let known = known.ok_or_else(|| DriverError::no_network(what, network))?;
+        let endpoint = known.endpoints.get(id).ok_or_else(|| DriverError::no_endpoint(what, id))?;
+        Ok((known.network.clone(), Arc::clone(endpoint)))
+    }
+
+    /// The endpoints of a network.
+    pub(super) fn endpoints(&self, network: &str) -> Vec<Arc<Endpoint>> {
+        self.lock().get(network).into_iter().flat_map(|known| known.endpoints.values().cloned()).collect()
     }
 
     /// Adds an endpoint to a network that is whole.
     pub(super) fn add_endpoint(&self, what: &str, network: &str, endpoint: Endpoint) -> Result<(), DriverError> {
         let mut networks = self.lock();
-        let known = networks.get_mut(network).filter(|known| known.made.whole);
+        let known = networks.get_mut(network).filter(|known| known.network.made.whole);
         let known = known.ok_or_else(|| DriverError::no_network(what, network))?;
         let name = &endpoint.spec.name;
         if known.endpoints.values().any(|other| other.spec.id == endpoint.spec.id || other.spec.name == *name) {
             return Err(DriverError::endpoint_exists(what, name));
         }
-        let guarded = known.guard(&endpoint).0 != GuardMode::Off;
+        let guarded = known.network.guard(&endpoint).0 != GuardMode::Off;
         if let Some(twin) = known.endpoints.values().find(|other| guarded && other.mac == endpoint.mac) {
             let why = format!("endpoint {} has the hardware address {}", twin.spec.name, endpoint.mac);
             return Err(DriverError::new(DriverErrorKind::Conflict, what, name, why, "give another one, or lanloom.guard=off"));
@@ -179,8 +192,8 @@ impl Registry {
 
     /// Forgets an endpoint.
     pub(super) fn forget_endpoint(&self, network: &str, id: &str) {
-        if let Some(network) = self.lock().get_mut(network) {
-            network.endpoints.remove(id);
+        if let Some(known) = self.lock().get_mut(network) {
+            known.endpoints.remove(id);
         }
     }
 }
@@ -190,10 +203,5 @@ impl Network {
     pub(super) fn guard(&self, endpoint: &Endpoint) -> (GuardMode, bool) {
         let (own, network) = (&endpoint.options, &self.layout.options);
         (own.guard.unwrap_or(network.guard), own.trusted.unwrap_or(network.trusted))
-    }
-
-    /// Its endpoints.
-    pub(super) fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
-        self.endpoints.values()
     }
 }

@@ -1,7 +1,9 @@
 //! Endpoints and their ports.
 
 use lanloom_drivers::bridge::GATEWAY;
-use lanloom_drivers::driver::{Driver, DriverErrorKind, EndpointSpec, GuardMode, NetworkSpec, PortKind, Role, StaticRoute};
+use lanloom_drivers::driver::{
+    Driver, DriverErrorKind, EndpointSpec, Fabric, GuardMode, NetworkSpec, PortKind, Role, StaticRoute,
+};
 
 use super::{Bench, dual, endpoint, internal, net, pool, v4};
 
@@ -114,4 +116,17 @@ async fn the_gateway_s_name_is_no_endpoint_s() {
     let error = bench.driver.create_endpoint(&network.id, &endpoint(GATEWAY, &["10.1.0.2/24"], &[])).await;
     let error = error.expect_err("refused");
     assert!(error.kind == DriverErrorKind::Invalid && error.why.contains("leads to the host"), "{error}");
+}
+
+#[tokio::test]
+async fn a_network_has_room_for_more_endpoints_than_a_bridge_of_the_kernel_s() {
+    let bench = Bench::new();
+    let network = NetworkSpec { v4: vec![pool("10.1.0.0/16", "10.1.0.1/16")], ..v4(1, &[]) };
+    bench.create(&network).await;
+    for number in 0..1_100_u16 {
+        let address = format!("10.1.{}.{}/16", 1 + number / 250, 1 + number % 250);
+        let endpoint = EndpointSpec { id: format!("{number:064x}"), ..endpoint(&format!("e{number}"), &[&address], &[]) };
+        bench.join(&network, &endpoint).await;
+    }
+    assert_eq!(bench.fabric.ports(&network.name).await.map(|ports| ports.len()), Some(1_101), "with the gateway's");
 }

@@ -39,6 +39,8 @@ pub(crate) async fn a_failure_leaves_nothing_and_the_same_call_succeeds_later(be
         try_it(bench, "creating an endpoint", false, async || driver.create_endpoint(&network.id, endpoint).await).await;
         try_it(bench, "joining", false, async || driver.join(&network.id, &endpoint.id, join).await).await;
     }
+    let grown = bench.kind.grown(1);
+    try_it(bench, "updating a network", false, async || driver.update_network(&grown).await).await;
     try_it(bench, "leaving", true, async || driver.leave(&network.id, &endpoints[0].id).await).await;
     for endpoint in &endpoints {
         try_it(bench, "deleting an endpoint", true, async || driver.delete_endpoint(&network.id, &endpoint.id).await).await;

@@ -48,6 +48,16 @@ impl Kind {
         }
     }
 
+    /// The network of that number with a pool more, if it has any.
+    pub(crate) fn grown(&self, number: u8) -> NetworkSpec {
+        let mut network = self.network(number);
+        if self.has_addresses {
+            let (pool, gateway) = (format!("10.202.{number}.0/24"), format!("10.202.{number}.1/24"));
+            network.v4.push(PoolData { pool: net(&pool), gateway: Some(net(&gateway)), auxiliary: [].into() });
+        }
+        network
+    }
+
     /// An endpoint of the network of that number, unlike those of other numbers there.
     pub(crate) fn endpoint(&self, network: u8, number: u8) -> EndpointSpec {
         let addresses = [format!("10.201.{network}.{number}/24"), format!("fd00:201:{network}::{number}/64")];

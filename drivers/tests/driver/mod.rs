@@ -6,3 +6,4 @@ pub(crate) mod faults;
 pub(crate) mod kinds;
 pub(crate) mod networks;
 pub(crate) mod restart;
+pub(crate) mod together;

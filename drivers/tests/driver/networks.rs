@@ -71,6 +71,20 @@ pub(crate) async fn what_is_not_there_is_not_found_and_easily_gone(bench: &Bench
     driver.delete_network(&other.id).await.expect("it is gone");
 }
 
+pub(crate) async fn a_network_that_grows_keeps_what_it_has(bench: &Bench) {
+    let (network, endpoint, join) = (bench.kind.network(1), bench.kind.endpoint(1, 2), bench.sandbox("a").await);
+    bench.driver.create_network(&network).await.expect("made");
+    bench.driver.create_endpoint(&network.id, &endpoint).await.expect("made");
+    bench.driver.join(&network.id, &endpoint.id, &join).await.expect("joined");
+    let (before, interface) = (bench.seen().await, bench.interface(&join).await);
+    bench.driver.update_network(&network).await.expect("nothing changes");
+    assert_eq!(bench.seen().await, before);
+    let grown = bench.kind.grown(1);
+    bench.driver.update_network(&grown).await.expect("it grows");
+    assert_eq!(bench.seen().await == before, grown == network, "it grows by its addresses");
+    assert_eq!(bench.interface(&join).await, interface);
+}
+
 pub(crate) async fn what_is_found_outside_may_pass(bench: &Bench) {
     let address = "192.0.2.7".parse().expect("an address");
     for there in [true, false] {
