@@ -10,6 +10,9 @@ use super::bench::Bench;
 /// What is wanted twice.
 type Wanted = Arc<(NetworkSpec, EndpointSpec, Join)>;
 
+/// A call that has begun.
+type Begun = JoinHandle<Result<(), DriverError>>;
+
 async fn all<T>(tasks: Vec<JoinHandle<Result<T, DriverError>>>) -> Vec<Result<T, DriverError>> {
     let mut done = Vec::new();
     for task in tasks {
@@ -47,7 +50,7 @@ pub(crate) async fn networks_come_and_go_side_by_side(bench: &Bench) {
 
 pub(crate) async fn of_two_that_want_the_same_one_gets_it(bench: &Bench) {
     let (network, endpoint, join) = (bench.kind.network(1), bench.kind.endpoint(1, 2), bench.sandbox("a").await);
-    let twice = |call: fn(Arc<dyn Driver>, Wanted) -> JoinHandle<Result<(), DriverError>>| {
+    let twice = |call: fn(Arc<dyn Driver>, Wanted) -> Begun| {
         let wanted = Arc::new((network.clone(), endpoint.clone(), join.clone()));
         (0..2).map(|_| call(Arc::clone(&bench.driver), Arc::clone(&wanted))).collect()
     };
