@@ -164,6 +164,14 @@ async fn chains_of_nft_are_opened_at_the_top() {
 }
 
 #[tokio::test]
+async fn a_last_rule_that_rejects_is_as_good_as_a_policy() {
+    let Some(mut net) = host().await else { return };
+    run(&net.host, "iptables-nft -A FORWARD -i lo -j ACCEPT");
+    run(&net.host, "iptables-nft -A FORWARD -j REJECT --reject-with icmp-host-prohibited");
+    opens_and_closes(&mut net, &[obstacle(Manager::Iptables, ["ip", "filter", "FORWARD"], Some("FORWARD"))]).await;
+}
+
+#[tokio::test]
 async fn a_table_that_cannot_be_opened_is_named_and_nothing_else_is_opened() {
     let Some(net) = host().await else { return };
     obstruct(&net.bench, true).await;

@@ -1,5 +1,6 @@
 //! What the firewall does to packets: a host in a namespace of its own, sandboxes behind it, and the world before it.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -85,7 +86,7 @@ impl Net {
     pub(crate) async fn source(&mut self, family: Family, from: u8, to: u8) -> IpAddr {
         let (sender, receiver) = self.flow(family, from, to).await;
         sender.send_to(b"asked", receiver.local_addr().expect("bound")).expect("sent");
-        receiver.recv_from(&mut [0; 9]).expect("it arrives").1.ip()
+        receive(&receiver).1.ip()
     }
 
     /// Whether what the sandbox of one network sends comes to that of another before what the host sends there after it.
@@ -95,18 +96,30 @@ impl Net {
         sender.send_to(b"asked", target).expect("sent");
         let host = self.open(&self.host, SocketAddr::new(Family::V4.address(to, 1), self.port)).await;
         host.send_to(b"last", target).expect("sent");
-        let mut bytes = [0; 9];
-        let length = receiver.recv(&mut bytes).expect("something arrives");
-        &bytes[..length] == b"asked"
+        receive(&receiver).0 == b"asked"
     }
 
     /// Has the sandbox of one network ask that of another, and waits for the answer.
     pub(crate) async fn ask(&mut self, from: u8, to: u8) {
         let (asker, other) = self.flow(Family::V4, from, to).await;
         asker.send_to(b"asked", other.local_addr().expect("bound")).expect("sent");
-        let (_, source) = other.recv_from(&mut [0; 9]).expect("the question arrives");
+        let (_, source) = receive(&other);
         other.send_to(b"answered", source).expect("sent");
-        assert_eq!(asker.recv(&mut [0; 9]).expect("the answer arrives"), b"answered".len());
+        assert_eq!(receive(&asker).0, b"answered");
+    }
+}
+
+/// What comes next, and from where. A wait with an end can be interrupted without any signal of ours (`EINTR`).
+pub(crate) fn receive(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
+    let mut bytes = [0; 99];
+    loop {
+        match socket.recv_from(&mut bytes) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            came => {
+                let (length, source) = came.expect("something arrives");
+                return (bytes[..length].to_vec(), source);
+            }
+        }
     }
 }
 

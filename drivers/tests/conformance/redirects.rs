@@ -9,6 +9,7 @@ use lanloom_drivers::kernel::{Listening, Netns, Why};
 
 use super::bench::{Bench, Twin};
 use super::linux::inside;
+use super::packets::receive;
 
 /// Liveness only.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -51,7 +52,7 @@ fn serve(listening: Listening, name: &'static str) -> thread::JoinHandle<()> {
     thread::spawn(move || {
         udp.set_nonblocking(false).expect("it waits");
         udp.set_read_timeout(Some(DEADLINE)).expect("but not for ever");
-        let (_, asker) = udp.recv_from(&mut [0; 99]).expect("a question");
+        let (_, asker) = receive(&udp);
         udp.send_to(name.as_bytes(), asker).expect("answered");
         tcp.set_nonblocking(false).expect("it waits");
         tcp.accept().expect("a connection").0.write_all(name.as_bytes()).expect("answered");
@@ -65,11 +66,10 @@ fn ask(netns: &Netns) -> (String, String) {
         udp.connect(server(53)).expect("connected");
         udp.set_read_timeout(Some(DEADLINE)).expect("not for ever");
         udp.send(b"who?").expect("asked");
-        let mut bytes = [0; 99];
-        let length = udp.recv(&mut bytes).expect("an answer from whom was asked");
+        let (answer, _) = receive(&udp);
         let mut by_tcp = String::new();
         TcpStream::connect(server(53)).expect("connected").read_to_string(&mut by_tcp).expect("an answer");
-        (String::from_utf8_lossy(&bytes[..length]).into_owned(), by_tcp)
+        (String::from_utf8_lossy(&answer).into_owned(), by_tcp)
     })
 }
 
@@ -103,7 +103,7 @@ async fn the_sandbox_s_own_port_53_stays_free() {
     let own = inside(&netns, || UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.send_to(b"x", "127.0.0.1:53")));
     own.expect("sent");
     udp.set_read_timeout(Some(DEADLINE)).expect("not for ever");
-    assert_eq!(udp.recv(&mut [0; 9]).expect("127.0.0.1 is theirs"), 1);
+    assert_eq!(receive(&udp).0, b"x", "127.0.0.1 is theirs");
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn an_answer_that_comes_late_has_the_right_source_too() {
     asker.set_nonblocking(false).expect("it waits");
     asker.set_read_timeout(Some(DEADLINE)).expect("but not for ever");
     listening.udp.send_to(b"late", asker.local_addr().expect("bound")).expect("sent");
-    assert_eq!(asker.recv_from(&mut [0; 9]).expect("it comes").1, server(53));
+    assert_eq!(receive(&asker).1, server(53));
 }
 
 #[tokio::test]

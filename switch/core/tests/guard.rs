@@ -273,6 +273,18 @@ fn an_endpoint_does_not_send_from_the_mac_of_another_port_and_teaches_nothing_by
     assert_eq!((spoofed, bench.switch.poll_event()), (2, None));
 }
 
+#[test]
+fn a_mac_that_was_used_before_it_was_anybodys_is_forgotten_when_it_is() {
+    let mut bench = Bench::new();
+    let wanted = ether(mac(1), GUEST, 0x88b5, &[]);
+    bench.verdict(ALICE, &ether(GUEST, MacAddr::BROADCAST, 0x88b5, &[]));
+    bench.change(BOB, |guard| guard.mac = Some(GUEST));
+    assert_eq!((bench.port_of(GUEST), bench.reaches(GATEWAY, &wanted)), (None, vec![ALICE, BOB, BARE]));
+    bench.verdict(BOB, &ether(GUEST, MacAddr::BROADCAST, 0x88b5, &[]));
+    bench.change(BOB, |guard| guard.mode = GuardMode::Strict);
+    assert_eq!(bench.reaches(GATEWAY, &wanted), [BOB], "what it taught itself stays");
+}
+
 /// Frames of Alice's that say she has the addresses of the station with that number.
 fn claims(number: u8) -> Vec<Vec<u8>> {
     let (mac_, four, six) = (mac(number), v4(number), v6(number.into()));

@@ -1,16 +1,18 @@
 //! Programs of others, run in the calling thread's namespace: a process begins where the thread is that starts it.
 
 use std::env;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use futures_util::future::join;
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
+use futures_util::future::join3;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::runtime::Builder;
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 use super::super::error::{KernelError, Needs, Why};
 
@@ -73,35 +75,63 @@ fn run_within(
     input: &[u8],
 ) -> Result<String, KernelError> {
     let on = || format!("{} {}", program.display(), args.join(" "));
-    let failed = |error: std::io::Error| KernelError::new(what, on(), Why::Other(error.to_string()));
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    let ended = runtime.block_on(async { timeout(deadline, talk(program, args, input)).await });
-    let late = |_| KernelError::new(what, on(), Why::Other(format!("it took longer than {deadline:?}")));
-    let output = ended.map_err(late)?.map_err(failed)?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    let failed = |error: io::Error| match error.kind() {
+        ErrorKind::TimedOut => KernelError::new(what, on(), Why::Other(format!("it took longer than {deadline:?}"))),
+        _ => KernelError::new(what, on(), Why::Other(error.to_string())),
+    };
+    let mut command = Command::new(program);
+    command.args(args).env("LC_ALL", "C").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(failed)?;
+    let until = Instant::now() + deadline;
+    let said = talk(&mut child, input, until).and_then(|said| Ok((wait(&mut child, until)?, said)));
+    if said.is_err() {
+        // It may have ended by now: then there is nobody to kill, and it is only taken leave of.
+        let _ = child.kill();
+        let _ = child.wait();
     }
-    Err(KernelError::new(what, on(), said(&String::from_utf8_lossy(&output.stderr))))
+    let (status, [output, complaint]) = said.map_err(failed)?;
+    if status.success() { Ok(output) } else { Err(KernelError::new(what, on(), sort(&complaint))) }
 }
 
-/// A program that is not waited for any more is killed.
-async fn talk(program: &Path, args: &[&str], input: &[u8]) -> std::io::Result<Output> {
-    let mut command = Command::new(program);
-    command.args(args).env("LC_ALL", "C").kill_on_drop(true);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn()?;
-    let stdin = child.stdin.take();
-    let feed = async move {
-        if let Some(mut stdin) = stdin {
-            // One that ends without reading all of it says why.
-            let _ = stdin.write_all(input).await;
-        }
+/// Feeds a program and listens to both of its outputs until it closes them. Not as a process of tokio's: on kernels without
+/// pidfd those catch SIGCHLD, which interrupts whatever system call any thread is in.
+fn talk(child: &mut Child, input: &[u8], until: Instant) -> io::Result<[String; 2]> {
+    let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
+        return Err(io::Error::other("it has no pipes"));
     };
-    join(feed, child.wait_with_output()).await.1
+    let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+    runtime.block_on(async {
+        let mut feed = Sender::from_owned_fd(stdin.into())?;
+        let write = async move {
+            // One that ends without reading all of it says why.
+            let _ = feed.write_all(input).await;
+        };
+        let pipes = (Receiver::from_owned_fd(stdout.into())?, Receiver::from_owned_fd(stderr.into())?);
+        let all = join3(write, read(pipes.0), read(pipes.1));
+        let (_, output, complaint) = timeout_at(until.into(), all).await?;
+        Ok([output?, complaint?])
+    })
+}
+
+async fn read(mut pipe: Receiver) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    pipe.read_to_end(&mut bytes).await?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Waits for the end of a program that has closed its outputs, which is about to come.
+fn wait(child: &mut Child, until: Instant) -> io::Result<ExitStatus> {
+    loop {
+        match child.try_wait()? {
+            Some(status) => return Ok(status),
+            None if Instant::now() < until => thread::sleep(Duration::from_micros(100)),
+            None => return Err(ErrorKind::TimedOut.into()),
+        }
+    }
 }
 
 /// Sorts what a program complained about: error numbers come as their texts.
-fn said(text: &str) -> Why {
+fn sort(text: &str) -> Why {
     let holds = |part: &str| text.contains(part);
     if holds("Operation not permitted") || holds("Permission denied") || holds("you must be root") {
         return Why::NotPermitted(Needs::NetAdmin);
@@ -145,6 +175,9 @@ mod tests {
     fn a_program_that_does_not_end_is_not_waited_for() {
         let (shell, deadline) = (Programs::Installed.find(SH).expect("a shell"), Duration::from_millis(50));
         let error = run_within(deadline, "trying", &shell, &["-c", "exec sleep 600"], b"").expect_err("it sleeps");
+        assert_eq!(error.why(), &Why::Other("it took longer than 50ms".to_owned()));
+        let quiet = ["-c", "exec sleep 600 <&- >&- 2>&-"];
+        let error = run_within(deadline, "trying", &shell, &quiet, b"").expect_err("it sleeps and is silent");
         assert_eq!(error.why(), &Why::Other("it took longer than 50ms".to_owned()));
     }
 

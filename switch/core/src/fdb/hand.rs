@@ -51,6 +51,14 @@ impl Fdb {
         before - self.table.len()
     }
 
+    /// Forgets an address that was learned on another port than `port`.
+    pub(crate) fn forget_elsewhere(&mut self, vid: Vid, mac: MacAddr, port: PortId) {
+        let key = key(vid, mac);
+        if self.find(key).is_some_and(|slot| slot.kind() == Kind::Learned && self.port(slot) != port) {
+            self.take(key);
+        }
+    }
+
     /// Forgets all that leads to a port, set or learned.
     pub(crate) fn forget(&mut self, port: PortId) {
         if !self.knows(port) {

@@ -4,11 +4,12 @@ use super::ports::Port;
 use super::{NoSuchPort, Switch};
 use crate::frame::Frame;
 use crate::guard::{Claim, Guard, Prefixes, Refusal};
-use crate::port::PortId;
+use crate::port::{PortId, Vid};
 use std::sync::Arc;
 
 impl Switch {
-    /// Changes what a port is held to, and nothing else of it. Costs what its own addresses cost, however many ports there are.
+    /// Changes what a port is held to, and nothing else of it. A MAC address that becomes its own is forgotten where others have used
+    /// it. Costs what its own addresses cost, however many ports there are.
     ///
     /// # Errors
     /// If there is no such port.
@@ -42,6 +43,10 @@ impl Switch {
         }
         for claim in after.iter().filter(|claim| before.binary_search(claim).is_err()) {
             self.claims.insert(*claim, port);
+            if let Claim::Mac(mac) = claim {
+                // Whoever used it before it was anybody's gets nothing that is for its owner.
+                self.fdb.forget_elsewhere(Vid::NONE, *mac, port);
+            }
         }
     }
 }

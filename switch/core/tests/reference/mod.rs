@@ -254,6 +254,7 @@ impl Reference {
             self.places.push((0, None));
         }
         let id = PortId::new(at as u16, self.places[at].0);
+        self.own(id, None, config.guard.as_deref());
         let (book, backlog) = (Book::default(), (0, 0));
         self.places[at].1 = Some(Place { id, config, link_up: true, book, backlog, storm_told: None });
         id
@@ -268,11 +269,13 @@ impl Reference {
 
     pub(crate) fn set_port(&mut self, id: PortId, config: PortConfig) -> bool {
         let Some(place) = self.port_mut(id) else { return false };
+        let (before, after) = (place.config.guard.clone(), config.guard.clone());
         let (up, limit) = (config.up, config.fdb_limit);
         if place.config.storm != config.storm {
             place.backlog = (0, 0);
         }
         place.config = config;
+        self.own(id, before.as_deref(), after.as_deref());
         if !up {
             self.table.flush(Some(id), false);
         }
@@ -282,8 +285,17 @@ impl Reference {
 
     pub(crate) fn set_guard(&mut self, id: PortId, guard: Option<Arc<Guard>>) -> bool {
         let Some(place) = self.port_mut(id) else { return false };
-        place.config.guard = guard;
+        let before = std::mem::replace(&mut place.config.guard, guard.clone());
+        self.own(id, before.as_deref(), guard.as_deref());
         true
+    }
+
+    /// A MAC address that becomes a port's own is forgotten where others used it.
+    fn own(&mut self, id: PortId, before: Option<&Guard>, after: Option<&Guard>) {
+        let mac = after.and_then(|guard| guard.mac);
+        if let Some(mac) = mac.filter(|_| mac != before.and_then(|guard| guard.mac)) {
+            self.table.forget_elsewhere(mac, id);
+        }
     }
 
     pub(crate) fn set_foreign(&mut self, foreign: &Arc<Prefixes>) {

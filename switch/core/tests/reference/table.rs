@@ -144,6 +144,10 @@ impl Table {
         before - self.rows.len()
     }
 
+    pub(crate) fn forget_elsewhere(&mut self, mac: MacAddr, port: PortId) {
+        self.rows.retain(|row| row.mac != mac || row.port == port || row.origin != Origin::Learned);
+    }
+
     /// Takes the oldest addresses that were learned on a port until no more than `limit` are left.
     pub(crate) fn hold_to(&mut self, limit: u32, port: PortId) {
         while self.learned_on(port) > limit as usize {

@@ -74,7 +74,7 @@ pub(super) fn legacy_obstacles(programs: &Programs) -> Result<Vec<Obstacle>, Ker
     let mut found = Vec::new();
     for family in legacy_families() {
         let lines = Filter::find(programs, Manager::IptablesLegacy, family)?.lines("looking at what the host forwards")?;
-        if lines.iter().any(|line| line.starts_with(":FORWARD DROP ")) {
+        if drops(&lines) {
             let docker = lines.iter().any(|line| line == "-A FORWARD -j DOCKER-USER");
             let place = if docker { DOCKER_USER } else { "FORWARD" };
             let (table, chain, place) = ("filter".to_owned(), "FORWARD".to_owned(), Some(place.to_owned()));
@@ -82,6 +82,13 @@ pub(super) fn legacy_obstacles(programs: &Programs) -> Result<Vec<Obstacle>, Ker
         }
     }
     Ok(found)
+}
+
+/// Whether the policy is to drop, or the last rule drops or rejects whatever comes to it.
+fn drops(lines: &[String]) -> bool {
+    let last = lines.iter().rfind(|line| line.starts_with("-A FORWARD "));
+    let ends = |line: &String| line == "-A FORWARD -j DROP" || line.starts_with("-A FORWARD -j REJECT");
+    lines.iter().any(|line| line.starts_with(":FORWARD DROP ")) || last.is_some_and(ends)
 }
 
 /// The families with a table `filter` made before nftables; a kernel that has no such tables has no such file.

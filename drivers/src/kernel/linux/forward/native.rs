@@ -63,7 +63,8 @@ fn obstacle(chain: &Value, rules: &[&Value]) -> Option<Obstacle> {
 /// Whether a rule drops or rejects whatever comes to it.
 fn ends_all(rule: &Value) -> bool {
     let is = |one: &Value, words: &[&str]| words.iter().any(|word| one.get(word).is_some());
-    let ends = |one: &Value| is(one, &["drop", "reject"]);
+    // `iptables` rejects by an extension of its own.
+    let ends = |one: &Value| is(one, &["drop", "reject"]) || one["xt"]["name"] == "REJECT";
     statements(rule).any(ends) && statements(rule).all(|one| ends(one) || is(one, &["counter", "log"]))
 }
 
