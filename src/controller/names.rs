@@ -84,7 +84,10 @@ impl Dialer for Outgoing {
         Box::pin(async move {
             match from {
                 From::Host => TcpStream::connect(to).await,
-                From::Sandbox => Err(io::ErrorKind::Unsupported.into()),
+                From::Sandbox => {
+                    let stream = self.kernel.open_tcp(&self.netns, to).await.map_err(io::Error::other)?;
+                    TcpStream::from_std(stream)
+                }
             }
         })
     }

@@ -1,7 +1,7 @@
 //! A kernel that says no at random, by a seed: what acts on a kernel is tried against every failure.
 
 use std::fmt;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -208,6 +208,11 @@ impl Kernel for Failing {
     async fn open_udp(&self, netns: &Netns, local: SocketAddr) -> Result<UdpSocket, KernelError> {
         self.faults.pass("opening a socket in a network namespace", netns)?;
         self.inner.open_udp(netns, local).await
+    }
+
+    async fn open_tcp(&self, netns: &Netns, to: SocketAddr) -> Result<TcpStream, KernelError> {
+        self.faults.pass("connecting from a network namespace", netns)?;
+        self.inner.open_tcp(netns, to).await
     }
 
     async fn create_route(&self, netns: &Netns, route: &Route) -> Result<(), KernelError> {

@@ -37,7 +37,7 @@ pub mod private;
 pub mod sockets;
 pub mod sysctl;
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -55,7 +55,7 @@ pub use name::{IfName, NetnsName};
 pub use netns::Netns;
 pub use plan::Plan;
 pub use private::{PrivateError, private_namespaces};
-pub use sockets::Listening;
+pub use sockets::{CONNECT_PATIENCE, Listening};
 pub use sysctl::SysctlKey;
 
 /// The kernel, as far as the control plane acts on it.
@@ -206,6 +206,13 @@ pub trait Kernel: Send + Sync {
     /// # Errors
     /// As [`Kernel::listen`].
     async fn open_udp(&self, netns: &Netns, local: SocketAddr) -> Result<UdpSocket, KernelError>;
+
+    /// Connects a TCP socket from inside a namespace, and gives up after [`CONNECT_PATIENCE`]. It does not block, is closed in a
+    /// process that is started, and keeps the namespace alive until it is dropped.
+    ///
+    /// # Errors
+    /// [`Why::NoSuchNetns`], [`Why::Os`] if nobody answers.
+    async fn open_tcp(&self, netns: &Netns, to: SocketAddr) -> Result<TcpStream, KernelError>;
 
     /// Adds a route to the main table.
     ///

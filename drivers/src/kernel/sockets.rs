@@ -1,8 +1,12 @@
 //! Sockets that are opened inside a namespace and used from anywhere.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::time::Duration;
 
 use super::error::{KernelError, Why};
+
+/// How long a connection may take to come about.
+pub const CONNECT_PATIENCE: Duration = Duration::from_secs(4);
 
 /// A pair of sockets that answer inside a namespace. They do not block, and are closed in a process that is started.
 ///

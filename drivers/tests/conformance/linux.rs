@@ -198,6 +198,10 @@ async fn sockets_opened_inside_are_reached_from_inside_alone() {
     };
     thread::spawn(ask).join().expect("a thread");
     listening.tcp.accept().expect("it connected");
+    let stream = bench.kernel.open_tcp(&netns, tcp).await.expect("connected from inside");
+    assert_eq!(stream.peer_addr().expect("connected"), tcp);
+    listening.tcp.accept().expect("it connected too");
+    assert!(bench.kernel.open_tcp(&Netns::Daemon, tcp).await.is_err(), "nobody listens there outside");
     let mut bytes = [0; 9];
     assert_eq!(listening.udp.recv(&mut bytes).map(|length| &bytes[..length]).expect("it sent"), b"hello");
 }

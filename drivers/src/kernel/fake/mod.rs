@@ -8,7 +8,7 @@ mod settings;
 mod sockets;
 mod world;
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -240,6 +240,10 @@ impl Kernel for FakeKernel {
 
     async fn open_udp(&self, netns: &Netns, local: SocketAddr) -> Result<UdpSocket, KernelError> {
         self.world().open_udp(&self.at(netns), local)
+    }
+
+    async fn open_tcp(&self, netns: &Netns, to: SocketAddr) -> Result<TcpStream, KernelError> {
+        self.world().open_tcp(&self.at(netns), to)
     }
 
     async fn create_route(&self, netns: &Netns, route: &Route) -> Result<(), KernelError> {

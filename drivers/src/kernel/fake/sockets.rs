@@ -1,10 +1,10 @@
 //! Sockets: real ones, but of the host's loopback, for a namespace in memory has none.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 
 use super::super::error::{KernelError, Why};
-use super::super::sockets::Listening;
+use super::super::sockets::{CONNECT_PATIENCE, Listening};
 use super::world::{Place, World};
 
 /// A pair of sockets that was asked for in a namespace of a [`FakeKernel`](super::FakeKernel).
@@ -34,6 +34,15 @@ impl World {
         let what = "opening a socket in a network namespace";
         self.space(what, place)?;
         open_udp().map_err(|error| KernelError::new(what, place.to_string(), Why::Other(error.to_string())))
+    }
+
+    pub(super) fn open_tcp(&mut self, place: &Place, to: SocketAddr) -> Result<TcpStream, KernelError> {
+        let what = "connecting from a network namespace";
+        self.space(what, place)?;
+        let refused = |error: io::Error| KernelError::new(what, place.to_string(), Why::Other(error.to_string()));
+        let stream = TcpStream::connect_timeout(&to, CONNECT_PATIENCE).map_err(refused)?;
+        stream.set_nonblocking(true).map_err(refused)?;
+        Ok(stream)
     }
 
     pub(super) fn listening(&mut self, place: &Place) -> Vec<ListeningAt> {

@@ -20,7 +20,7 @@ mod sockets;
 mod sysctl;
 mod tool;
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -215,6 +215,11 @@ impl Kernel for LinuxKernel {
     async fn open_udp(&self, netns: &Netns, local: SocketAddr) -> Result<UdpSocket, KernelError> {
         let netns = netns.clone();
         in_thread("opening a socket in a network namespace", move || sockets::open_udp(&netns, local)).await
+    }
+
+    async fn open_tcp(&self, netns: &Netns, to: SocketAddr) -> Result<TcpStream, KernelError> {
+        let netns = netns.clone();
+        in_thread("connecting from a network namespace", move || sockets::open_tcp(&netns, to)).await
     }
 
     async fn create_route(&self, netns: &Netns, route: &Route) -> Result<(), KernelError> {

@@ -1,11 +1,11 @@
 //! Sockets opened by a thread inside a namespace: a socket stays where it was made.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 
 use super::super::error::{KernelError, Needs};
 use super::super::netns::Netns;
-use super::super::sockets::Listening;
+use super::super::sockets::{CONNECT_PATIENCE, Listening};
 use super::inside::{Opened, errno_of};
 
 /// Opens both inside; the standard library's sockets are close-on-exec.
@@ -21,6 +21,17 @@ pub(super) fn listen(netns: &Netns, udp: SocketAddr, tcp: SocketAddr) -> Result<
 pub(super) fn open_udp(netns: &Netns, local: SocketAddr) -> Result<UdpSocket, KernelError> {
     Opened::open(netns)?.enter()?;
     bind_udp(local).map_err(|error| refused("opening a socket in a network namespace", "UDP", local, netns, &error))
+}
+
+/// Connects one inside; the thread waits.
+pub(super) fn open_tcp(netns: &Netns, to: SocketAddr) -> Result<TcpStream, KernelError> {
+    Opened::open(netns)?.enter()?;
+    let connect = || {
+        let stream = TcpStream::connect_timeout(&to, CONNECT_PATIENCE)?;
+        stream.set_nonblocking(true)?;
+        Ok(stream)
+    };
+    connect().map_err(|error| refused("connecting from a network namespace", "TCP", to, netns, &error))
 }
 
 fn bind_udp(local: SocketAddr) -> io::Result<UdpSocket> {
