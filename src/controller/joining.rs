@@ -2,14 +2,19 @@
 //! the endpoint as well.
 
 use super::driver::join_of;
-use super::model::{Endpoint, EndpointState, Id, Joint, NewEndpoint, Sandbox, SandboxPlace, SandboxState};
+use super::model::{Endpoint, EndpointState, Id, Joint, Network, NewEndpoint, Sandbox, SandboxPlace, SandboxState};
 use super::refusal::Attempt;
 use super::{EventKind, Inner, Refusal};
 use lanloom_drivers::driver::{Interface, Joined};
+use lanloom_drivers::kernel::IfName;
 use std::sync::Arc;
 
 /// What the names of interfaces in a sandbox begin with.
 const PREFIX: &str = "eth";
+/// The same, as a network's option may say it.
+const IFACE_PREFIX: &str = "com.docker.network.container_iface_prefix";
+/// The whole name, as an endpoint's option may say it.
+const IFNAME: &str = "com.docker.network.endpoint.ifname";
 
 impl Inner {
     pub(super) async fn connect(&self, network: &str, sandbox: &str, new: NewEndpoint) -> Result<Id, Refusal> {
@@ -77,7 +82,7 @@ impl Inner {
     pub(super) async fn join(&self, attempt: &Attempt, endpoint: &Endpoint, sandbox: &Sandbox) -> Result<(), Refusal> {
         self.may_join(attempt, endpoint, sandbox)?;
         let (network, driver) = self.driver_of(attempt, endpoint)?;
-        let ifname = self.free_ifname(attempt, sandbox).await?;
+        let ifname = self.ifname(attempt, &network, endpoint, sandbox).await?;
         let joint = Joint { sandbox: sandbox.id.clone(), ifname: Some(ifname.clone()), ..unjoined(sandbox.id.clone()) };
         self.note_endpoint(attempt, endpoint, EndpointState::Joining(joint.clone())).await?;
         let netns = self.netns_path(sandbox);
@@ -156,15 +161,29 @@ impl Inner {
         }
     }
 
-    /// The first name that no interface in the sandbox has: `eth0`, `eth1`, …
-    async fn free_ifname(&self, attempt: &Attempt, sandbox: &Sandbox) -> Result<String, Refusal> {
+    /// The name that the interface is to have in the sandbox: the one asked for, or else the first that no interface there has:
+    /// `eth0`, `eth1`, …
+    async fn ifname(
+        &self,
+        attempt: &Attempt,
+        network: &Network,
+        endpoint: &Endpoint,
+        sandbox: &Sandbox,
+    ) -> Result<String, Refusal> {
         let links = self.kernel.list_links(&self.netns_of(sandbox)).await.map_err(|error| attempt.kernel(error))?;
         let joints = self.book.endpoints_in(&sandbox.id);
         let is_taken = |name: &String| {
             let ours = joints.iter().filter_map(|endpoint| endpoint.state.joint()?.ifname.as_ref());
             links.iter().map(|link| &link.name).chain(ours).any(|taken| taken == name)
         };
-        let free = (0..u32::MAX).map(|number| format!("{PREFIX}{number}")).find(|name| !is_taken(name));
+        if let Some(asked) = endpoint.spec.options.get(IFNAME) {
+            IfName::new(asked).map_err(|error| attempt.kernel(error))?;
+            let why = format!("there is an interface {asked} in the sandbox already");
+            return if is_taken(asked) { Err(attempt.conflict(why, "choose another name")) } else { Ok(asked.clone()) };
+        }
+        let prefix = network.spec.options.get(IFACE_PREFIX).map_or(PREFIX, String::as_str);
+        let free = (0..u32::MAX).map(|number| format!("{prefix}{number}")).find(|name| !is_taken(name));
+        let free = free.filter(|name| IfName::new(name).is_ok());
         free.ok_or_else(|| attempt.failed("no name of an interface is left", "disconnect another network first"))
     }
 

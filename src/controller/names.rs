@@ -154,7 +154,8 @@ impl Inner {
             networks: candidates.into_iter().map(|candidate| candidate.network).collect(),
             links: self.links(sandbox),
             forward,
-            ndots_given: given.ndots().is_some(),
+            // Without any, or with none, a name is asked as it is first.
+            ndots_given: given.ndots().is_some_and(|dots| dots > 0),
         }
     }
 

@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// Networks that are always there: their name, and their driver's.
 pub(super) const PREDEFINED: [(&str, &str); 3] = [("bridge", "bridge"), ("host", "host"), ("none", "null")];
 
+/// Entries of the kernel's neighbour table: kept without looking, kept for a while, and at most (`gc_thresh1` to 3).
+const NEIGHBOURS: [u32; 3] = [8_192, 49_152, 65_536];
+
 /// The driver of networks that only hold a configuration.
 const NULL: &str = "null";
 
@@ -88,9 +91,19 @@ impl Inner {
             return Err(refusal.and(undone).and(forgotten));
         }
         self.spread_pools();
+        self.make_room_for_neighbours().await;
         self.notes.insert(network.id.clone(), notes.clone());
         self.tell(EventKind::NetworkCreated { network: network.name.to_string(), id: network.id.to_string() });
         Ok((network.id.clone(), notes))
+    }
+
+    /// The kernel has one table of neighbours for all namespaces, and it holds 1,024: too few for some dozen sandboxes that all talk
+    /// to each other. Its limits are raised, never lowered, as libnetwork does for its overlays, and the log says so.
+    async fn make_room_for_neighbours(&self) {
+        match self.kernel.raise_neighbour_limits(NEIGHBOURS).await {
+            Ok(raised) => raised.iter().for_each(|line| tracing::info!("{line}")),
+            Err(error) => tracing::warn!("many sandboxes may not find each other: {error}"),
+        }
     }
 
     /// A network that only holds a configuration is a record and nothing else.

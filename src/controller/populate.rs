@@ -14,6 +14,9 @@ use std::sync::Arc;
 /// Which endpoint gives a sandbox its way out, over IPv4 and over IPv6.
 pub(super) type WaysOut = [Option<Id>; 2];
 
+/// Settings of an endpoint's interface.
+const SYSCTLS: &str = "com.docker.network.endpoint.sysctls";
+
 const WAYS: [Way; 2] = [Way::V4, Way::V6];
 
 impl Inner {
@@ -179,6 +182,17 @@ fn everything(way: Way) -> IpNet {
     }
 }
 
+/// Settings that an endpoint's option asks for: `net.ipv4.conf.IFNAME.log_martians=1,…`, the word for whatever its interface is
+/// called.
+fn asked_settings(endpoint: &Endpoint) -> impl Iterator<Item = (String, String)> {
+    let asked = endpoint.spec.options.get(SYSCTLS).map(String::as_str).unwrap_or_default();
+    let pair = |text: &str| {
+        let (key, value) = text.split_once('=').unwrap_or((text, ""));
+        (key.trim().to_owned(), value.trim().to_owned())
+    };
+    asked.split(',').filter(|text| !text.trim().is_empty()).map(pair).collect::<Vec<_>>().into_iter()
+}
+
 /// All that is set of an endpoint's interface, in one step. IPv6 is off where the endpoint has none, and advertisements of routers
 /// are never followed.
 fn plan(ifname: &str, endpoint: &Endpoint, joint: &Joint) -> Result<Plan, KernelError> {
@@ -191,10 +205,14 @@ fn plan(ifname: &str, endpoint: &Endpoint, joint: &Joint) -> Result<Plan, Kernel
         let prefix = if address.is_ipv4() { 16 } else { 64 };
         IpNet::new(*address, prefix).unwrap_or_else(|_| (*address).into())
     });
+    let mut sysctls = vec![setting("accept_ra", "0")?, setting("disable_ipv6", if has_v6 { "0" } else { "1" })?];
+    for (key, value) in asked_settings(endpoint) {
+        sysctls.push((SysctlKey::new(&key.replace("IFNAME", ifname))?, value));
+    }
     let routes = joint.routes.iter().map(|(to, via)| Route { to: *to, via: *via, dev: name.clone(), on_link: false }).collect();
     Ok(Plan {
         mtu: joint.mtu,
-        sysctls: vec![setting("accept_ra", "0")?, setting("disable_ipv6", if has_v6 { "0" } else { "1" })?],
+        sysctls,
         addresses: endpoint.addresses.iter().copied().chain(link_local).collect(),
         up: true,
         routes,
