@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            if let Some(line) = failure.line() {
+            for line in failure.lines() {
                 eprintln!("lanloom: {line}");
             }
             ExitCode::from(failure.status())

@@ -29,6 +29,26 @@ fn without_a_daemon_every_command_that_needs_one_says_so_in_one_line() {
         "trace s1 p1 ffffffffffff02000000000a0806",
         "counters s1/p1",
         "events",
+        "network create web",
+        "network ls",
+        "network inspect web",
+        "network rm web",
+        "network connect web a",
+        "network disconnect web a",
+        "network update web --label-add a=b",
+        "network prune --force",
+        "endpoint create e --network web",
+        "endpoint join web/e a",
+        "endpoint leave web/e",
+        "endpoint ls",
+        "endpoint inspect web/e",
+        "endpoint delete web/e",
+        "sandbox create a --network web",
+        "sandbox ls",
+        "sandbox inspect a",
+        "sandbox delete a",
+        "sandbox exec a -- true",
+        "sandbox ping a b",
     ];
     for command in commands {
         let output = lanloom(&["--socket", "/nonexistent/lanloom.sock"], command);
@@ -55,12 +75,42 @@ fn wrong_usage_is_status_2_before_any_daemon_is_asked() {
         "capture s1 -c 0",
         "fdb show s1 --format table --json",
         "daemon --store etcd",
+        "network create a/b",
+        "network create web --gateway 10.9.0.1",
+        "network create web --subnet 10.9.0.0/24 --subnet 10.9.0.0/16",
+        "network create web --ipv6=perhaps",
+        "network ls --filter colour=red",
+        "network ls --filter scope=moon",
+        "network ls -q --json",
+        "network inspect",
+        "network rm",
+        "network update web",
+        "network connect web a --ip fd00::1",
+        "network prune",
+        "network prune --force --filter until=yesterday",
+        "endpoint create e",
+        "sandbox create a --ip 10.9.0.7",
+        "sandbox create a --network web -p 80:80",
+        "sandbox create a --network web:colour=red",
+        "sandbox exec a",
+        "sandbox ping a",
+        "sandbox ping -c 0 a b",
         "nonsense",
     ];
     for command in wrong {
         let output = lanloom(&["--socket", "/nonexistent/lanloom.sock"], command);
         assert_eq!(output.status.code(), Some(2), "{command}: {}", stderr(&output));
         assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{command}");
+    }
+}
+
+#[test]
+fn of_several_things_each_that_failed_has_its_line() {
+    for command in ["network rm web back", "network inspect web back", "sandbox delete a b", "endpoint delete e f"] {
+        let output = lanloom(&["--socket", "/nonexistent/lanloom.sock"], command);
+        let said = stderr(&output);
+        assert_eq!((output.status.code(), said.lines().count()), (Some(1), 2), "{command}: {said}");
+        assert!(said.lines().all(|line| line.starts_with("lanloom: cannot ")), "{command}: {said}");
     }
 }
 

@@ -171,6 +171,18 @@ fn whatever_lists_or_shows_takes_json() {
         ("switch create", "switch create s2"),
         ("fdb show", "fdb show s1"),
         ("fdb flush", "fdb flush s1"),
+        ("network ls", "network ls"),
+        ("network inspect", "network inspect web"),
+        ("network create", "network create new --config-only"),
+        ("network connect", "network connect back one"),
+        ("network prune", "network prune --force"),
+        ("endpoint ls", "endpoint ls"),
+        ("endpoint inspect", "endpoint inspect web/free"),
+        ("endpoint create", "endpoint create new --network web"),
+        ("sandbox ls", "sandbox ls"),
+        ("sandbox inspect", "sandbox inspect one"),
+        ("sandbox create", "sandbox create new"),
+        ("sandbox ping", "sandbox ping one two"),
         ("counters", "counters s1"),
         ("trace", "trace s1 a arp src=10.0.0.1 dst=10.0.0.2"),
         ("config reload", ""),
@@ -187,9 +199,18 @@ fn whatever_lists_or_shows_takes_json() {
     // A capture's frames have pcapng for machines, and the configuration is TOML.
     for (name, _) in leaves().into_iter().filter(|(_, command)| !has_json(command)) {
         let last = name.split(' ').next_back().unwrap_or_default();
-        assert!(!["ls", "show", "info", "counters"].contains(&last) || name == "config show", "{name} has no --json");
+        assert!(
+            !["ls", "show", "inspect", "info", "counters"].contains(&last) || name == "config show",
+            "{name} has no --json"
+        );
     }
     let Some(house) = furnished() else { return };
+    for words in ["network create web", "network create back", "endpoint create free --network web"] {
+        house.says(words);
+    }
+    for sandbox in ["one", "two"] {
+        house.says(&format!("sandbox create {sandbox} --network web"));
+    }
     for (name, words) in words.iter().filter(|(name, words)| !words.is_empty() && **name != "system reset") {
         let shown = house.json(words);
         assert!(shown.is_array() || shown.is_object(), "{name}: {shown}");

@@ -91,7 +91,7 @@ fn request(method: u8, path: u8, tail: &[u8], body: &[u8]) -> Option<Request<Bod
 const METHODS: [&str; 5] = ["GET", "POST", "PATCH", "DELETE", "OPTIONS"];
 
 /// Those that change the host (`/v1/system/reset`) or never end (`/v1/events`) are left out.
-const PATHS: [&str; 15] = [
+const PATHS: [&str; 28] = [
     "/",
     "/v1/switches",
     "/v1/switches/",
@@ -107,13 +107,30 @@ const PATHS: [&str; 15] = [
     "/v1/capture?switch=",
     "/v1/config",
     "/metrics",
+    "/v1/networks",
+    "/v1/networks/",
+    "/v1/networks/web",
+    "/v1/networks/web/connect",
+    "/v1/networks/web/disconnect",
+    "/v1/networks/prune",
+    "/v1/networks?filters=",
+    "/v1/endpoints",
+    "/v1/endpoints/web%2Ffree",
+    "/v1/endpoints/web%2Ffree/join",
+    "/v1/endpoints?network=",
+    "/v1/sandboxes",
+    "/v1/sandboxes/one",
 ];
 
-const BODIES: [&str; 6] = [
+const BODIES: [&str; 10] = [
     "{\"name\":\"",
     "{\"url\":\"tap://",
     "{\"mac\":\"02:",
     "{\"port\":\"p1\",\"frame\":\"",
     "{\"ageing_secs\":",
     "{\"storm\":{",
+    "{\"Name\":\"",
+    "{\"Container\":\"one\",\"EndpointConfig\":{",
+    "{\"LabelAdd\":{\"",
+    "{\"sandbox\":\"one\"",
 ];

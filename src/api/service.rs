@@ -1,6 +1,12 @@
 //! From the API's requests to the controller, and from what it says back to the API's answers. Words only: what is possible is
 //! the controller's to say.
 
+mod asked;
+mod choose;
+mod networks;
+#[cfg(test)]
+mod sample;
+mod shape;
 mod view;
 
 use crate::api::capture::{self, Running, Started};

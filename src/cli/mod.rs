@@ -1,6 +1,6 @@
 //! The command line: words in, one request to the daemon, a table or JSON out.
 //!
-//! It knows the API's types and client and nothing behind them. Exit status: 0 done, 1 refused or failed with one line on
+//! It knows the API's types and client and nothing behind them; what runs inside a sandbox runs in this process. Exit status: 0 done, 1 refused or failed with one line on
 //! stderr, 2 wrong usage.
 
 pub(crate) mod capture;
@@ -8,17 +8,22 @@ mod config;
 mod counters;
 pub mod daemon;
 pub mod demo;
+mod endpoint;
 mod events;
 mod fdb;
 mod files;
 mod info;
+mod network;
 mod output;
+mod page;
 mod place;
 mod port;
+mod sandbox;
 mod switch;
 mod system;
 mod table;
 mod trace;
+mod words;
 
 pub use output::Failure;
 
@@ -70,6 +75,15 @@ pub enum Command {
     /// Things that concern the whole host
     #[command(subcommand)]
     System(system::SystemCommand),
+    /// Make, list, show and delete networks, and take sandboxes into them
+    #[command(subcommand)]
+    Network(network::NetworkCommand),
+    /// Make, list, show and delete sandboxes, and work in them
+    #[command(subcommand)]
+    Sandbox(sandbox::SandboxCommand),
+    /// Make, join, leave, list, show and delete endpoints
+    #[command(subcommand)]
+    Endpoint(endpoint::EndpointCommand),
     /// Make, list, show, set and delete switches
     #[command(subcommand)]
     Switch(switch::SwitchCommand),
@@ -140,6 +154,9 @@ async fn dispatch(command: Command, client: &Client, rooms: &Rooms, out: &mut Ou
         Command::Info(args) => args.run(client, out).await,
         Command::Config(command) => command.run(client, out).await,
         Command::System(command) => command.run(client, out).await,
+        Command::Network(command) => command.run(client, out).await,
+        Command::Sandbox(command) => command.run(client, out).await,
+        Command::Endpoint(command) => command.run(client, out).await,
         Command::Switch(command) => command.run(client, out).await,
         Command::Port(command) => command.run(client, out).await,
         Command::Fdb(command) => command.run(client, out).await,

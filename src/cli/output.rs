@@ -1,6 +1,7 @@
 //! What a command prints, and how it fails.
 
 use crate::api::types::ApiError;
+use crate::cli::page::Page;
 use crate::cli::table::Table;
 use serde::Serialize;
 use std::env;
@@ -42,6 +43,26 @@ impl Output {
         self.line(text)
     }
 
+    /// Prints a page.
+    pub(super) fn page(&mut self, page: &Page) -> Result<(), Failure> {
+        write!(self.to, "{}", page.render(self.colour)).map_err(Failure::output)
+    }
+
+    /// Prints pages with an empty line between.
+    pub(super) fn pages<T>(
+        &mut self,
+        things: &[T],
+        mut show: impl FnMut(&mut Self, &T) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        for (at, thing) in things.iter().enumerate() {
+            if at > 0 {
+                self.line("")?;
+            }
+            show(self, thing)?;
+        }
+        Ok(())
+    }
+
     /// Prints a table.
     pub(super) fn table(&mut self, table: &Table) -> Result<(), Failure> {
         write!(self.to, "{}", table.render(self.colour)).map_err(Failure::output)
@@ -51,7 +72,7 @@ impl Output {
 /// Why a command ends with another status than 0.
 #[derive(Debug)]
 pub struct Failure {
-    line: Option<String>,
+    lines: Vec<String>,
     status: u8,
 }
 
@@ -61,19 +82,31 @@ impl Failure {
         self.status
     }
 
-    /// The line for stderr; none if whoever read the output went away, which is no failure.
-    pub fn line(&self) -> Option<&str> {
-        self.line.as_deref()
+    /// The lines for stderr, one for each thing that failed; none if whoever read the output went away, which is no failure.
+    pub fn lines(&self) -> &[String] {
+        &self.lines
     }
 
     /// Wrong usage.
     pub fn usage(line: impl Into<String>) -> Self {
-        Self { line: Some(line.into()), status: 2 }
+        Self { lines: vec![line.into()], status: 2 }
     }
 
     /// Something failed: what was tried, on what, why, and what to do next.
     pub fn failed(line: impl Into<String>) -> Self {
-        Self { line: Some(line.into()), status: 1 }
+        Self { lines: vec![line.into()], status: 1 }
+    }
+
+    /// A command was not run, which this status says too.
+    pub(super) fn of_command(status: u8, line: impl Into<String>) -> Self {
+        Self { lines: vec![line.into()], status }
+    }
+
+    /// All of these, if there are any.
+    pub(super) fn all(failures: Vec<Self>) -> Result<(), Self> {
+        let status = failures.iter().map(|failure| failure.status).max();
+        let lines = failures.into_iter().flat_map(|failure| failure.lines).collect();
+        status.map_or(Ok(()), |status| Err(Self { lines, status }))
     }
 
     pub(super) fn runtime(error: io::Error) -> Self {
@@ -82,7 +115,7 @@ impl Failure {
 
     pub(super) fn output(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
-            return Self { line: None, status: 0 };
+            return Self { lines: Vec::new(), status: 0 };
         }
         Self::failed(format!("cannot write the answer to standard output: {error}; see where it goes to"))
     }

@@ -1,5 +1,5 @@
-//! A house of its own for a real daemon: network and mount namespaces in which it is the host, with `/run/netns` empty, gone
-//! when dropped. Nothing of the machine's own namespaces is touched.
+//! A house of its own for a real daemon: network and mount namespaces in which it is the host, with `/run/netns` and `/etc/netns`
+//! empty, gone when dropped. Nothing of the machine's own namespaces is touched.
 
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -27,7 +27,8 @@ impl House {
             println!("skipped: a daemon with ports needs root");
             return None;
         }
-        let script = "mkdir -p /run/netns && mount -t tmpfs none /run/netns && ip link set lo up && echo ready && exec cat";
+        let script = "for folder in /run/netns /etc/netns; do mkdir -p $folder && mount -t tmpfs none $folder || exit; done; \
+                      ip link set lo up && echo ready && exec cat";
         let mut holder = Command::new("unshare")
             .args(["--net", "--mount", "--propagation", "private", "sh", "-c", script])
             .stdin(Stdio::piped())

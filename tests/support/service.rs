@@ -1,7 +1,9 @@
-//! A service over switches that no kernel knows of: switch `s1` with port `p1` in memory, and namespace `a`.
+//! A service over switches that no kernel knows of: switch `s1` with port `p1` in memory, and namespace `a`; networks `web`, with
+//! sandboxes `one` and `two` on it and endpoint `free` in none, and `back`, with nobody.
 
 use lanloom::api::service::{About, Service};
 use lanloom::config::{Config, SwitchSettings};
+use lanloom::controller::model::{NewEndpoint, NewNetwork, NewSandbox};
 use lanloom::controller::{Controller, Guards, Keep, MadeTap, Networking, Plugger, Setup};
 use lanloom::names::{IfName, Name};
 use lanloom::store::Memory;
@@ -39,6 +41,14 @@ async fn furnish(controller: &Controller) {
     controller.fabric().create_switch(name("s1"), SwitchSettings::default()).await.expect("a new switch");
     let (end, _) = pair(Bound::default(), Offloads::ALL).expect("two ends");
     controller.fabric().add_memory_port(name("s1"), name("p1"), end).await.expect("a new port");
+    for network in ["web", "back"] {
+        controller.create_network(name(network), NewNetwork::default()).await.expect("a new network");
+    }
+    for sandbox in ["one", "two"] {
+        let on = vec![("web".to_owned(), NewEndpoint::default())];
+        controller.create_sandbox(name(sandbox), NewSandbox::default(), on).await.expect("a new sandbox");
+    }
+    controller.create_endpoint("web".to_owned(), name("free"), NewEndpoint::default()).await.expect("a new endpoint");
 }
 
 /// Plugs ends in memory into ports; what it makes exists in the kernel in memory.

@@ -41,6 +41,20 @@ impl Ask {
         })
     }
 
+    /// What a network or sandbox is called by: a name, an id, or the beginning of one.
+    pub(super) fn reference(&self, text: &str) -> Result<String, ApiError> {
+        let is_id = text.len() == ID_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_id { Ok(text.to_owned()) } else { self.name(text).map(String::from) }
+    }
+
+    /// What an endpoint is called by: the same, or its network's and its own with a slash between.
+    pub(super) fn place(&self, text: &str) -> Result<String, ApiError> {
+        match text.split_once('/') {
+            None => self.reference(text),
+            Some((network, endpoint)) => Ok(format!("{}/{}", self.reference(network)?, self.name(endpoint)?)),
+        }
+    }
+
     /// The body as JSON.
     pub(super) fn body<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, ApiError> {
         serde_json::from_slice(body).map_err(|error| {
@@ -61,6 +75,9 @@ impl Ask {
         })
     }
 }
+
+/// Digits that an id has.
+const ID_DIGITS: usize = 64;
 
 /// A whole body, or the refusal of one that is too long or takes too long.
 pub(super) async fn whole(body: Body, most: usize, patience: Duration) -> Result<Bytes, hyper::StatusCode> {

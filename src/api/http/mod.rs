@@ -5,16 +5,19 @@
 //! | [`server`] | connections and their limits |
 //! | `route`, `routes` | one table for router and description |
 //! | `ask`, `answer` | what comes in, how an answer looks |
-//! | `switches`, `ports`, `fdb`, `frames`, `system` | the handlers |
+//! | `switches`, `ports`, `fdb`, `frames`, `networks`, `endpoints`, `sandboxes`, `system` | the handlers |
 //! | `streams` | answers without an end |
 
 mod answer;
 mod ask;
+mod endpoints;
 mod fdb;
 mod frames;
+mod networks;
 mod ports;
 mod route;
 mod routes;
+mod sandboxes;
 pub mod server;
 mod streams;
 mod switches;

@@ -1,17 +1,22 @@
 //! The table of routes.
 
 use crate::api::http::route::Route;
-use crate::api::http::{fdb, frames, ports, streams, switches, system};
+use crate::api::http::{endpoints, fdb, frames, networks, ports, sandboxes, streams, switches, system};
 use crate::api::types::{
-    CaptureQuery, Counters, FdbAdd, FdbEntry, FdbFlush, FdbFlushed, FdbKey, Info, PortAdd, PortChange, PortInfo, PortQuery,
-    Reloaded, ResetDone, SwitchChange, SwitchCreate, SwitchInfo, TraceAnswer, TraceRequest,
+    CaptureQuery, Counters, DeleteQuery, EndpointCreate, EndpointInfo, EndpointJoin, EndpointLeave, EndpointMade,
+    EndpointQuery, FdbAdd, FdbEntry, FdbFlush, FdbFlushed, FdbKey, Info, NetworkConnect, NetworkConnected, NetworkCreate,
+    NetworkDisconnect, NetworkInfo, NetworkMade, NetworkQuery, NetworkUpdate, NetworksPruned, PortAdd, PortChange, PortInfo,
+    PortQuery, Reloaded, ResetDone, SandboxCreate, SandboxInfo, SandboxMade, SwitchChange, SwitchCreate, SwitchInfo,
+    TraceAnswer, TraceRequest,
 };
 use axum::routing::{delete, get, patch, post};
 use utoipa::openapi::path::HttpMethod::{Delete, Get, Patch, Post};
 
 /// Every route.
 pub(super) fn table() -> Vec<Route> {
-    [switch_routes(), port_routes(), fdb_routes(), frame_routes(), system_routes()].into_iter().flatten().collect()
+    let data_plane = [switch_routes(), port_routes(), fdb_routes(), frame_routes()];
+    let model = [network_routes(), endpoint_routes(), sandbox_routes()];
+    data_plane.into_iter().chain(model).chain([system_routes()]).flatten().collect()
 }
 
 fn switch_routes() -> Vec<Route> {
@@ -74,6 +79,69 @@ fn frame_routes() -> Vec<Route> {
         Route::new(Get, "/v1/events", "events", "Changes as they happen: a line of JSON each", get(streams::events))
             .writes("application/jsonl"),
         Route::new(Get, "/metrics", "metrics", "Counters for Prometheus", get(frames::metrics)).writes("text/plain"),
+    ]
+}
+
+fn network_routes() -> Vec<Route> {
+    const ALL: &str = "/v1/networks";
+    const ONE: &str = "/v1/networks/{network}";
+    const CONNECT: &str = "/v1/networks/{network}/connect";
+    const DISCONNECT: &str = "/v1/networks/{network}/disconnect";
+    const PRUNE: &str = "/v1/networks/prune";
+    vec![
+        Route::new(Get, ALL, "list_networks", "All networks, or those that filters take", get(networks::list))
+            .query::<NetworkQuery>()
+            .lists::<NetworkInfo>(),
+        Route::new(Post, ALL, "create_network", "Make a network", post(networks::create))
+            .takes::<NetworkCreate>()
+            .gives::<NetworkMade>(201),
+        Route::new(Post, PRUNE, "prune_networks", "Delete the networks that nobody uses", networks::prune_or_named())
+            .query::<NetworkQuery>()
+            .gives::<NetworksPruned>(200),
+        Route::new(Get, ONE, "show_network", "One network", get(networks::show)).gives::<NetworkInfo>(200),
+        Route::new(Patch, ONE, "update_network", "Change a network", patch(networks::update))
+            .takes::<NetworkUpdate>()
+            .gives::<NetworkInfo>(200),
+        Route::new(Delete, ONE, "delete_network", "Delete a network that nobody uses", delete(networks::delete)),
+        Route::new(Post, CONNECT, "connect", "Take a sandbox into a network", post(networks::connect))
+            .takes::<NetworkConnect>()
+            .gives::<NetworkConnected>(200),
+        Route::new(Post, DISCONNECT, "disconnect", "Take a sandbox out of a network", post(networks::disconnect))
+            .takes::<NetworkDisconnect>(),
+    ]
+}
+
+fn endpoint_routes() -> Vec<Route> {
+    const ALL: &str = "/v1/endpoints";
+    const ONE: &str = "/v1/endpoints/{endpoint}";
+    const JOIN: &str = "/v1/endpoints/{endpoint}/join";
+    const LEAVE: &str = "/v1/endpoints/{endpoint}/leave";
+    vec![
+        Route::new(Get, ALL, "list_endpoints", "All endpoints, or those of a network", get(endpoints::list))
+            .query::<EndpointQuery>()
+            .lists::<EndpointInfo>(),
+        Route::new(Post, ALL, "create_endpoint", "Make an endpoint", post(endpoints::create))
+            .takes::<EndpointCreate>()
+            .gives::<EndpointMade>(201),
+        Route::new(Get, ONE, "show_endpoint", "One endpoint", get(endpoints::show)).gives::<EndpointInfo>(200),
+        Route::new(Delete, ONE, "delete_endpoint", "Delete an endpoint", delete(endpoints::delete)).query::<DeleteQuery>(),
+        Route::new(Post, JOIN, "join_endpoint", "Give a sandbox an endpoint", post(endpoints::join)).takes::<EndpointJoin>(),
+        Route::new(Post, LEAVE, "leave_endpoint", "Take an endpoint from its sandbox", post(endpoints::leave))
+            .takes::<EndpointLeave>(),
+    ]
+}
+
+fn sandbox_routes() -> Vec<Route> {
+    const ALL: &str = "/v1/sandboxes";
+    const ONE: &str = "/v1/sandboxes/{sandbox}";
+    vec![
+        Route::new(Get, ALL, "list_sandboxes", "All sandboxes", get(sandboxes::list)).lists::<SandboxInfo>(),
+        Route::new(Post, ALL, "create_sandbox", "Make a sandbox on its networks", post(sandboxes::create))
+            .takes::<SandboxCreate>()
+            .gives::<SandboxMade>(201),
+        Route::new(Get, ONE, "show_sandbox", "One sandbox", get(sandboxes::show)).gives::<SandboxInfo>(200),
+        Route::new(Delete, ONE, "delete_sandbox", "Delete a sandbox with its endpoints", delete(sandboxes::delete))
+            .query::<DeleteQuery>(),
     ]
 }
 

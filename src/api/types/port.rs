@@ -88,7 +88,7 @@ pub struct PortInfo {
     pub fdb_limit: Option<u32>,
     /// Whether a frame from one address more is dropped.
     pub fdb_limit_drops: bool,
-    /// Who made it: `command` or `config`.
+    /// Who made it: `command`, `config` or `network`.
     pub origin: String,
 }
 

@@ -45,6 +45,6 @@ pub struct SwitchInfo {
     pub engine: usize,
     /// Microseconds that thread looks for more frames now before it sleeps: as far as that has been worth it lately.
     pub spin_now_micros: u64,
-    /// Who made it: `command` or `config`.
+    /// Who made it: `command`, `config` or `network`.
     pub origin: String,
 }

@@ -1,0 +1,98 @@
+//! How endpoints are shown.
+
+use crate::api::types::EndpointInfo;
+use crate::cli::page::Page;
+use crate::cli::table::Table;
+use crate::cli::words::{short, written};
+
+/// A line per endpoint.
+pub(super) fn table(endpoints: &[EndpointInfo], whole: bool) -> Table {
+    let mut table = Table::new(&["ENDPOINT ID", "NAME", "NETWORK", "SANDBOX", "INTERFACE", "ADDRESSES", "MAC", "STATE"]);
+    for endpoint in endpoints {
+        let id = if whole { &endpoint.id } else { short(&endpoint.id) };
+        table.row([
+            id.to_owned(),
+            endpoint.name.clone(),
+            endpoint.network.clone(),
+            endpoint.sandbox.clone().unwrap_or_default(),
+            endpoint.ifname.clone().unwrap_or_default(),
+            endpoint.addresses.join(", "),
+            endpoint.mac.clone().unwrap_or_default(),
+            endpoint.state.clone(),
+        ]);
+    }
+    table
+}
+
+/// A line per property.
+pub(super) fn page(endpoint: &EndpointInfo) -> Page {
+    let mut page = Page::default();
+    page.say("endpoint", format_args!("{}/{}", endpoint.network, endpoint.name));
+    page.say("id", &endpoint.id);
+    page.say("state", &endpoint.state);
+    page.say_if("sandbox", endpoint.sandbox.as_ref());
+    page.say_if("interface", endpoint.ifname.as_ref());
+    page.say_if("mac", endpoint.mac.as_ref());
+    page.say_all("address", &endpoint.addresses);
+    let gateways = [(&endpoint.gateway_v4, endpoint.is_gateway_v4), (&endpoint.gateway_v6, endpoint.is_gateway_v6)];
+    page.say_all(
+        "gateway",
+        gateways.into_iter().filter_map(|(gateway, is_chosen)| {
+            let chosen = if is_chosen { ", by which the sandbox reaches the world" } else { "" };
+            gateway.as_ref().map(|gateway| format!("{gateway}{chosen}"))
+        }),
+    );
+    if endpoint.priority != 0 {
+        page.say("priority", endpoint.priority);
+    }
+    page.say_all(
+        "route",
+        endpoint.routes.iter().map(|route| match &route.via {
+            Some(via) => format!("{} via {via}", route.to),
+            None => route.to.clone(),
+        }),
+    );
+    page.say_if("mtu", endpoint.mtu);
+    page.say_if("names", Some(endpoint.dns_names.join(", ")).filter(|names| !names.is_empty()));
+    page.say_all("link", &endpoint.links);
+    page.say_all("option", written(&endpoint.options));
+    page.say_all("driver", written(&endpoint.info));
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_shows_what_it_has_and_nothing_that_it_has_not() {
+        let endpoint = EndpointInfo {
+            name: "a".into(),
+            id: "0123456789abcdef".into(),
+            network: "web".into(),
+            state: "joined".into(),
+            sandbox: Some("a".into()),
+            ifname: Some("eth0".into()),
+            addresses: vec!["10.9.0.2/24".into(), "fd00:9::2/64".into()],
+            gateway_v4: Some("10.9.0.1".into()),
+            is_gateway_v4: true,
+            ..EndpointInfo::default()
+        };
+        let expected = "\
+endpoint   web/a
+id         0123456789abcdef
+state      joined
+sandbox    a
+interface  eth0
+address    10.9.0.2/24
+           fd00:9::2/64
+gateway    10.9.0.1, by which the sandbox reaches the world
+";
+        assert_eq!(page(&endpoint).render(false), expected);
+        let expected = "\
+ENDPOINT ID   NAME  NETWORK  SANDBOX  INTERFACE  ADDRESSES                  MAC  STATE
+0123456789ab  a     web      a        eth0       10.9.0.2/24, fd00:9::2/64       joined
+";
+        assert_eq!(table(&[endpoint], false).render(false), expected);
+    }
+}
