@@ -90,7 +90,7 @@ impl Service {
     }
 
     pub(super) fn config(&self) -> String {
-        self.controller.fabric().config().to_toml()
+        self.controller.config().to_toml()
     }
 
     /// Reads the configuration file again; for SIGHUP too.
@@ -112,7 +112,7 @@ impl Service {
             let hint = format!("nothing was changed; `lanloom config check {on}` shows the places");
             ApiError::new(ErrorCode::Invalid, what, &on, lines.join("; "), hint)
         })?;
-        let done = self.controller.fabric().reload(config).await;
+        let done = self.controller.reload(config).await;
         Ok(Reloaded { changes: done.changes, notes: done.notes })
     }
 

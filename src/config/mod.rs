@@ -46,6 +46,7 @@ pub use spec::{AGEING_SECS, DaemonSpec, FdbSpec, PortSettings, PortSpec, SwitchS
 pub use words::{Openings, OpeningsError, Storm, StormError};
 
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// A whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -53,10 +54,16 @@ pub struct Config {
     /// `[daemon]`: what takes effect when the daemon starts.
     #[serde(skip_serializing_if = "DaemonSpec::is_default")]
     pub daemon: DaemonSpec,
+    /// `[drivers.NAME]`: options that drivers of networks get untouched, numbers and truth values as text.
+    #[serde(skip_serializing_if = "Drivers::is_empty")]
+    pub drivers: Drivers,
     /// `[[switch]]`: each name once.
     #[serde(rename = "switch", skip_serializing_if = "Vec::is_empty")]
     pub switches: Vec<SwitchSpec>,
 }
+
+/// Options of drivers, by driver.
+pub type Drivers = BTreeMap<String, BTreeMap<String, String>>;
 
 impl Config {
     /// Reads a configuration.

@@ -2,17 +2,40 @@
 
 use super::fault::{Fault, Faults};
 use super::spec::{FdbSpec, PortSpec, SwitchSpec};
-use super::{Config, DaemonSpec};
+use super::{Config, DaemonSpec, Drivers};
 use crate::names::{Name, shown};
 use crate::url::PortUrl;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 type Span = Range<usize>;
+
+/// Options of drivers as TOML has them.
+type DriverTables = BTreeMap<String, BTreeMap<String, Plain>>;
+
+/// A value that has a text form and no parts.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "an option is a text, a whole number, or true or false")]
+enum Plain {
+    Truth(bool),
+    Whole(i64),
+    Text(String),
+}
+
+fn texts(tables: DriverTables) -> Drivers {
+    let text = |plain| match plain {
+        Plain::Truth(truth) => truth.to_string(),
+        Plain::Whole(number) => number.to_string(),
+        Plain::Text(text) => text,
+    };
+    let table = |table: BTreeMap<String, Plain>| table.into_iter().map(|(key, plain)| (key, text(plain))).collect();
+    tables.into_iter().map(|(name, options)| (name, table(options))).collect()
+}
 
 pub(super) fn parse(text: &str) -> Result<Config, Faults> {
     let (document, errors) = DeTable::parse_recoverable(text);
@@ -38,14 +61,15 @@ impl Reader<'_> {
 
     fn config(&mut self, mut document: DeTable<'_>) -> Config {
         let daemon = document.remove("daemon").and_then(|value| self.read::<DaemonSpec>(value)).unwrap_or_default();
+        let drivers = document.remove("drivers").and_then(|value| self.read::<DriverTables>(value)).unwrap_or_default();
         let tables = self.tables(&mut document, "switch");
         for (key, _) in document {
-            self.fault(key.span(), format!("there is no key {}; there are daemon and switch", shown(key.get_ref())));
+            self.fault(key.span(), format!("there is no key {}; there are daemon, drivers and switch", shown(key.get_ref())));
         }
         let switches: Vec<(SwitchSpec, Span)> = tables.into_iter().filter_map(|table| self.switch(table)).collect();
         self.once(switches.iter().map(|(switch, span)| (&switch.name, span.clone())), "a switch of that name");
         self.once_interface(&switches);
-        Config { daemon, switches: switches.into_iter().map(|(switch, _)| switch).collect() }
+        Config { daemon, drivers: texts(drivers), switches: switches.into_iter().map(|(switch, _)| switch).collect() }
     }
 
     fn switch(&mut self, table: Spanned<DeValue<'_>>) -> Option<(SwitchSpec, Span)> {

@@ -138,7 +138,7 @@ name = "s2"
         (19, "it has no name"),
         (21, "port p9 is not on this switch"),
         (27, "is on line 25 already"),
-        (28, "there are daemon and switch"),
+        (28, "there are daemon, drivers and switch"),
     ];
     for (at, (line, what)) in expected.iter().enumerate() {
         assert!(found.get(at).is_some_and(|(l, w)| l == line && w.contains(what)), "{at}: {line} {what}\n{found:#?}");
@@ -231,7 +231,11 @@ fn config() -> impl Strategy<Value = Config> {
             }
             SwitchSpec { name, settings, ports, fdb }
         };
-        Config { daemon: DaemonSpec::default(), switches: switches.into_iter().map(spec).collect() }
+        Config {
+            daemon: DaemonSpec::default(),
+            drivers: Drivers::default(),
+            switches: switches.into_iter().map(spec).collect(),
+        }
     })
 }
 
@@ -323,4 +327,17 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn options_of_drivers_are_text_and_read_back_the_same() {
+    let text = "[drivers.bridge]\n\"com.docker.network.driver.mtu\" = 1400\n\"lanloom.trusted\" = true\n\"lanloom.guard\" = \"strict\"\n";
+    let config = Config::parse(text).expect("a good configuration");
+    let options = &config.drivers["bridge"];
+    let shown: Vec<(&str, &str)> = options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let wanted = [("com.docker.network.driver.mtu", "1400"), ("lanloom.guard", "strict"), ("lanloom.trusted", "true")];
+    assert_eq!(shown, wanted);
+    assert_eq!(Config::parse(&config.to_toml()), Ok(config));
+    let faults = Config::parse("[drivers.bridge]\nmtu = [1]\n").expect_err("a list is no text");
+    assert_eq!((faults.0[0].line, faults.0[0].what.contains("a whole number")), (2, true), "{faults:?}");
 }

@@ -55,6 +55,7 @@ pub use fabric::{
 pub use refusal::{Refusal, RefusalKind};
 pub use start::Networking;
 
+use crate::config::{Config, Drivers};
 use crate::dns::zone::Zone;
 use crate::ipam::Ipam;
 use crate::names::Name;
@@ -96,6 +97,8 @@ struct Inner {
     zone: Arc<RwLock<Zone>>,
     servers: NameServers,
     networking: Networking,
+    /// What the configuration file says of drivers.
+    options: RwLock<Drivers>,
     ephemeral: bool,
     writer: Mutex<()>,
 }
@@ -109,6 +112,27 @@ impl Controller {
     /// What happens from now on. One that reads too slowly is told how much it missed.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.inner.fabric.events()
+    }
+
+    /// The running state as a configuration that would make it again, but for what networks made.
+    pub fn config(&self) -> Config {
+        let drivers = self.inner.options.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Config { drivers, ..self.inner.fabric.config() }
+    }
+
+    /// Brings what the configuration file made to what it says now, and gives drivers their options again: for networks that are made
+    /// from then on. Answers a line for each change, and one for each that could not be made.
+    pub async fn reload(&self, config: Config) -> Started {
+        let options = config.drivers.clone();
+        let mut started = self.inner.fabric.reload(config).await;
+        let held = self.inner.options.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if held != options {
+            let notes = start::configure(&self.inner.drivers, &options);
+            started.changes.push("the options of drivers changed".to_owned());
+            started.notes.extend(notes);
+            *self.inner.options.write().unwrap_or_else(PoisonError::into_inner) = options;
+        }
+        started
     }
 
     /// Makes a network. Answers its id, and a line for each thing that it does without.

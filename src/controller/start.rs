@@ -9,6 +9,7 @@ use super::names::NameServers;
 use super::sandboxes::open_namespace;
 use super::yard::Yard;
 use super::{Controller, Inner};
+use crate::config::Drivers;
 use crate::ipam::{Defaults, Ipam};
 use crate::store::{Store, Txn};
 use dashmap::DashMap;
@@ -16,9 +17,10 @@ use lanloom_drivers::bridge::Bridge;
 use lanloom_drivers::driver::{self, Driver};
 use lanloom_drivers::kernel::Kernel;
 use lanloom_drivers::{host, null};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 /// Where networks keep what is not in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +74,8 @@ impl Controller {
         let shelf = read(&*store, &mut notes).await;
         let yard = Arc::new(Yard::default());
         let drivers = drivers(&kernel, &yard, &networking);
+        let options = setup.config.as_ref().map(|config| config.drivers.clone()).unwrap_or_default();
+        notes.extend(configure(&drivers, &options));
         let guards = guards(&shelf, &drivers, &yard);
         reopen_namespaces(&shelf, &kernel, &mut notes).await;
         let (fabric, mut started) = Fabric::start(Setup { guards, ..setup }).await?;
@@ -90,6 +94,7 @@ impl Controller {
             zone: Arc::default(),
             servers: NameServers::default(),
             networking,
+            options: RwLock::new(options),
             ephemeral,
             writer: tokio::sync::Mutex::new(()),
         };
@@ -110,6 +115,18 @@ fn drivers(kernel: &Arc<dyn Kernel>, yard: &Arc<Yard>, networking: &Networking) 
         Err(error) => tracing::error!("{error}"),
     }
     drivers
+}
+
+/// Gives each driver its options. Answers a line for each that cannot be.
+pub(super) fn configure(drivers: &[Arc<dyn Driver>], options: &Drivers) -> Vec<String> {
+    let strange = options.keys().filter(|name| !drivers.iter().any(|driver| driver.name() == name.as_str()));
+    let mut notes: Vec<String> =
+        strange.map(|name| format!("the configuration file has options for no driver: {name}")).collect();
+    for driver in drivers {
+        let none = BTreeMap::new();
+        notes.extend(driver.config(options.get(driver.name()).unwrap_or(&none)).err().map(|error| error.to_string()));
+    }
+    notes
 }
 
 async fn read(store: &dyn Store, notes: &mut Vec<String>) -> Shelf {

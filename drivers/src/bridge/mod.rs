@@ -44,7 +44,7 @@ mod options;
 mod registry;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 
@@ -54,6 +54,7 @@ use crate::driver::{
     Discovery, Driver, DriverError, EndpointMade, EndpointSpec, External, Fabric, Join, Joined, NetworkSpec, PortGuard, Scope,
 };
 use crate::kernel::Kernel;
+use options::NetworkOptions;
 
 /// The driver's name.
 pub const NAME: &str = "bridge";
@@ -67,6 +68,8 @@ pub struct Bridge {
     fabric: Arc<dyn Fabric>,
     registry: Registry,
     egress: Egress,
+    /// Options that hold for every network that does not say otherwise.
+    defaults: RwLock<BTreeMap<String, String>>,
 }
 
 impl Bridge {
@@ -77,7 +80,14 @@ impl Bridge {
     /// [`DriverErrorKind::Invalid`](crate::driver::DriverErrorKind::Invalid) if the instance's name is none.
     pub fn new(kernel: Arc<dyn Kernel>, fabric: Arc<dyn Fabric>, instance: &str) -> Result<Self, DriverError> {
         let egress = Egress::new(Arc::clone(&kernel), instance)?;
-        Ok(Self { kernel, fabric, registry: Registry::default(), egress })
+        Ok(Self { kernel, fabric, registry: Registry::default(), egress, defaults: RwLock::default() })
+    }
+
+    /// A network with the options that hold where it does not say otherwise.
+    fn filled(&self, network: &NetworkSpec) -> NetworkSpec {
+        let mut options = self.defaults.read().unwrap_or_else(PoisonError::into_inner).clone();
+        options.extend(network.options.clone());
+        NetworkSpec { options, ..network.clone() }
     }
 }
 
@@ -91,12 +101,18 @@ impl Driver for Bridge {
         Scope::Local
     }
 
+    fn config(&self, options: &BTreeMap<String, String>) -> Result<(), DriverError> {
+        NetworkOptions::defaults(options)?;
+        *self.defaults.write().unwrap_or_else(PoisonError::into_inner) = options.clone();
+        Ok(())
+    }
+
     async fn create_network(&self, network: &NetworkSpec) -> Result<Vec<String>, DriverError> {
-        self.make_network(network).await
+        self.make_network(&self.filled(network)).await
     }
 
     async fn update_network(&self, network: &NetworkSpec) -> Result<(), DriverError> {
-        self.change_network(network).await
+        self.change_network(&self.filled(network)).await
     }
 
     async fn delete_network(&self, network: &str) -> Result<(), DriverError> {
@@ -136,7 +152,7 @@ impl Driver for Bridge {
     }
 
     fn guards(&self, network: &NetworkSpec, endpoints: &[EndpointSpec]) -> Vec<(String, PortGuard)> {
-        endpoint::guards(network, endpoints)
+        endpoint::guards(&self.filled(network), endpoints)
     }
 
     async fn restore_network(
@@ -144,7 +160,7 @@ impl Driver for Bridge {
         network: &NetworkSpec,
         endpoints: &[(EndpointSpec, Option<Join>)],
     ) -> Result<Vec<String>, DriverError> {
-        self.take_up(network, endpoints).await
+        self.take_up(&self.filled(network), endpoints).await
     }
 
     async fn settle(&self) -> Result<Vec<String>, DriverError> {

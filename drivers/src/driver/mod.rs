@@ -59,6 +59,13 @@ pub trait Driver: Send + Sync {
         true
     }
 
+    /// Takes what the configuration file says of it under `[drivers.NAME]`, untouched, before its first network: the bridge driver
+    /// takes options of networks there, which hold for every network that does not say otherwise.
+    ///
+    /// # Errors
+    /// [`DriverErrorKind::Invalid`] for options that cannot be; what held before holds on.
+    fn config(&self, options: &BTreeMap<String, String>) -> Result<(), DriverError>;
+
     /// Makes a network. Answers a line for each thing that it does without, as egress where `nft` is missing.
     ///
     /// # Errors

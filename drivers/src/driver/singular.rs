@@ -139,6 +139,12 @@ impl Driver for Singular {
         Ok(())
     }
 
+    fn config(&self, options: &BTreeMap<String, String>) -> Result<(), DriverError> {
+        let Some(option) = options.keys().next() else { return Ok(()) };
+        let (why, hint) = (format!("it has no option {option}"), "take it out of the configuration file");
+        Err(DriverError::new(DriverErrorKind::Invalid, "configure driver", self.name(), why, hint))
+    }
+
     fn guards(&self, _network: &NetworkSpec, _endpoints: &[EndpointSpec]) -> Vec<(String, PortGuard)> {
         Vec::new()
     }

@@ -48,7 +48,7 @@ pub use start::{Guards, Setup, Started};
 pub use stop::Removed;
 
 use super::{Event, EventKind, Refusal, refusal};
-use crate::config::{Config, DaemonSpec, FdbSpec, PortSettings, SwitchSettings};
+use crate::config::{Config, DaemonSpec, Drivers, FdbSpec, PortSettings, SwitchSettings};
 use crate::names::Name;
 use crate::store::{Outcome, Store, Txn};
 use dashmap::DashMap;
@@ -378,7 +378,11 @@ impl Inner {
     /// What those of these origins made.
     fn config(&self, of: impl Fn(Origin) -> bool) -> Config {
         let entries = self.entries().into_iter().filter(|entry| of(entry.origin));
-        Config { daemon: self.daemon.clone(), switches: entries.map(|entry| entry.spec(&of)).collect() }
+        Config {
+            daemon: self.daemon.clone(),
+            drivers: Drivers::new(),
+            switches: entries.map(|entry| entry.spec(&of)).collect(),
+        }
     }
 
     /// Writes records, all or none.

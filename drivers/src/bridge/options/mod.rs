@@ -129,6 +129,23 @@ impl NetworkOptions {
         Ok(options)
     }
 
+    /// Reads what is to hold for every network that does not say otherwise: of what each has for itself, nothing.
+    pub(super) fn defaults(all: &BTreeMap<String, String>) -> Result<Self, DriverError> {
+        let own = [NAME, DEFAULT_BRIDGE, HOST_V4, HOST_V6];
+        let each_own = all.keys().find(|key| own.contains(&key.as_str()));
+        let known: Vec<&str> = OF_NETWORKS.iter().copied().filter(|key| !own.contains(key)).chain([MTU]).collect();
+        let strange = all.keys().find(|key| !known.contains(&key.as_str()));
+        let fault = match (each_own, strange) {
+            (Some(key), _) => Some(Fault::new(format!("{key} is for one network"), "give it to that with `network create -o`")),
+            (None, Some(key)) => {
+                Some(Fault::new(format!("unknown option {key}"), format!("known here are {}", known.join(", "))))
+            }
+            (None, None) => None,
+        };
+        let read = fault.map_or_else(|| Self::read(all), Err);
+        read.map_err(|fault| fault.at("configure driver", "bridge"))
+    }
+
     fn read(all: &BTreeMap<String, String>) -> Result<Self, Fault> {
         refuse_unknown(all, &OF_NETWORKS)?;
         let known = Known(all);

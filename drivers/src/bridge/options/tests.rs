@@ -136,3 +136,15 @@ fn an_endpoint_s_options_are_read() {
         assert_eq!(endpoint(&[wrong]).expect_err("it cannot be").kind, DriverErrorKind::Invalid);
     }
 }
+
+#[test]
+fn defaults_for_all_networks_are_of_those_that_do_not_belong_to_one() {
+    let defaults =
+        |options: &[(&str, &str)]| NetworkOptions::defaults(&spec(options).options).map_err(|error| error.to_string());
+    let held = defaults(&[("com.docker.network.driver.mtu", "1400"), ("lanloom.guard", "strict")]).expect("they can be");
+    assert_eq!((held.mtu, held.guard), (Some(1400), GuardMode::Strict));
+    let refused = defaults(&[("com.docker.network.bridge.name", "br0")]).expect_err("every network would have it");
+    assert!(refused.contains("com.docker.network.bridge.name is for one network"), "{refused}");
+    let refused = defaults(&[("mtu", "1400")]).expect_err("there is none");
+    assert!(refused.contains("unknown option mtu"), "{refused}");
+}
