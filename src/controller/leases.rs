@@ -131,7 +131,9 @@ impl Inner {
                 continue;
             }
             let ask = AddressAsk { address, serial, ..AddressAsk::endpoint(endpoint.id.as_str()) };
-            match self.ipam().request_from(&ids, &ask) {
+            // Out of the lock first: what follows takes it again.
+            let answer = self.ipam().request_from(&ids, &ask);
+            match answer {
                 Ok((_, address)) => leased.push(address),
                 Err(error) => {
                     self.release_addresses(network, &leased);
@@ -177,7 +179,8 @@ impl Inner {
                 let ask = AddressAsk::endpoint(endpoint.id.as_str()).at(address.addr());
                 let ids = network.pools().filter_map(|pool| PoolId::new(pool.subnet, pool.range).ok());
                 let ids: Vec<PoolId> = ids.filter(|id| id.subnet().contains(&address.addr())).collect();
-                if let Err(error) = self.ipam().request_from(&ids, &ask) {
+                let answer = self.ipam().request_from(&ids, &ask);
+                if let Err(error) = answer {
                     notes.push(format!("endpoint {} of network {}: {error}", endpoint.name, network.name));
                 }
             }

@@ -83,3 +83,18 @@ async fn a_restart_finds_everything_as_it_was() {
     let address = controller.sandbox("next").expect("the sandbox").endpoints[0].endpoint.addresses[0];
     assert_eq!(address, "10.9.0.3/24".parse().expect("an address"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_cannot_be_is_refused_and_nothing_waits_for_it_afterwards() {
+    let house = House::new().await;
+    let controller = house.start().await;
+    controller.create_network(name("web"), with_subnet("10.9.0.0/30")).await.expect("a network");
+    let outside = NewEndpoint { v4: Some([10, 8, 0, 1].into()), ..NewEndpoint::default() };
+    let refused = why(controller.create_endpoint("web".into(), name("e1"), outside).await);
+    assert!(refused.contains("Requested address is out of range"), "{refused}");
+    controller.create_endpoint("web".into(), name("e2"), NewEndpoint::default()).await.expect("the only address");
+    let refused = why(controller.create_endpoint("web".into(), name("e3"), NewEndpoint::default()).await);
+    assert!(refused.contains("No available addresses"), "{refused}");
+    controller.delete_endpoint("e2".into(), false).await.expect("deleted");
+    controller.create_endpoint("web".into(), name("e3"), NewEndpoint::default()).await.expect("its address");
+}
