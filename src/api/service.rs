@@ -72,7 +72,7 @@ impl Service {
     }
 
     pub(super) async fn info(&self) -> Answer<Info> {
-        let switches = self.controller.fabric().switches()?;
+        let (switches, networks) = (self.controller.fabric().switches()?, self.controller.networks());
         let mut kernel = (self.about.probe)().await;
         kernel.extend(self.controller.fabric().engines().lacks().iter().map(|lack| unheard(lack)));
         Ok(Info {
@@ -84,6 +84,9 @@ impl Service {
             store: self.about.store.to_owned(),
             switches: switches.len(),
             ports: switches.iter().map(|switch| switch.status.ports).sum(),
+            networks: networks.len(),
+            endpoints: networks.iter().map(|network| network.endpoints.len()).sum(),
+            sandboxes: self.controller.sandboxes().len(),
             engines: self.engines(),
             kernel,
         })

@@ -27,6 +27,8 @@ impl InfoArgs {
         out.line(format_args!("socket    {}", info.socket))?;
         out.line(format_args!("state     {state} ({} store)", info.store))?;
         out.line(format_args!("switches  {} with {} ports", info.switches, info.ports))?;
+        out.line(format_args!("networks  {} with {} endpoints", info.networks, info.endpoints))?;
+        out.line(format_args!("sandboxes {}", info.sandboxes))?;
         for engine in &info.engines {
             out.line(format_args!(
                 "engine {}  {} wake-ups, spins {} µs after work now, up to {} µs under load",

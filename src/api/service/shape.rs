@@ -5,7 +5,7 @@ use crate::api::types::{
     ConfigFrom, EndpointInfo, ExtraHost, GatewayChoice, Ipam, IpamPool, NetworkInfo, NetworkMember, NetworkMore, RouteInfo,
     SandboxInfo,
 };
-use crate::controller::model::{EndpointState, Pool};
+use crate::controller::model::{EndpointState, Pool, PoolAsked};
 use crate::controller::view::{EndpointView, NetworkView, SandboxView};
 use crate::names::Name;
 use ipnet::IpNet;
@@ -26,7 +26,9 @@ pub(super) fn network(view: NetworkView, switch: Option<String>) -> NetworkInfo 
         endpoints: endpoints.iter().cloned().map(endpoint).collect(),
         notes,
     };
-    let config = network.pools().map(pool).collect();
+    // A network that is only a configuration has no pools, but what others will ask for.
+    let asked = network.spec.pools.iter().filter(|_| network.spec.config_only).map(asked_pool);
+    let config = network.pools().map(pool).chain(asked).collect();
     let spec = network.spec;
     NetworkInfo {
         name: network.name.into(),
@@ -73,10 +75,15 @@ fn members(endpoints: &[EndpointView]) -> BTreeMap<String, NetworkMember> {
 }
 
 fn pool(pool: &Pool) -> IpamPool {
+    let Pool { subnet, range, gateway, auxiliary } = pool.clone();
+    asked_pool(&PoolAsked { subnet: Some(subnet), range, gateway, auxiliary })
+}
+
+fn asked_pool(pool: &PoolAsked) -> IpamPool {
     let auxiliary: BTreeMap<String, String> =
         pool.auxiliary.iter().map(|(name, address)| (name.clone(), address.to_string())).collect();
     IpamPool {
-        subnet: Some(pool.subnet.to_string()),
+        subnet: pool.subnet.map(|subnet| subnet.to_string()),
         ip_range: pool.range.map(|range| range.to_string()),
         gateway: pool.gateway.map(|gateway| gateway.to_string()),
         auxiliary_addresses: Some(auxiliary).filter(|auxiliary| !auxiliary.is_empty()),
@@ -159,6 +166,7 @@ fn moment(nanos: u64) -> String {
 mod tests {
     use super::*;
     use crate::api::service::sample;
+    use crate::controller::model::NewNetwork;
     use serde_json::json;
 
     #[test]
@@ -196,6 +204,16 @@ mod tests {
             (&"ready".into(), &"web".into(), &json!({"10.9.0.0/24": 2}))
         );
         assert_eq!(ours["endpoints"].as_array().map(Vec::len), Some(2));
+    }
+
+    #[test]
+    fn a_network_that_is_only_a_configuration_shows_the_pools_that_others_will_ask_for() {
+        let mut view = sample::network("web");
+        let subnet = view.network.v4.remove(0).subnet;
+        let asked = PoolAsked { subnet: Some(subnet), ..PoolAsked::default() };
+        view.network.spec = NewNetwork { config_only: true, pools: vec![asked], ..view.network.spec };
+        let expected = IpamPool { subnet: Some("10.9.0.0/24".into()), ..IpamPool::default() };
+        assert_eq!(network(view, None).ipam.config, Some(vec![expected]));
     }
 
     #[test]

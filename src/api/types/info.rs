@@ -22,6 +22,12 @@ pub struct Info {
     pub switches: usize,
     /// How many ports they have.
     pub ports: usize,
+    /// How many networks there are, with those that are always there.
+    pub networks: usize,
+    /// How many endpoints they have.
+    pub endpoints: usize,
+    /// How many sandboxes there are.
+    pub sandboxes: usize,
     /// Its engine threads.
     pub engines: Vec<EngineInfo>,
     /// What this kernel offers or lacks.
