@@ -1,16 +1,15 @@
 //! The comparison: rounds that visit every peer in turn, so that what disturbs the machine for a while disturbs all alike.
 
-use crate::fault::{Fault, Result, Tried};
+use crate::fault::{Fault, Result};
 use crate::lan::Lan;
 use crate::machine::Machine;
 use crate::measure::{Samples, Step, queues};
 use crate::peers::{self, Peer};
 use crate::progress::Progress;
 use crate::results::{PeerResults, Results, Settings};
-use crate::{leftovers, report, stop};
+use crate::{leftovers, program, report, stop};
 use clap::Args;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// What is to be compared, and how thoroughly.
 #[derive(Args)]
@@ -53,10 +52,10 @@ pub(crate) fn run(args: &CompareArgs) -> Result<()> {
         return Err(Fault::on("making network namespaces", "needs root · run `sudo -E env PATH=$PATH cargo run …`"));
     }
     stop::listen()?;
-    let peers = chosen(&args.peers, &lanloom_path(args)?)?;
+    let peers = chosen(&args.peers, &program::path(args.lanloom.as_deref())?)?;
     peers::check_programs(&peers)?;
     if args.lanloom.is_none() && peers.iter().any(|peer| peer.captures()) {
-        build_lanloom()?;
+        program::build()?;
     }
     leftovers::remove();
     let results = compare(&peers, args.settings())?;
@@ -74,25 +73,6 @@ fn chosen(names: &[String], lanloom: &Path) -> Result<Vec<Box<dyn Peer>>> {
     }
     all.retain(|peer| names.is_empty() || names.iter().any(|name| name == peer.name()));
     Ok(all)
-}
-
-fn lanloom_path(args: &CompareArgs) -> Result<PathBuf> {
-    if let Some(path) = &args.lanloom {
-        return std::path::absolute(path).tried(|| format!("looking for {}", path.display()));
-    }
-    let own = std::env::current_exe().tried(|| "looking for this program's own file")?;
-    let target = own.parent().and_then(Path::parent).unwrap_or(Path::new("target"));
-    Ok(target.join("release/lanloom"))
-}
-
-/// Builds the program that is measured: always the one of this source tree, always for release.
-fn build_lanloom() -> Result<()> {
-    eprintln!("building lanloom for release …");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--release", "--package", "lanloom", "--bin", "lanloom"]);
-    let status = command.status().tried(|| "starting cargo to build lanloom")?;
-    if status.success() { Ok(()) } else { Err(Fault::on("building lanloom for release", status)) }
 }
 
 fn compare(peers: &[Box<dyn Peer>], settings: Settings) -> Result<Results> {

@@ -1,6 +1,6 @@
 //! What benchmarks name after themselves, and the removal of what one left that was killed before it could.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Everything of ours is called so, then the process id of its benchmark.
@@ -15,10 +15,18 @@ pub(crate) fn name(suffix: &str) -> String {
     format!("{PREFIX}{}-{suffix}", std::process::id())
 }
 
-/// Removes namespaces and files of benchmarks that no longer run. Their programs ended with them.
+/// Where hierarchies of control groups are mounted, or the one of version 2 is.
+const CGROUPS: &str = "/sys/fs/cgroup";
+
+/// Removes namespaces, control groups and files of benchmarks that no longer run. Their programs ended with them.
 pub(crate) fn remove() {
     for name in left_in(Path::new(NETNS_DIR)) {
         delete_netns(&name);
+    }
+    for hierarchy in hierarchies() {
+        for name in left_in(&hierarchy) {
+            remove_cgroup(&hierarchy.join(name));
+        }
     }
     let temp = std::env::temp_dir();
     for (dir, name) in
@@ -38,6 +46,32 @@ pub(crate) fn delete_netns(name: &str) {
         Ok(output) if output.status.success() => {}
         Ok(output) => eprintln!("could not delete the namespace {name}: {}", String::from_utf8_lossy(&output.stderr).trim()),
         Err(why) => eprintln!("could not delete the namespace {name}: starting ip: {why}"),
+    }
+}
+
+/// Removes the control groups of a name of ours, whose processes have ended.
+pub(crate) fn delete_cgroups(name: &str) {
+    for group in hierarchies().map(|hierarchy| hierarchy.join(name)).filter(|group| group.exists()) {
+        remove_cgroup(&group);
+    }
+}
+
+fn hierarchies() -> impl Iterator<Item = PathBuf> {
+    let root = PathBuf::from(CGROUPS);
+    let version_1 = std::fs::read_dir(&root).into_iter().flatten().flatten().map(|entry| entry.path());
+    let version_1: Vec<_> = version_1.filter(|path| path.join("cgroup.procs").exists() && !path.is_symlink()).collect();
+    std::iter::once(root).chain(version_1)
+}
+
+/// A group's files cannot be removed and need not be: those that are in it go first, then it.
+fn remove_cgroup(group: &Path) {
+    for entry in std::fs::read_dir(group).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_cgroup(&entry.path());
+        }
+    }
+    if let Err(why) = std::fs::remove_dir(group) {
+        eprintln!("could not remove {}: {why}", group.display());
     }
 }
 

@@ -1,4 +1,5 @@
-//! Lanloom's benchmarks: `compare` puts it beside other switches, between two real hosts; `core` measures its core alone.
+//! Lanloom's benchmarks: `compare` puts it beside other switches, between two real hosts; `networks` puts its
+//! networks beside Docker's; `core` measures its core alone.
 //!
 //! What is here measures and reports; it asserts nothing. Whether a target is reached is in the report, in words.
 
@@ -11,9 +12,11 @@ mod leftovers;
 mod machine;
 mod measure;
 mod netns;
+mod networks;
 mod packet;
 mod peers;
 mod process;
+mod program;
 mod progress;
 mod report;
 mod results;
@@ -36,6 +39,8 @@ struct Cli {
 enum Command {
     /// Compare what can join two hosts: the Linux bridge, Open vSwitch, VDE and Lanloom (needs root)
     Compare(compare::CompareArgs),
+    /// Compare how fast networks and connections are made with Docker Engine (needs root)
+    Networks(networks::NetworksArgs),
     /// Measure the core alone: decisions a second on one thread
     Core(core::CoreArgs),
 }
@@ -43,6 +48,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Compare(args) => compare::run(&args),
+        Command::Networks(args) => networks::run(&args),
         Command::Core(args) => core::run(&args),
     };
     match outcome {

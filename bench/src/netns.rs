@@ -54,16 +54,7 @@ impl Netns {
     /// # Errors
     /// If the namespace cannot be entered, or what is done fails.
     pub(crate) fn enter<T: Send>(&self, act: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-        let path = self.path();
-        let in_thread = || {
-            let file = File::open(&path).tried(|| format!("opening {}", path.display()))?;
-            setns(file, CloneFlags::CLONE_NEWNET).tried(|| format!("entering {}", path.display()))?;
-            act()
-        };
-        thread::scope(|scope| match scope.spawn(in_thread).join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
-        })
+        enter(&self.path(), act)
     }
 
     fn path(&self) -> PathBuf {
@@ -75,4 +66,20 @@ impl Drop for Netns {
     fn drop(&mut self) {
         leftovers::delete_netns(&self.name);
     }
+}
+
+/// Does something in the namespace at `path`, in a thread of its own.
+///
+/// # Errors
+/// If the namespace cannot be entered, or what is done fails.
+pub(crate) fn enter<T: Send>(path: &Path, act: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    let in_thread = || {
+        let file = File::open(path).tried(|| format!("opening {}", path.display()))?;
+        setns(file, CloneFlags::CLONE_NEWNET).tried(|| format!("entering {}", path.display()))?;
+        act()
+    };
+    thread::scope(|scope| match scope.spawn(in_thread).join() {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
 }

@@ -226,6 +226,21 @@ pub(crate) mod tests {
     use crate::machine::Machine;
     use crate::results::Settings;
 
+    /// Some machine.
+    pub(crate) fn machine() -> Machine {
+        let word = || "w".to_owned();
+        Machine {
+            date: "2026-01-02".to_owned(),
+            commit: word(),
+            cpu: word(),
+            cores: 2,
+            memory_gib: 1,
+            kernel: word(),
+            distribution: word(),
+            load: word(),
+        }
+    }
+
     /// Results with these samples and nothing else.
     pub(crate) fn results_of(samples: &[(&'static str, Figure, &[f64])]) -> Results {
         let mut peers: Vec<PeerResults> = Vec::new();
@@ -244,18 +259,11 @@ pub(crate) mod tests {
             let peer = peers.iter_mut().find(|peer| peer.name == name).unwrap();
             peer.samples.insert(figure, values.to_vec());
         }
-        let word = || "w".to_owned();
-        let machine = Machine {
-            date: "2026-01-02".to_owned(),
-            commit: word(),
-            cpu: word(),
-            cores: 2,
-            memory_gib: 1,
-            kernel: word(),
-            distribution: word(),
-            load: word(),
-        };
-        Results { machine, settings: Settings { rounds: 5, secs: 3, trial_millis: 500, echoes: 1, idle_secs: 1 }, peers }
+        Results {
+            machine: machine(),
+            settings: Settings { rounds: 5, secs: 3, trial_millis: 500, echoes: 1, idle_secs: 1 },
+            peers,
+        }
     }
 
     #[test]

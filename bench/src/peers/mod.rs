@@ -73,7 +73,14 @@ pub(crate) fn all(lanloom: &Path) -> Vec<Box<dyn Peer>> {
 /// # Errors
 /// If not: the one command that installs them.
 pub(crate) fn check_programs(peers: &[Box<dyn Peer>]) -> Result<()> {
-    let needed = COMMON.iter().chain(peers.iter().flat_map(|peer| peer.programs()));
+    check(COMMON.iter().chain(peers.iter().flat_map(|peer| peer.programs())))
+}
+
+/// Checks that programs are there, each given with its Debian package.
+///
+/// # Errors
+/// If not: the one command that installs them.
+pub(crate) fn check<'a>(needed: impl Iterator<Item = &'a (&'static str, &'static str)>) -> Result<()> {
     let missing: Vec<_> = needed.filter(|(program, _)| find(program).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
@@ -81,7 +88,7 @@ pub(crate) fn check_programs(peers: &[Box<dyn Peer>]) -> Result<()> {
     let programs: BTreeSet<_> = missing.iter().map(|(program, _)| *program).collect();
     let packages: BTreeSet<_> = missing.iter().map(|(_, package)| *package).collect();
     let line = |words: BTreeSet<&str>, between| words.into_iter().collect::<Vec<_>>().join(between);
-    let hint = format!("install them (`apt install {}`) or leave their peers out (--peers)", line(packages, " "));
+    let hint = format!("install them (`apt install {}`) or leave out what needs them", line(packages, " "));
     Err(Fault::on(format!("looking for {}", line(programs, ", ")), format!("not found · {hint}")))
 }
 
