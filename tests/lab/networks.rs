@@ -221,11 +221,16 @@ pub(crate) struct Wire {
 impl Wire {
     /// Sends a frame that the interface must take.
     pub(crate) fn send(&mut self, frame: &[u8]) {
+        assert_eq!(self.offer(frame), EgressFate::Sent, "{frame:02x?}");
+    }
+
+    /// Sends a frame if the interface takes it.
+    pub(crate) fn offer(&mut self, frame: &[u8]) -> EgressFate {
         self.batch.clear();
         assert!(self.batch.push_copy(frame, VnetHeader::default()), "a frame of {} bytes", frame.len());
         let mut fates = Vec::new();
         self.packet.send(&mut self.batch, &[0], &mut fates);
-        assert_eq!(fates[0], EgressFate::Sent, "{frame:02x?}");
+        fates[0]
     }
 
     /// All that has come in by now.
