@@ -54,6 +54,7 @@ events! {
     EndpointLeft "endpoint.left" "An endpoint left its sandbox." { network: String, endpoint: String, sandbox: String, }
     EndpointDeleted "endpoint.deleted" "An endpoint was deleted." { network: String, endpoint: String, id: String, }
     SandboxCreated "sandbox.created" "A sandbox was made." { sandbox: String, id: String, }
+    SandboxLost "sandbox.lost" "The namespace of a sandbox is gone, by somebody else's doing." { sandbox: String, }
     SandboxDeleted "sandbox.deleted" "A sandbox was deleted." { sandbox: String, id: String, }
     Storm "storm" "A port began to lose floods to its limit." { switch: String, port: String, }
 }

@@ -25,7 +25,7 @@ impl Inner {
             let why = format!("endpoint with name {} already exists in network {}", sandbox.name, on.name);
             return Err(attempt.conflict(why, "it is connected already; see `lanloom sandbox inspect`"));
         }
-        self.attach(&attempt, on.id.as_str(), &sandbox, new).await
+        self.attach(&attempt, on.name.as_str(), &sandbox, new).await
     }
 
     /// Makes an endpoint of the sandbox's name and joins it; both or nothing.

@@ -20,6 +20,7 @@
 //! | `networks`, `endpoints`, `sandboxes`, `joining` | the changes, in libnetwork's order |
 //! | `driver`, `leases`, `names` | what drivers, IPAM, and name servers and files are told |
 //! | `populate`, [`gateway`] | what is set in a sandbox; which endpoint gives the way out, and why |
+//! | `vanish` | namespaces that go behind our back |
 //! | `start`, `restore`, `leaving` | how a daemon finds and leaves things |
 //! | `refusal`, `events` | what it says |
 
@@ -44,6 +45,7 @@ mod show;
 mod start;
 #[cfg(test)]
 mod tests;
+mod vanish;
 pub mod view;
 mod yard;
 
@@ -69,9 +71,11 @@ use model::{Id, NetworkChange, NewEndpoint, NewNetwork, NewSandbox};
 use names::NameServers;
 use populate::WaysOut;
 use refusal::Attempt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{Mutex, broadcast};
+use vanish::Vanishing;
 use view::{EndpointView, NetworkView, SandboxView};
 use yard::Yard;
 
@@ -95,11 +99,14 @@ struct Inner {
     /// What is not as it should be, by network or sandbox.
     notes: DashMap<Id, Vec<String>>,
     zone: Arc<RwLock<Zone>>,
-    servers: NameServers,
+    servers: Arc<NameServers>,
+    vanishing: Vanishing,
     networking: Networking,
     /// What the configuration file says of drivers.
     options: RwLock<Drivers>,
     ephemeral: bool,
+    /// Whether the limits of the neighbour table have been seen to.
+    has_room: AtomicBool,
     writer: Mutex<()>,
 }
 

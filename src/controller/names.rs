@@ -14,6 +14,7 @@ use lanloom_drivers::kernel::{Kernel, KernelError, Listening, Netns, Why};
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::net::{TcpStream, UdpSocket};
 
@@ -27,8 +28,11 @@ pub(super) struct NameServers {
 }
 
 #[derive(Debug)]
-struct Running {
+pub(super) struct Running {
     server: Server,
+    /// The sandbox's name, and its namespace.
+    sandbox: String,
+    netns: PathBuf,
     view: Arc<RwLock<View>>,
     /// Where it listens, in words.
     place: String,
@@ -51,9 +55,22 @@ impl NameServers {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes out the servers whose namespaces are gone, with their sandboxes' names.
+    pub(super) fn take_gone(&self) -> Vec<(String, Running)> {
+        let mut all = self.running();
+        let gone = all.extract_if(|_, running| !running.netns.exists());
+        gone.map(|(_, running)| (running.sandbox.clone(), running)).collect()
+    }
+
     /// Where a sandbox's server listens, in words.
     pub(super) fn shown(&self, sandbox: &Id) -> String {
         self.running().get(sandbox).map_or_else(|| "none".to_owned(), |running| running.place.clone())
+    }
+}
+
+impl Running {
+    pub(super) async fn stop(self) {
+        self.server.stop().await;
     }
 }
 
@@ -191,10 +208,8 @@ impl Inner {
 
     /// Starts the name server of a sandbox, unless it is the host's.
     pub(super) async fn start_names(&self, attempt: &Attempt, sandbox: &Sandbox) -> Result<(), Refusal> {
-        if sandbox.spec.place == SandboxPlace::Host {
-            return Ok(());
-        }
-        let netns = self.netns_of(sandbox);
+        let Some(netns_path) = self.netns_path(sandbox) else { return Ok(()) };
+        let netns = Netns::At(netns_path.clone());
         let (listening, place, note) = self.listen(&netns).await.map_err(|error| attempt.kernel(error))?;
         let view = Arc::new(RwLock::new(self.view(sandbox)));
         let authority = Arc::new(Librarian { zone: Arc::clone(&self.zone), view: Arc::clone(&view) });
@@ -202,7 +217,12 @@ impl Inner {
         let server = Server::start(listening.udp, listening.tcp, authority, dialer, Limits::default());
         let server = server
             .map_err(|error| attempt.failed(format!("starting its name server: {error}"), "raise the limit of open files"))?;
-        self.servers.running().insert(sandbox.id.clone(), Running { server, view, place });
+        let path = netns_path.clone();
+        let running = Running { server, sandbox: sandbox.name.to_string(), netns: netns_path, view, place };
+        self.servers.running().insert(sandbox.id.clone(), running);
+        if let Err(error) = self.vanishing.watch(&path) {
+            tracing::warn!(sandbox = %sandbox.name, %error, "it will not be heard if its namespace goes");
+        }
         if let Some(note) = note {
             self.notes.entry(sandbox.id.clone()).or_default().push(note);
         }
@@ -232,7 +252,7 @@ impl Inner {
     pub(super) async fn stop_names(&self, sandbox: &Sandbox) {
         let running = self.servers.running().remove(&sandbox.id);
         if let Some(running) = running {
-            running.server.stop().await;
+            running.stop().await;
         }
     }
 

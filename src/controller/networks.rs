@@ -9,6 +9,7 @@ use super::{EventKind, Inner, Refusal};
 use crate::names::Name;
 use ipnet::IpNet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Networks that are always there: their name, and their driver's.
 pub(super) const PREDEFINED: [(&str, &str); 3] = [("bridge", "bridge"), ("host", "host"), ("none", "null")];
@@ -100,6 +101,9 @@ impl Inner {
     /// The kernel has one table of neighbours for all namespaces, and it holds 1,024: too few for some dozen sandboxes that all talk
     /// to each other. Its limits are raised, never lowered, as libnetwork does for its overlays, and the log says so.
     async fn make_room_for_neighbours(&self) {
+        if self.has_room.swap(true, Ordering::Relaxed) {
+            return;
+        }
         match self.kernel.raise_neighbour_limits(NEIGHBOURS).await {
             Ok(raised) => raised.iter().for_each(|line| tracing::info!("{line}")),
             Err(error) => tracing::warn!("many sandboxes may not find each other: {error}"),

@@ -7,6 +7,7 @@ use super::keys::{HOST_ID, Shelf, put_host};
 use super::model::{Id, SandboxPlace, SandboxState};
 use super::names::NameServers;
 use super::sandboxes::open_namespace;
+use super::vanish::Vanishing;
 use super::yard::Yard;
 use super::{Controller, Inner};
 use crate::config::Drivers;
@@ -20,6 +21,7 @@ use lanloom_drivers::{host, null};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 
 /// Where networks keep what is not in the store.
@@ -81,6 +83,8 @@ impl Controller {
         let (fabric, mut started) = Fabric::start(Setup { guards, ..setup }).await?;
         yard.open(fabric.clone());
         let host_id = host_id(&*store, shelf.host_id.clone(), &mut notes).await;
+        let servers = Arc::new(NameServers::default());
+        let vanishing = Vanishing::start(Arc::clone(&servers), fabric.teller())?;
         let inner = Inner {
             fabric,
             yard,
@@ -92,10 +96,12 @@ impl Controller {
             ways: DashMap::new(),
             notes: DashMap::new(),
             zone: Arc::default(),
-            servers: NameServers::default(),
+            servers,
+            vanishing,
             networking,
             options: RwLock::new(options),
             ephemeral,
+            has_room: AtomicBool::new(false),
             writer: tokio::sync::Mutex::new(()),
         };
         let controller = Self { inner: Arc::new(inner) };

@@ -335,6 +335,11 @@ impl Fabric {
         self.inner.config(|origin| origin != Origin::Network)
     }
 
+    /// Where others tell what happened.
+    pub(super) fn teller(&self) -> broadcast::Sender<Event> {
+        self.inner.events.clone()
+    }
+
     /// Tells who listens what happened.
     pub(super) fn tell(&self, kind: EventKind) {
         self.inner.tell(kind);

@@ -107,7 +107,8 @@ fn pointers(zone: &Zone, view: &View, address: IpAddr) -> Found {
             return Found::Records(Records::Pointers(holders.into_iter().collect()));
         }
     }
-    Found::Elsewhere
+    let is_ours = zone.networks().any(|network| zone.holding(network, address).next().is_some());
+    if is_ours { Found::Missing } else { Found::Elsewhere }
 }
 
 impl Hosts<'_> {
@@ -136,13 +137,14 @@ fn service_of(name: &str) -> Option<(&str, Proto, &str)> {
 }
 
 /// Whether nobody else is to hear of `name`, which has no records here: it is under one of the sandbox's networks, or exists on
-/// another. Case does not matter, as it would not to those who hear of it.
+/// another, alone or with that network's name. Case does not matter, as it would not to those who hear of it.
 fn is_ours(zone: &Zone, view: &View, name: &str) -> bool {
     let exists = |host: &str, network: &str| zone.named(network, host).next().is_some();
     let under_own = view.networks.iter().any(|network| below(name, network).is_some());
     under_own
         || zone.networks().any(|network| {
-            let host = below(name, network);
+            let alone = (!name.contains('.')).then_some(name);
+            let host = below(name, network).or(alone);
             host.is_some_and(|host| exists(host, network) || service_of(host).is_some_and(|(_, _, host)| exists(host, network)))
         })
 }

@@ -19,7 +19,7 @@ fn names_that_nobody_here_has_are_forwarded_with_any_type() {
 
 #[test]
 fn names_of_ours_never_leave() {
-    for name in ["none.web", "none.WEB", "a.b.web", "SECRET.vault", "secret.Vault", "_sql._tcp.none.web"] {
+    for name in ["none.web", "none.WEB", "a.b.web", "SECRET.vault", "secret.Vault", "secret", "Secret", "_sql._tcp.none.web"] {
         for rtype in [Rtype::A, Rtype::AAAA, Rtype::TXT, Rtype::ANY] {
             assert_eq!(rcode_of(&on(&["web"]), name, rtype), Rcode::NXDOMAIN, "{name} {rtype}");
         }

@@ -17,8 +17,9 @@ fn forward_and_reverse_make_a_round_trip() {
 }
 
 #[test]
-fn an_address_of_a_network_that_the_sandbox_is_not_on_is_a_question_for_others() {
-    assert!(forwards(&zone(), &on(&["lab"]), "2.0.1.10.in-addr.arpa", Rtype::PTR));
+fn an_address_of_a_network_that_the_sandbox_is_not_on_has_no_name_and_is_not_asked_elsewhere() {
+    assert_eq!(ask(&["lab"], "2.0.1.10.in-addr.arpa", Rtype::PTR), MISSING);
+    assert!(forwards(&zone(), &on(&["lab"]), "9.9.9.9.in-addr.arpa", Rtype::PTR));
     assert!(forwards(&zone(), &on(&["lab"]), "10.in-addr.arpa", Rtype::PTR));
 }
 
