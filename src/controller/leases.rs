@@ -89,15 +89,18 @@ impl Inner {
         Ok(Pool { subnet: pool.subnet, range: pool.id.sub_range(), gateway, auxiliary: asked.auxiliary.clone() })
     }
 
-    /// Networks that the host has routes to: to be kept clear of where a subnet is chosen.
+    /// Networks that the host has routes to, and its name servers: to be kept clear of where a subnet is chosen.
     async fn networks_of_the_host(&self) -> Vec<IpNet> {
-        match self.kernel.list_routes(&Netns::Daemon).await {
-            Ok(routes) => routes.into_iter().map(|route| route.to).filter(|to| to.prefix_len() > 0).collect(),
+        let servers = self.host_resolv().nameservers.into_iter().map(|server| IpNet::from(server.address));
+        let routes = match self.kernel.list_routes(&Netns::Daemon).await {
+            Ok(routes) => routes,
             Err(error) => {
                 tracing::warn!(%error, "subnets are chosen without looking at the host's routes");
                 Vec::new()
             }
-        }
+        };
+        let routes = routes.into_iter().map(|route| route.to).filter(|to| to.prefix_len() > 0);
+        routes.chain(servers).collect()
     }
 
     pub(super) fn release_pools(&self, network: &Network) {

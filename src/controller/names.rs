@@ -193,7 +193,7 @@ impl Inner {
         links
     }
 
-    fn host_resolv(&self) -> Resolv {
+    pub(super) fn host_resolv(&self) -> Resolv {
         let main = std::fs::read_to_string(&self.networking.resolv_conf).unwrap_or_default();
         Resolv::of_host(&main, std::fs::read_to_string(SYSTEMD).ok().as_deref())
     }
