@@ -243,14 +243,17 @@ impl Controller {
         Ok(found.iter().filter_map(|endpoint| self.inner.endpoint_view(endpoint)).collect())
     }
 
-    /// One endpoint, by id, `network/name`, a name that no other has, or the beginning of one id only.
+    /// One endpoint, by id, `network/name`, a name that no other has, or the beginning of one id only; with what its driver says.
     ///
     /// # Errors
     /// If there is none.
-    pub fn endpoint(&self, text: &str) -> Result<EndpointView, Refusal> {
+    pub async fn endpoint(&self, text: &str) -> Result<EndpointView, Refusal> {
         let attempt = Attempt::new("show endpoint", text);
         let endpoint = self.inner.find_endpoint(&attempt, text)?;
-        self.inner.endpoint_view(&endpoint).ok_or_else(|| attempt.not_found("its network is gone", "delete the endpoint"))
+        let view = self.inner.endpoint_view(&endpoint);
+        let mut view = view.ok_or_else(|| attempt.not_found("its network is gone", "delete the endpoint"))?;
+        view.info.extend(self.inner.driver_info(&attempt, &endpoint).await);
+        Ok(view)
     }
 
     /// Makes a sandbox and connects it to networks; all of it or nothing.

@@ -3,6 +3,7 @@
 use super::Inner;
 use super::driver::spec_of;
 use super::model::{Endpoint, Id, Network, Sandbox};
+use super::refusal::Attempt;
 use super::view::{EndpointView, NetworkView, SandboxView};
 use lanloom_drivers::driver::Scope;
 use std::collections::BTreeMap;
@@ -46,6 +47,12 @@ impl Inner {
             info.insert("port".to_owned(), format!("{}/{}", spec_of(network).name, endpoint.name));
         }
         info
+    }
+
+    /// What its driver says of it; nothing if it does not know it, or not yet.
+    pub(super) async fn driver_info(&self, attempt: &Attempt, endpoint: &Endpoint) -> BTreeMap<String, String> {
+        let Ok((network, driver)) = self.driver_of(attempt, endpoint) else { return BTreeMap::new() };
+        driver.info(network.id.as_str(), endpoint.id.as_str()).await.unwrap_or_default()
     }
 
     pub(super) fn sandbox_view(&self, sandbox: &Arc<Sandbox>) -> SandboxView {

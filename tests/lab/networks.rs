@@ -71,12 +71,17 @@ impl Networks {
             "mkdir -p /etc/netns && mount -t tmpfs none /etc/netns
              ip netns add outside
              ip link add up0 type veth peer name up1 netns outside
+             ip link set up0 addrgenmode none; ip -n outside link set up1 addrgenmode none
              ip address add 192.0.2.1/24 dev up0; ip address add 2001:db8::1/64 dev up0 nodad; ip link set up0 up
              ip -n outside link set lo up
              ip -n outside address add 192.0.2.2/24 dev up1; ip -n outside address add 2001:db8::2/64 dev up1 nodad
              ip -n outside link set up1 up
              ip route add default via 192.0.2.2; ip -6 route add default via 2001:db8::2",
         );
+        let is_up = |words: &str| networks.sh(words).contains("<BROADCAST,MULTICAST,UP,LOWER_UP>");
+        networks.wait_for("the world outside", || {
+            is_up("ip -brief link show dev up0") && is_up("ip -n outside -brief link show dev up1")
+        });
         Some(networks)
     }
 

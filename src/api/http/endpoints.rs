@@ -22,7 +22,7 @@ pub(super) async fn create(State(service): State<Shared>, body: Bytes) -> Answer
 }
 
 pub(super) async fn show(State(service): State<Shared>, Path(endpoint): Path<String>) -> Answer {
-    ok(&service.endpoint(&Ask::new("show endpoint", &endpoint).place(&endpoint)?)?)
+    ok(&service.endpoint(&Ask::new("show endpoint", &endpoint).place(&endpoint)?).await?)
 }
 
 pub(super) async fn join(State(service): State<Shared>, Path(endpoint): Path<String>, body: Bytes) -> Answer {

@@ -72,8 +72,8 @@ impl Service {
         Ok(self.controller.endpoints(network)?.into_iter().map(shape::endpoint).collect())
     }
 
-    pub(in crate::api) fn endpoint(&self, endpoint: &str) -> Answer<EndpointInfo> {
-        Ok(shape::endpoint(self.controller.endpoint(endpoint)?))
+    pub(in crate::api) async fn endpoint(&self, endpoint: &str) -> Answer<EndpointInfo> {
+        Ok(shape::endpoint(self.controller.endpoint(endpoint).await?))
     }
 
     pub(in crate::api) async fn endpoint_create(

@@ -56,7 +56,7 @@ async fn an_endpoint_that_never_joined_stays_until_it_is_deleted() {
     );
     assert!(why(controller.delete_endpoint("e1".into(), false).await).contains("has active containers"));
     controller.leave_endpoint("e1".into(), false).await.expect("left");
-    assert!(why(controller.endpoint("e1")).contains("endpoint e1 not found"));
+    assert!(why(controller.endpoint("e1").await).contains("endpoint e1 not found"));
     controller.create_endpoint("web".into(), name("e2"), NewEndpoint::default()).await.expect("an endpoint");
     controller.delete_endpoint("e2".into(), false).await.expect("deleted");
 }
