@@ -3,7 +3,7 @@
 #[path = "support/demo.rs"]
 mod demo;
 
-use demo::{CHECKS, Ended, Place, root};
+use demo::{CHECKS, Ended, NETWORKS, Place, root};
 
 fn broken(name: &str) -> Ended {
     let place = Place::new();
@@ -27,7 +27,7 @@ fn fails_alone(name: &str, skipped: &[&str], says: &str) {
 
 #[test]
 fn a_daemon_that_does_not_answer_is_noticed() {
-    fails_alone("daemon", &CHECKS[1..11], "lanloom.sock");
+    fails_alone("daemon", &CHECKS[1..17], "lanloom.sock");
 }
 
 #[test]
@@ -81,6 +81,36 @@ fn a_capture_that_lost_its_end_is_noticed() {
 }
 
 #[test]
+fn a_sandbox_without_its_interface_is_noticed() {
+    fails_alone("networks", &NETWORKS[1..], "db on back is down");
+}
+
+#[test]
+fn a_sandbox_that_asks_somebody_else_for_names_is_noticed() {
+    fails_alone("names", &["reach"], "app does not find");
+}
+
+#[test]
+fn a_sandbox_that_does_not_answer_its_neighbour_is_noticed() {
+    fails_alone("reach", &[], "no answer from");
+}
+
+#[test]
+fn a_sandbox_that_answers_one_of_another_network_is_noticed() {
+    fails_alone("isolation", &[], "db answers web at 10.3.0.");
+}
+
+#[test]
+fn a_sandbox_that_passes_packets_on_is_noticed() {
+    fails_alone("relay", &[], "db answers web at 10.3.0.");
+}
+
+#[test]
+fn a_page_that_does_not_come_is_noticed() {
+    fails_alone("page", &[], "fetching http://host/");
+}
+
+#[test]
 fn a_namespace_that_is_left_is_noticed_and_then_removed() {
     fails_alone("cleanup", &[], "left: namespace lanloom-demo-");
 }
@@ -94,7 +124,9 @@ fn what_is_not_there_cannot_be_broken() {
     let user =
         ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "sh", "-c", "exec unshare -U -r \"$@\"", "sh"];
     let powerless = ["sh", "-c", "echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --bounding-set -all \"$@\"", "sh"];
-    let ended = place.run(place.within(&[&user[..], &powerless[..]].concat(), &["--break", "veth"]));
-    assert_eq!((ended.status, ended.left.len()), (Some(1), 0), "{ended}");
-    assert!(ended.stderr.contains("cannot break veth"), "{ended}");
+    for name in ["veth", "isolation"] {
+        let ended = place.run(place.within(&[&user[..], &powerless[..]].concat(), &["--break", name]));
+        assert_eq!((ended.status, ended.left.len()), (Some(1), 0), "{ended}");
+        assert!(ended.stderr.contains(&format!("cannot break {name}")), "{ended}");
+    }
 }

@@ -37,7 +37,7 @@ fn what_a_person_sees_has_the_picture_the_checks_and_what_to_try_next() {
     let place = Place::new();
     let ended = place.run(place.demo(&["--size", "16M"]));
     assert_eq!(ended.status, Some(0), "{ended}");
-    for text in ["namespace blue", "╧", "switch demo", "100 % of 16 MiB", "12 ok, 0 failed, 0 skipped", "demo --keep", "p1 →"]
+    for text in ["namespace blue", "╧", "switch demo", "100 % of 16 MiB", "18 ok, 0 failed, 0 skipped", "demo --keep", "p1 →"]
     {
         assert!(ended.stdout.contains(text), "{text:?} in {ended}");
     }
@@ -88,6 +88,23 @@ fn ctrl_c_at_any_moment_leaves_nothing() {
         }
         let (status, rest) = running.interrupt();
         assert_eq!(status.code(), Some(130), "at {moment}: {rest}");
+        assert_eq!(place.left_by(pid), Vec::<String>::new(), "at {moment}: {rest}");
+    }
+}
+
+#[test]
+fn ctrl_c_among_networks_leaves_nothing() {
+    if !root() {
+        return;
+    }
+    for moment in ["Two networks", "sandbox web", "names", "reach", "isolation", "relay"] {
+        let place = Place::new();
+        let mut running = Running::start(place.demo(&["--keep", "--size", "1M"]));
+        let pid = running.pid();
+        running.line_with(moment);
+        let (status, rest) = running.interrupt();
+        // 0 if everything was up by then.
+        assert!(matches!(status.code(), Some(0 | 130)), "at {moment}: {rest}");
         assert_eq!(place.left_by(pid), Vec::<String>::new(), "at {moment}: {rest}");
     }
 }

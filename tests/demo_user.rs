@@ -3,7 +3,7 @@
 #[path = "support/demo.rs"]
 mod demo;
 
-use demo::{CHECKS, Place, root};
+use demo::{CHECKS, NETWORKS, Place, root};
 
 /// Becomes an ordinary user whose `/dev/net/tun` has the mode of the first argument; the rest is what is run then.
 const USER: &str = "\
@@ -52,9 +52,11 @@ fn a_user_who_may_not_open_the_tap_device_goes_without_taps_and_hears_why() {
     let place = Place::new();
     let ended = place.run(place.within(&user_with_tap_of_mode("600"), &["--json", "--size", "16M"]));
     assert_eq!((ended.status, ended.left.len()), (Some(0), 0), "{ended}");
-    assert_eq!(ended.names("skipped"), ["tap"], "{ended}");
+    assert_eq!(ended.names("skipped"), [&["tap"], NETWORKS].concat(), "{ended}");
     assert_eq!(ended.names("failed"), Vec::<String>::new());
-    assert!(ended.detail("tap").contains("opening /dev/net/tun"), "{ended}");
+    for name in ["tap", "networks"] {
+        assert!(ended.detail(name).contains("opening /dev/net/tun"), "{name}: {ended}");
+    }
     assert!(ended.detail("veth").contains("blue on p1 and green on p2"), "{ended}");
 }
 
@@ -68,9 +70,11 @@ fn root_without_any_rights_still_sees_hosts_in_this_process_talk() {
     let starter = ["unshare", "--user", "--map-root-user", "sh", "-c", powerless, "sh"];
     let ended = place.run(place.within(&starter, &["--json", "--size", "1M"]));
     assert_eq!((ended.status, ended.left.len()), (Some(0), 0), "{ended}");
-    assert_eq!(ended.names("skipped"), ["tap", "veth"], "{ended}");
+    assert_eq!(ended.names("skipped"), [&["tap", "veth"], NETWORKS].concat(), "{ended}");
     assert_eq!(ended.names("failed"), Vec::<String>::new());
-    assert!(ended.detail("veth").contains("max_user_namespaces"), "{ended}");
+    for name in ["veth", "networks"] {
+        assert!(ended.detail(name).contains("max_user_namespaces"), "{name}: {ended}");
+    }
 }
 
 #[test]

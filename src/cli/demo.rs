@@ -46,6 +46,18 @@ pub enum Subject {
     Trace,
     /// The capture holds every frame with its verdict. Broken: the file loses its end
     Capture,
+    /// Networks have sandboxes, each with the interfaces and addresses that it is said to have. Broken: one loses its interface
+    Networks,
+    /// A sandbox knows those of its networks by name, and no others. Broken: it asks somebody else
+    Names,
+    /// Sandboxes of one network reach each other by name, also one that is on two. Broken: a port is set down
+    Reach,
+    /// Sandboxes of different networks do not reach each other. Broken: one is connected to the other's network
+    Isolation,
+    /// A sandbox on two networks passes nothing on between them. Broken: it forwards, and the guards are off
+    Relay,
+    /// A sandbox fetches a page from the host. Broken: the port of the host in its network is set down
+    Page,
     /// Nothing is left afterwards. Broken: something is left, and removed only after the check has seen it
     Cleanup,
 }
@@ -65,6 +77,12 @@ impl Subject {
             Self::Counters => "counters",
             Self::Trace => "trace",
             Self::Capture => "capture",
+            Self::Networks => "networks",
+            Self::Names => "names",
+            Self::Reach => "reach",
+            Self::Isolation => "isolation",
+            Self::Relay => "relay",
+            Self::Page => "page",
             Self::Cleanup => "cleanup",
         }
     }

@@ -23,7 +23,7 @@ pub(super) fn while_kept(stage: &Stage, rights: &Rights) -> String {
     let program = std::env::current_exe().map_or_else(|_| program(), |path| path.display().to_string());
     let command = |words: &str, what: &str| format!("    lanloom {words:<26} {what}");
     let mut lines = vec![
-        "  All stays up until Ctrl-C; blue pings green every second. In another terminal:\n".to_owned(),
+        "  All stays up until Ctrl-C; pings go on every second. In another terminal:\n".to_owned(),
         format!("    alias lanloom='{sudo}{program} --socket {}'", stage.socket().display()),
         command(&format!("capture {SWITCH}"), "each frame, and what became of it"),
         command(&format!("fdb show {SWITCH}"), "who is where"),
@@ -31,6 +31,14 @@ pub(super) fn while_kept(stage: &Stage, rights: &Rights) -> String {
         command(&format!("port set {SWITCH} p2 down"), "then capture and counters again"),
         format!("    lanloom trace {SWITCH} p1 'icmp src=10.1.0.1 dst=10.1.0.2'"),
     ];
+    if stage.networks.example().is_some() {
+        lines.push(command("sandbox ls", "the sandboxes, and where they are"));
+        lines.push(command("capture front", "what goes through a network"));
+        if *rights == Rights::Machine {
+            lines.push(command("sandbox ping web app", "from one sandbox to another, by name"));
+            lines.push(command("sandbox exec web -- sh", "a shell in a sandbox"));
+        }
+    }
     let name = stage.hosts.iter().find_map(|host| host.role.namespace.as_deref());
     if let (Some(name), true) = (name, *rights == Rights::Machine && has_ip()) {
         lines.push(format!("    {sudo}ip netns exec {name} sh"));

@@ -1,4 +1,5 @@
-//! The demo's daemon, spoken to as anybody else would: by its socket. Only a host in this process is plugged in directly.
+//! The demo's daemon, spoken to as anybody else would: by its socket. Only a host in this process is plugged in directly, and
+//! networks and sandboxes are made by the controller itself.
 
 use super::recording::Recording;
 use crate::api::client::{Call, Client};
@@ -101,6 +102,11 @@ impl Board {
         self.runtime.block_on(work)
     }
 
+    /// What the daemon makes networks and sandboxes with.
+    pub(super) fn controller(&self) -> &Controller {
+        &self.controller
+    }
+
     /// Plugs an end of a link in memory into a new port.
     pub(super) fn plug(&self, port: &str, end: MemoryEnd) -> Result<(), String> {
         let name = |text: &str| text.parse::<Name>().map_err(|error| error.to_string());
@@ -124,11 +130,19 @@ impl Board {
     }
 
     pub(super) fn port(&self, name: &str) -> Result<PortInfo, String> {
-        self.ask(Call::get("show port", name, &["v1", "switches", SWITCH, "ports", name]))
+        self.port_of(SWITCH, name)
+    }
+
+    pub(super) fn port_of(&self, switch: &str, name: &str) -> Result<PortInfo, String> {
+        self.ask(Call::get("show port", name, &["v1", "switches", switch, "ports", name]))
     }
 
     pub(super) fn set_port(&self, name: &str, change: &PortChange) -> Result<PortInfo, String> {
-        self.ask(Call::patch("set port", name, &["v1", "switches", SWITCH, "ports", name]).json(change))
+        self.set_port_of(SWITCH, name, change)
+    }
+
+    pub(super) fn set_port_of(&self, switch: &str, name: &str, change: &PortChange) -> Result<PortInfo, String> {
+        self.ask(Call::patch("set port", name, &["v1", "switches", switch, "ports", name]).json(change))
     }
 
     pub(super) fn fdb(&self) -> Result<Vec<FdbEntry>, String> {
@@ -141,7 +155,11 @@ impl Board {
     }
 
     pub(super) fn counters(&self) -> Result<Counters, String> {
-        self.ask(Call::get("show the counters of", SWITCH, &["v1", "switches", SWITCH, "counters"]))
+        self.counters_of(SWITCH)
+    }
+
+    pub(super) fn counters_of(&self, switch: &str) -> Result<Counters, String> {
+        self.ask(Call::get("show the counters of", switch, &["v1", "switches", switch, "counters"]))
     }
 
     /// What would become of a frame that came in on `port`.

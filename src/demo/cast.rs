@@ -70,15 +70,15 @@ impl Role {
         format!("p{}", self.number)
     }
 
-    /// The URL of what is plugged into its port; none in this process.
-    pub(super) fn url(&self) -> Option<String> {
-        let namespace = self.namespace.as_ref()?;
+    /// The URL of what is plugged into its port, with its namespace's file in that folder; none in this process.
+    pub(super) fn url(&self, folder: &Path) -> Option<String> {
+        let netns = self.netns(folder)?;
         let scheme = match self.kind {
             Kind::Tap => "tap",
             Kind::Veth => "veth",
             Kind::InProcess => return None,
         };
-        Some(format!("{scheme}://{INTERFACE}?netns={namespace}&mac={}", self.mac()))
+        Some(format!("{scheme}://{INTERFACE}?netns={}&mac={}", netns.display(), self.mac()))
     }
 
     /// Where its namespace's file is.
@@ -137,9 +137,10 @@ mod tests {
     #[test]
     fn a_role_says_how_it_is_plugged_in() {
         let roles = cast(&Rights::Machine, None);
-        let blue = format!("tap://eth0?netns={}blue&mac=02:00:0a:01:00:01", prefix());
-        assert_eq!(roles[0].url(), Some(blue));
-        assert_eq!(roles[2].url(), None);
+        let folder = Path::new("/run/netns");
+        let blue = format!("tap://eth0?netns=/run/netns/{}blue&mac=02:00:0a:01:00:01", prefix());
+        assert_eq!(roles[0].url(folder), Some(blue));
+        assert_eq!(roles[2].url(folder), None);
         assert_eq!(roles[1].address(Subject::Ping6).to_string(), "fd00:1::2");
         assert_eq!(roles[1].address(Subject::Ping4).to_string(), "10.1.0.2");
     }

@@ -4,6 +4,7 @@ use super::cast;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ pub(super) struct Census {
     namespaces: Vec<String>,
     mounts: Vec<String>,
     files: Vec<String>,
+    tables: Vec<String>,
     sockets: Vec<String>,
 }
 
@@ -30,6 +32,7 @@ impl Census {
             namespaces: names(netns).into_iter().filter(ours).collect(),
             mounts: mounts(&prefix, folder),
             files: folder.exists().then(|| folder.display().to_string()).into_iter().collect(),
+            tables: tables(),
             sockets: sockets(),
         }
     }
@@ -54,6 +57,7 @@ impl Census {
             ("namespace", &self.namespaces, &before.namespaces),
             ("mount", &self.mounts, &before.mounts),
             ("file", &self.files, &before.files),
+            ("table", &self.tables, &before.tables),
             ("socket", &self.sockets, &before.sockets),
         ];
         let left = kinds.into_iter().flat_map(|(kind, now, before)| {
@@ -71,6 +75,7 @@ impl fmt::Display for Census {
             plural(self.namespaces.len(), "namespace"),
             plural(self.mounts.len(), "mount"),
             plural(self.files.len(), "file"),
+            plural(self.tables.len(), "table"),
             plural(self.sockets.len(), "socket"),
         ];
         out.write_str(&kinds.join(", "))
@@ -100,6 +105,14 @@ fn mounts(prefix: &str, folder: &Path) -> Vec<String> {
     points.filter(ours).map(|point| point.display().to_string()).collect()
 }
 
+/// Of the firewall in this process's own network; none where there is no program to ask.
+fn tables() -> Vec<String> {
+    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
+    let listed = Command::new("nft").args(["list", "tables"]).env("PATH", path).stdin(Stdio::null()).output();
+    let text = listed.map(|listed| String::from_utf8_lossy(&listed.stdout).into_owned()).unwrap_or_default();
+    text.lines().filter_map(|line| line.strip_prefix("table ")).map(str::to_owned).collect()
+}
+
 /// Sockets that this process has open, by number.
 fn sockets() -> Vec<String> {
     let entries = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
@@ -118,7 +131,7 @@ mod tests {
         let after = Census { interfaces: list(&["lo", "tap8"]), namespaces: list(&["a"]), ..before.clone() };
         assert_eq!(before.left_since(&before), Vec::<String>::new());
         assert_eq!(after.left_since(&before), ["interface tap8", "namespace a"]);
-        assert_eq!(before.to_string(), "2 interfaces, 0 namespaces, 0 mounts, 0 files, 0 sockets");
+        assert_eq!(before.to_string(), "2 interfaces, 0 namespaces, 0 mounts, 0 files, 0 tables, 0 sockets");
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! What demos left that were killed before they could clean up.
 
 use super::show::Show;
+use super::stage::sandboxes_in;
 use lanloom_drivers::kernel::{Kernel, LinuxKernel, Netns};
+use nix::errno::Errno;
+use nix::mount::{MntFlags, umount2};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -30,14 +33,31 @@ pub(super) fn delete(netns_dir: &Path, show: &Show) {
         folder.is_ok_and(|folder| folder.is_dir() && folder.uid() == nix::unistd::geteuid().as_raw())
     };
     let removed = folders.iter().filter(ours).map(|name| {
-        let removed = fs::remove_dir_all(temporary.join(name));
-        (name, removed.map_err(|error| error.to_string()))
+        let folder = temporary.join(name);
+        let unmounted = unmount(&sandboxes_in(&folder));
+        let removed = unmounted.and_then(|()| fs::remove_dir_all(folder).map_err(|error| error.to_string()));
+        (name, removed)
     });
     for (name, done) in deleted.chain(removed) {
         match done {
             Ok(()) => show.line(&format!("  removed {name}, left by a demo that was killed\n")),
             Err(why) => show.line(&format!("  {name}, left by a demo that was killed, cannot be removed: {why}\n")),
         }
+    }
+}
+
+/// Takes off what was mounted on a folder to make namespaces in it, with all that are still mounted there.
+///
+/// # Errors
+/// If the kernel refuses.
+pub(super) fn unmount(folder: &Path) -> Result<(), String> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    match umount2(folder, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
+        // Nothing was mounted, or nothing could be.
+        Ok(()) | Err(Errno::EINVAL | Errno::EPERM) => Ok(()),
+        Err(errno) => Err(format!("unmounting {}: {errno}", folder.display())),
     }
 }
 

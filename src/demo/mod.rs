@@ -1,4 +1,4 @@
-//! `lanloom demo`: hosts talk through a switch of ours; shown, checked, and gone again.
+//! `lanloom demo`: hosts talk through a switch of ours, and sandboxes on networks; shown, checked, and gone again.
 //!
 //! It starts an ephemeral daemon in this process and speaks to it by its socket, as anybody else would. Each check is about one
 //! thing that Lanloom promises, and `--break` breaks that thing for real. It wires, like the daemon, and decides nothing about
@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `rights`, `cast` | what the kernel allows, and which hosts that makes possible |
 //! | `stage`, `board`, `hosts`, `recording` | what is up: daemon, hosts, capture |
+//! | `networks` | networks and sandboxes, and the checks of them |
 //! | `script`, `verify`, `outcome` | the checks, what they compare, and how they end |
 //! | `faults` | what `--break` does |
 //! | `talk`, `ping`, `transfer`, `pattern`, `inside` | what hosts do in their namespaces |
@@ -23,6 +24,7 @@ mod faults;
 mod hosts;
 mod inside;
 mod leftovers;
+mod networks;
 mod outcome;
 mod pattern;
 mod picture;
@@ -95,7 +97,7 @@ impl<'a> Demo<'a> {
         let tap = without.iter().find(|(kind, _)| *kind == Kind::Tap).map(|(_, why)| why.as_str());
         let roles = cast::cast(rights, tap);
         leftovers::delete(Path::new(NETNS_DIR), show);
-        refuse_unbreakable(args.fault, &roles)?;
+        refuse_unbreakable(args.fault, &roles, &without)?;
         let script = Script::new(show, Faults(args.fault), args.size.0, roles, without);
         let folder = std::env::temp_dir().join(cast::prefix().trim_end_matches('-'));
         Ok(Self { show, rights, script, folder, netns_dir: PathBuf::from(NETNS_DIR), pcap: None })
@@ -131,9 +133,9 @@ impl<'a> Demo<'a> {
         };
         self.script.play(&mut stage);
         self.pcap = script::capture_path(&stage).map(Path::to_owned);
-        if let Some(frames) = advice::frames(self.pcap.as_deref(), &script::examples(&stage)) {
-            self.show.line(&frames);
-        }
+        let frames = advice::frames(self.pcap.as_deref(), &script::examples(&stage));
+        self.show.line(&frames.unwrap_or_default());
+        self.script.play_networks(&mut stage);
         let kept = keep && !stop::requested();
         if kept {
             stage.recording.iter().for_each(Recording::end);
@@ -175,8 +177,16 @@ fn missing(rights: &Rights) -> Result<Vec<(Kind, String)>, String> {
 }
 
 /// What this run does not have cannot be broken.
-fn refuse_unbreakable(fault: Option<Subject>, roles: &[Role]) -> Result<(), String> {
+fn refuse_unbreakable(fault: Option<Subject>, roles: &[Role], without: &[(Kind, String)]) -> Result<(), String> {
     let of_a_kind = [Subject::Tap, Subject::Veth, Subject::InProcess];
+    if let Some(fault) =
+        fault.filter(|fault| networks::SUBJECTS.contains(fault) && without.iter().any(|(kind, _)| *kind == Kind::Tap))
+    {
+        let name = fault.name();
+        return Err(format!(
+            "cannot break {name}: with these rights there are no networks; break another check, or run this as root"
+        ));
+    }
     match fault.filter(|fault| of_a_kind.contains(fault)) {
         Some(fault) if roles.iter().all(|role| role.kind.subject() != fault) => {
             let name = fault.name();
@@ -203,6 +213,10 @@ fn linger(stage: &Stage) {
         if let [from, to, ..] = &stage.hosts[..] {
             // Whoever looks around may have taken something down on purpose.
             let _ = from.ping(to.role.v4().into(), Duration::from_secs(1));
+        }
+        if let Some((web, app)) = stage.networks.example() {
+            // As above.
+            let _ = inside::inside(&web.place().netns, || ping::ping(app.into(), 1, Duration::from_secs(1)));
         }
         stop::wait_for(Duration::from_secs(1), || None::<()>);
     }

@@ -1,13 +1,27 @@
 //! The topology as a picture: a box for each host, a line for the switch.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 /// Columns of a box, its frame included.
-const BOX: usize = 22;
+pub(super) const BOX: usize = 22;
 /// Columns between two boxes.
-const GAP: usize = 2;
+pub(super) const GAP: usize = 2;
 /// Columns before the first.
-const MARGIN: usize = 2;
+pub(super) const MARGIN: usize = 2;
+/// The column of a box where a single line goes down from it.
+pub(super) const MIDDLE: usize = BOX / 2;
+
+/// A box as it is drawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Column {
+    /// Stands above the box.
+    pub(super) title: String,
+    /// Lines in the box.
+    pub(super) lines: Vec<String>,
+    /// The columns of the box where lines go down from it.
+    pub(super) legs: &'static [usize],
+}
 
 /// A host as it is drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,42 +36,48 @@ pub(super) struct Drawn {
 
 /// Draws `hosts` on a switch called so.
 pub(super) fn draw(switch: &str, hosts: &[Drawn]) -> String {
-    let mut out = String::new();
-    let height = hosts.iter().map(|host| host.lines.len()).max().unwrap_or(0);
-    row(&mut out, hosts, |host| centred(&host.title, ' '));
-    row(&mut out, hosts, |_| format!("┌{}┐", "─".repeat(BOX - 2)));
-    for line in 0..height {
-        row(&mut out, hosts, |host| {
-            let text = fitted(host.lines.get(line).map_or("", String::as_str));
-            format!("│ {text:<width$} │", width = BOX - 4)
-        });
-    }
-    row(&mut out, hosts, |_| format!("└{}┘", with_middle('─', '┬', BOX - 2)));
-    row(&mut out, hosts, |host| centred(&host.port, ' '));
-    let bus: Vec<_> = hosts.iter().map(|_| with_middle('═', '╧', BOX)).collect();
+    let column = |host: &Drawn| Column { title: host.title.clone(), lines: host.lines.clone(), legs: &[MIDDLE] };
+    let mut out = boxes(&hosts.iter().map(column).collect::<Vec<_>>());
+    row(&mut out, hosts, |host| centred(&host.port));
+    let bus: Vec<_> = hosts.iter().map(|_| line('═', '╧', 0..BOX, &[MIDDLE])).collect();
     let _ = writeln!(out, "{}{}", " ".repeat(MARGIN), bus.join(&"═".repeat(GAP)));
     let _ = writeln!(out, "{}switch {switch}, in this process", " ".repeat(MARGIN));
     out
 }
 
-fn row(out: &mut String, hosts: &[Drawn], cell: impl Fn(&Drawn) -> String) {
-    let cells: Vec<_> = hosts.iter().map(cell).collect();
+/// Draws boxes of the same height side by side.
+pub(super) fn boxes(columns: &[Column]) -> String {
+    let mut out = String::new();
+    let height = columns.iter().map(|column| column.lines.len()).max().unwrap_or(0);
+    row(&mut out, columns, |column| centred(&column.title));
+    row(&mut out, columns, |_| format!("┌{}┐", "─".repeat(BOX - 2)));
+    for line in 0..height {
+        row(&mut out, columns, |column| {
+            let text = fitted(column.lines.get(line).map_or("", String::as_str));
+            format!("│ {text:<width$} │", width = BOX - 4)
+        });
+    }
+    row(&mut out, columns, |column| format!("└{}┘", line('─', '┬', 1..BOX - 1, column.legs)));
+    out
+}
+
+/// A line of those columns, with a mark where legs are.
+pub(super) fn line(plain: char, mark: char, columns: Range<usize>, legs: &[usize]) -> String {
+    columns.map(|column| if legs.contains(&column) { mark } else { plain }).collect()
+}
+
+fn row<T>(out: &mut String, columns: &[T], cell: impl Fn(&T) -> String) {
+    let cells: Vec<_> = columns.iter().map(cell).collect();
     let line = format!("{}{}", " ".repeat(MARGIN), cells.join(&" ".repeat(GAP)));
     let _ = writeln!(out, "{}", line.trim_end());
 }
 
 /// In the middle of a box's width, where the line goes down too.
-fn centred(text: &str, fill: char) -> String {
+fn centred(text: &str) -> String {
     let text = fitted(text);
     let len = text.chars().count();
-    let before = (BOX / 2).saturating_sub(len / 2);
-    let fills = |columns| fill.to_string().repeat(columns);
-    format!("{}{text}{}", fills(before), fills(BOX.saturating_sub(before + len)))
-}
-
-fn with_middle(line: char, middle: char, width: usize) -> String {
-    let before = BOX / 2 - (BOX - width) / 2;
-    (0..width).map(|column| if column == before { middle } else { line }).collect()
+    let before = MIDDLE.saturating_sub(len / 2);
+    format!("{}{text}{}", " ".repeat(before), " ".repeat(BOX.saturating_sub(before + len)))
 }
 
 /// Cut to what a box holds.

@@ -107,7 +107,9 @@ impl Recording {
             if let Some(part) = part_of_a_ping(&frame.bytes)
                 && contents.examples.iter().filter(|example| example.part == part).count() < EXAMPLES
             {
-                contents.examples.push(Example { part, what: describe(&frame.bytes).to_string(), verdict: comment });
+                // What else came of it does not fit beside the frame.
+                let verdict = comment.split(" · ").next().unwrap_or_default().to_owned();
+                contents.examples.push(Example { part, what: describe(&frame.bytes).to_string(), verdict });
             }
         }
         Ok(contents)

@@ -23,12 +23,12 @@ const GROUND: [Subject; 4] = [Subject::Daemon, Subject::Tap, Subject::Veth, Subj
 
 /// Goes through the checks.
 pub(super) struct Script<'a> {
-    show: &'a Show,
+    pub(super) show: &'a Show,
     pub(super) faults: Faults,
     size: u64,
     roles: Vec<Role>,
     /// Why there are no TAPs, and no veths, if there are none.
-    without: Vec<(Kind, String)>,
+    pub(super) without: Vec<(Kind, String)>,
     pub(super) checks: Vec<Check>,
     before: Vec<Reading>,
     sent: u64,
@@ -39,7 +39,7 @@ impl<'a> Script<'a> {
         Self { show, faults, size, roles, without, checks: Vec::new(), before: Vec::new(), sent: 0 }
     }
 
-    /// All checks but the last, which is made when everything is gone.
+    /// All checks of the one switch.
     pub(super) fn play(&mut self, stage: &mut Stage) {
         self.check(Subject::Daemon, &[], |script| script.daemon(stage));
         for kind in [Kind::Tap, Kind::Veth, Kind::InProcess] {
@@ -59,7 +59,7 @@ impl<'a> Script<'a> {
     }
 
     /// Makes a check, unless one that it stands on failed, or the demo is to end.
-    fn check(&mut self, subject: Subject, ground: &[Subject], look: impl FnOnce(&mut Self) -> Seen) {
+    pub(super) fn check(&mut self, subject: Subject, ground: &[Subject], look: impl FnOnce(&mut Self) -> Seen) {
         let failed = self
             .checks
             .iter()

@@ -1,8 +1,10 @@
-//! All that the demo puts up: a folder, a daemon, a switch, hosts, a recording. And how it is all taken away again.
+//! All that the demo puts up: a folder, a daemon, a switch, hosts, a recording, networks. And how it is all taken away again.
 
 use super::board::Board;
 use super::cast::{INTERFACE, Role};
 use super::hosts::{Body, Host};
+use super::leftovers;
+use super::networks::Networks;
 use super::recording::{self, Recording};
 use super::stop;
 use super::verify::{Traffic, since};
@@ -32,6 +34,7 @@ pub(super) struct Stage {
     pub(super) netns_dir: PathBuf,
     pub(super) hosts: Vec<Host>,
     pub(super) recording: Option<Recording>,
+    pub(super) networks: Networks,
     folder: PathBuf,
     namespaces: Vec<Netns>,
 }
@@ -46,7 +49,7 @@ impl Stage {
     /// If it cannot; nothing but perhaps the folder is left then.
     pub(super) fn open(folder: &Path, netns_dir: &Path) -> Result<Self, String> {
         make_folder(folder)?;
-        let board = Board::start(&socket_in(folder), netns_dir).inspect_err(|_| {
+        let board = Board::start(&socket_in(folder), &sandboxes_in(folder)).inspect_err(|_| {
             // The failure that is told is the one that matters.
             let _ = fs::remove_dir_all(folder);
         })?;
@@ -56,6 +59,7 @@ impl Stage {
             netns_dir: netns_dir.to_owned(),
             hosts: Vec::new(),
             recording: None,
+            networks: Networks::default(),
             folder: folder.to_owned(),
             namespaces: Vec::new(),
         })
@@ -70,7 +74,7 @@ impl Stage {
 
     /// Makes a host and plugs it in, without the address that `lacks` is about. Answers its port once that is up.
     pub(super) fn plug(&mut self, role: &Role, lacks: Option<Subject>) -> Result<(), String> {
-        let body = match (role.url(), role.netns(&self.netns_dir)) {
+        let body = match (role.url(&self.netns_dir), role.netns(&self.netns_dir)) {
             (Some(url), Some(path)) => self.plug_namespace(role, &url, path, lacks)?,
             _ => self.plug_in_process(role, lacks)?,
         };
@@ -170,6 +174,7 @@ impl Stage {
             problems.extend(self.board.wait(self.kernel.delete_netns(netns)).err().map(|error| error.to_string()));
         }
         drop(self.board);
+        problems.extend(leftovers::unmount(&sandboxes_in(&self.folder)).err());
         if leave && left.is_none() {
             left = Some(Left::Folder(self.folder));
         } else {
@@ -205,6 +210,11 @@ impl Left {
 /// Where the daemon's socket is.
 pub(super) fn socket_in(folder: &Path) -> PathBuf {
     folder.join("lanloom.sock")
+}
+
+/// Where the namespaces of sandboxes are.
+pub(super) fn sandboxes_in(folder: &Path) -> PathBuf {
+    folder.join("sandboxes")
 }
 
 /// A folder that nobody else may look into.

@@ -26,7 +26,7 @@ pub(crate) struct Ended {
     pub(crate) status: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
-    /// What it left in `/run/netns` and in its temporary folder.
+    /// What it left in `/run/netns` and in its temporary folder, and of mounts.
     pub(crate) left: Vec<String>,
 }
 
@@ -104,7 +104,10 @@ impl Place {
         let namespaces = names(Path::new("/run/netns")).into_iter().filter(|name| name.contains(&ours));
         // A capture that found no other place is meant to stay.
         let files = names(&self.path("tmp")).into_iter().filter(|name| !name.ends_with(".pcapng"));
-        namespaces.chain(files).collect()
+        let mounts = fs::read_to_string("/proc/self/mountinfo").expect("the kernel shows mounts");
+        let folder = format!("/lanloom-demo-{pid}/");
+        let mounts = mounts.lines().filter(|line| line.contains(&folder)).map(|line| format!("mount {line}"));
+        namespaces.chain(files).chain(mounts).collect()
     }
 }
 
@@ -216,5 +219,26 @@ pub(crate) fn root() -> bool {
 }
 
 /// All checks, in order.
-pub(crate) const CHECKS: [&str; 12] =
-    ["daemon", "tap", "veth", "in-process", "ping4", "ping6", "fdb", "transfer", "counters", "trace", "capture", "cleanup"];
+pub(crate) const CHECKS: [&str; 18] = [
+    "daemon",
+    "tap",
+    "veth",
+    "in-process",
+    "ping4",
+    "ping6",
+    "fdb",
+    "transfer",
+    "counters",
+    "trace",
+    "capture",
+    "networks",
+    "names",
+    "reach",
+    "isolation",
+    "relay",
+    "page",
+    "cleanup",
+];
+
+/// Those of networks.
+pub(crate) const NETWORKS: &[&str] = CHECKS.split_at(11).1.split_at(6).0;
