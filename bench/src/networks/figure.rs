@@ -15,6 +15,8 @@ pub(crate) enum Operation {
     Connect,
     /// Taking it out again, until it has no way there.
     Disconnect,
+    /// The kernel alone: making a veth pair with one end in another namespace.
+    Make,
     /// The kernel alone: moving an interface into a namespace.
     Move,
     /// The kernel alone: deleting an interface.
@@ -26,7 +28,7 @@ impl Operation {
     pub(crate) const ASKED: [Self; 4] = [Self::Create, Self::Delete, Self::Connect, Self::Disconnect];
 
     /// The kernel's floor.
-    pub(crate) const FLOOR: [Self; 2] = [Self::Move, Self::Remove];
+    pub(crate) const FLOOR: [Self; 3] = [Self::Make, Self::Move, Self::Remove];
 
     /// Its name in JSON.
     pub(crate) fn key(self) -> &'static str {
@@ -35,6 +37,7 @@ impl Operation {
             Self::Delete => "delete_network_ms",
             Self::Connect => "connect_ms",
             Self::Disconnect => "disconnect_ms",
+            Self::Make => "make_interface_ms",
             Self::Move => "move_interface_ms",
             Self::Remove => "delete_interface_ms",
         }
@@ -47,6 +50,7 @@ impl Operation {
             Self::Delete => "delete it",
             Self::Connect => "connect, until a ping is answered",
             Self::Disconnect => "disconnect, until the network is out of reach",
+            Self::Make => "make a veth pair with one end in a namespace",
             Self::Move => "move an interface into a namespace",
             Self::Remove => "delete an interface",
         }
@@ -59,7 +63,7 @@ impl Operation {
             Self::Delete => Some(5.0),
             Self::Connect => Some(4.0),
             Self::Disconnect => Some(2.5),
-            Self::Move | Self::Remove => None,
+            Self::Make | Self::Move | Self::Remove => None,
         }
     }
 }
