@@ -53,6 +53,10 @@ impl Yard {
             mac: guard.mac,
             addresses: guard.addresses.clone(),
             foreign: self.foreign_to(switch),
+            inside: guard
+                .inside
+                .as_ref()
+                .map(|pools| Arc::new(Prefixes::new(pools.iter().map(|pool| (pool.network(), pool.prefix_len()))))),
         })
     }
 

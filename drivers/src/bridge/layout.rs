@@ -123,6 +123,7 @@ impl Layout {
         let gateways: Vec<_> = self.shared().filter_map(|pool| pool.gateway).collect();
         let mac = Some(mac::suited(&gateways, &self.spec.id));
         let addresses = self.gateway_addresses().iter().map(IpNet::addr).collect();
+        let inside = self.spec.internal.then(|| self.pools().map(|pool| pool.pool).collect());
         SwitchPort {
             name: GATEWAY.to_owned(),
             kind: PortKind::Tap,
@@ -131,7 +132,7 @@ impl Layout {
             mtu: self.options.mtu,
             mac,
             isolated: false,
-            guard: PortGuard { role: Role::Gateway, mode: GuardMode::Leased, trusted: true, mac, addresses },
+            guard: PortGuard { role: Role::Gateway, mode: GuardMode::Leased, trusted: true, mac, addresses, inside },
         }
     }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
+use ipnet::IpNet;
 use lanloom_switch_core::MacAddr;
 pub use lanloom_switch_core::{GuardMode, Role};
 
@@ -90,4 +91,6 @@ pub struct PortGuard {
     pub mac: Option<MacAddr>,
     /// Its own addresses.
     pub addresses: Vec<IpAddr>,
+    /// Of the gateway of an internal network: its subnets, outside of which nothing passes.
+    pub inside: Option<Vec<IpNet>>,
 }

@@ -141,6 +141,7 @@ fn port_by_hand(name: &str) -> SwitchPort {
         trusted: true,
         mac: None,
         addresses: Vec::new(),
+        inside: None,
     };
     let (name, ifname) = (name.to_owned(), name.to_owned());
     SwitchPort { name, kind: PortKind::Tap, ifname, netns: None, mtu: None, mac: None, isolated: false, guard }

@@ -656,3 +656,31 @@ fn a_trace_says_which_rule_was_broken_and_whose_address_it_was() {
     bench.verdict(GATEWAY, &ether(mac(0), MacAddr::BROADCAST, 0x88b5, &[]));
     assert_eq!(bench.steps(ALICE, &known)[4], "guard of gw (gateway): 10.9.0.1 is of another network");
 }
+
+#[test]
+fn the_gateway_of_an_internal_network_passes_only_what_is_of_that_network_or_its_link() {
+    let mut bench = Bench::new();
+    let inside = Arc::new(Prefixes::new([(IpAddr::from(v4(0)), 24), (v6(0).into(), 64)]));
+    bench.change(GATEWAY, |guard| guard.inside = Some(inside));
+    let packet = |source: u8, destination: u8, from: Ipv4Addr, to: Ipv4Addr| {
+        ether(mac(source), mac(destination), IPV4, &ipv4(from, to, 0, UDP, &udp(9, 9)))
+    };
+    let packet6 = |source: u8, destination: u8, from: Ipv6Addr, to: Ipv6Addr| {
+        ether(mac(source), mac(destination), IPV6, &ipv6(from, to, 59, &[]))
+    };
+    // Both are known to the switch.
+    assert_eq!(bench.drops(GATEWAY, &packet(0, 1, v4(0), v4(1))), None);
+    assert_eq!(bench.drops(ALICE, &packet(1, 0, v4(1), v4(0))), None);
+    for inner in
+        [packet6(1, 0, v6(1), v6(0)), packet6(1, 0, link_local(1), link_local(0)), packet(1, 0, v4(1), Ipv4Addr::BROADCAST)]
+    {
+        assert_eq!(bench.drops(ALICE, &inner), None, "{inner:x?}");
+    }
+    for out in [packet(1, 0, v4(1), WORLD4), packet6(1, 0, v6(1), WORLD6)] {
+        assert_eq!(bench.drops(ALICE, &out), Some(DropReason::Isolated), "{out:x?}");
+    }
+    for back in [packet(0, 1, WORLD4, v4(1)), packet6(0, 1, WORLD6, v6(1))] {
+        assert_eq!(bench.drops(GATEWAY, &back), Some(DropReason::Isolated), "{back:x?}");
+    }
+    assert_eq!(bench.drops(ALICE, &packet(1, 2, v4(1), v4(2))), None, "between endpoints nothing is looked at");
+}

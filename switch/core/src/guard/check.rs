@@ -15,9 +15,9 @@ impl Guard {
     pub(crate) fn refuse(&self, claims: &Claims, frame: &Frame<'_>) -> Option<Refusal> {
         match self.role {
             Role::Endpoint => Check { guard: self, claims }.frame(frame).err(),
-            Role::Gateway if self.foreign.is_empty() => None,
+            Role::Gateway if self.passes_all() => None,
             Role::Gateway => match Packet::read(frame) {
-                Ok(packet) => foreign_in(&self.foreign, &packet).err(),
+                Ok(packet) => self.through(&packet).err(),
                 Err(why) => Some(Refusal::Unreadable(why)),
             },
         }
@@ -25,15 +25,27 @@ impl Guard {
 
     /// Why a frame does not go out through its port, if that is a gateway's.
     pub(crate) fn keeps_out(&self, frame: &Frame<'_>) -> Option<Refusal> {
-        if self.role != Role::Gateway || self.foreign.is_empty() {
+        if self.role != Role::Gateway || self.passes_all() {
             return None;
         }
         match Packet::read(frame) {
-            Ok(packet) => foreign_in(&self.foreign, &packet).err(),
+            Ok(packet) => self.through(&packet).err(),
             Err(why @ Unreadable::Tags) => Some(Refusal::Unreadable(why)),
             // Nobody behind it can read that either.
             Err(Unreadable::Arp | Unreadable::Ip) => None,
         }
+    }
+}
+
+impl Guard {
+    fn passes_all(&self) -> bool {
+        self.foreign.is_empty() && self.inside.is_none()
+    }
+
+    /// What goes through a gateway, in either direction.
+    fn through(&self, packet: &Packet<'_>) -> Passed {
+        foreign_in(&self.foreign, packet)?;
+        self.inside.as_ref().map_or(Ok(()), |inside| outside_of(inside, packet))
     }
 }
 
@@ -156,6 +168,28 @@ fn foreign_in(foreign: &Prefixes, packet: &Packet<'_>) -> Passed {
     match addresses.into_iter().flatten().find(|address| foreign.contains(*address)) {
         Some(address) => Err(Refusal::Foreign { address }),
         None => Ok(()),
+    }
+}
+
+/// Refuses what comes from or is for anywhere but one network and its link.
+fn outside_of(inside: &Prefixes, packet: &Packet<'_>) -> Passed {
+    let addresses: [IpAddr; 2] = match *packet {
+        Packet::Other => return Ok(()),
+        Packet::Arp { sender, target, .. } => [sender.into(), target.into()],
+        Packet::Ip { routed: true, .. } => return Err(Refusal::SourceRoute),
+        Packet::Ip { source, destination, .. } => [source, destination],
+    };
+    match addresses.into_iter().find(|address| !inside.contains(*address) && !is_of_link(*address)) {
+        Some(address) => Err(Refusal::Outside { address }),
+        None => Ok(()),
+    }
+}
+
+/// Whether no router forwards it.
+fn is_of_link(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_unspecified() || v4.is_link_local() || v4.is_multicast() || v4.is_broadcast(),
+        IpAddr::V6(v6) => v6.is_unspecified() || v6.is_unicast_link_local() || v6.is_multicast(),
     }
 }
 

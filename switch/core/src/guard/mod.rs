@@ -48,6 +48,9 @@ pub struct Guard {
     /// Where other networks live. Packets to or from there are dropped: what an endpoint sends (unless its mode is
     /// [`GuardMode::Off`]), and what goes through a gateway in either direction.
     pub foreign: Arc<Prefixes>,
+    /// Of the gateway of an internal network: where the network itself lives. Packets to or from anywhere else do not pass it, but
+    /// for addresses of the link alone (link-local, multicast, broadcast, unspecified).
+    pub inside: Option<Arc<Prefixes>>,
 }
 
 /// Who is plugged into a guarded port.

@@ -32,6 +32,10 @@ pub(crate) enum Refusal {
     Foreign {
         address: IpAddr,
     },
+    /// To or from outside of an internal network.
+    Outside {
+        address: IpAddr,
+    },
 }
 
 /// What a frame does with an address.
@@ -53,7 +57,7 @@ impl Refusal {
                 DropReason::Malformed
             }
             Self::Spoofed { .. } => DropReason::Spoofed,
-            Self::Foreign { .. } | Self::SourceRoute => DropReason::Isolated,
+            Self::Foreign { .. } | Self::Outside { .. } | Self::SourceRoute => DropReason::Isolated,
         }
     }
 
@@ -74,6 +78,7 @@ impl Refusal {
             Self::Spoofed { claim, used, owner } => format!("{}{claim} {}", used.words(), whose(owner, name)),
             Self::SourceRoute => "its source route may lead into another network".to_owned(),
             Self::Foreign { address } => format!("{address} is of another network"),
+            Self::Outside { address } => format!("{address} is outside of this network, which is internal"),
         }
     }
 }
