@@ -57,10 +57,18 @@ impl Inner {
     ) -> Result<(), Refusal> {
         let Some(ifname) = &joint.ifname else { return Ok(()) };
         let netns = self.netns_of(sandbox);
-        let name = IfName::new(ifname).map_err(|error| attempt.kernel(error))?;
-        let present = self.kernel.list_addresses(&netns, &name).await.map_err(|error| attempt.kernel(error))?;
-        let is_whole = endpoint.addresses.iter().all(|address| present.contains(address));
-        if is_whole { Ok(()) } else { self.populate(attempt, sandbox, endpoint, joint).await }
+        let mut plan = plan(ifname, endpoint, joint).map_err(|error| attempt.kernel(error))?;
+        let link = self.kernel.link(&netns, plan.name()).await.map_err(|error| attempt.kernel(error))?;
+        let addresses = self.kernel.list_addresses(&netns, plan.name()).await.map_err(|error| attempt.kernel(error))?;
+        let routes = self.kernel.list_routes(&netns).await.map_err(|error| attempt.kernel(error))?;
+        // An interface that was down in between has lost its IPv6 addresses and its routes, and no IPv4 address.
+        plan.addresses.retain(|address| !addresses.contains(address));
+        plan.routes.retain(|route| !routes.contains(route));
+        if link.up && plan.addresses.is_empty() && plan.routes.is_empty() {
+            return Ok(());
+        }
+        tracing::warn!(sandbox = %sandbox.name, interface = %ifname, "it was not as it should be, and is set again");
+        self.kernel.configure(&netns, &plan).await.map_err(|error| attempt.kernel(error))
     }
 
     /// The endpoints of a sandbox, in the order of choice.

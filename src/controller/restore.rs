@@ -121,17 +121,22 @@ impl Inner {
         }
     }
 
+    /// Goes on whatever fails: one interface that is not as it should be takes neither the others nor the names from a sandbox.
     async fn restore_sandbox(&self, attempt: &Attempt, sandbox: &Sandbox) -> Result<(), Refusal> {
+        let mut done = Ok(());
         for endpoint in self.book.joined_to(&sandbox.id) {
             if let EndpointState::Joined(joint) = &endpoint.state {
-                self.populate_again(attempt, sandbox, &endpoint, joint).await?;
+                done = both(done, self.populate_again(attempt, sandbox, &endpoint, joint).await);
             }
             self.name_endpoint(&endpoint, sandbox);
         }
-        self.start_names(attempt, sandbox).await?;
-        self.choose_ways_out(attempt, sandbox).await?;
+        done = both(done, self.start_names(attempt, sandbox).await);
+        done = both(done, self.choose_ways_out(attempt, sandbox).await);
         self.write_files(sandbox);
-        Ok(())
+        if let Err(refusal) = &done {
+            self.notes.entry(sandbox.id.clone()).or_default().push(refusal.to_string());
+        }
+        done
     }
 
     async fn tidy_networks(&self, notes: &mut Vec<String>) {
@@ -156,5 +161,12 @@ impl Inner {
                 notes.extend(done.err().map(|refusal| refusal.to_string()));
             }
         }
+    }
+}
+
+fn both(done: Result<(), Refusal>, then: Result<(), Refusal>) -> Result<(), Refusal> {
+    match done {
+        Ok(()) => then,
+        Err(refusal) => Err(refusal.and(then)),
     }
 }

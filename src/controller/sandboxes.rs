@@ -6,7 +6,7 @@ use super::model::{Id, NewEndpoint, NewSandbox, Sandbox, SandboxPlace, SandboxSt
 use super::refusal::Attempt;
 use super::{EventKind, Inner, Refusal};
 use crate::names::Name;
-use lanloom_drivers::kernel::{Kernel, KernelError, Netns, NetnsName, SysctlKey, Why};
+use lanloom_drivers::kernel::{IfName, Kernel, KernelError, LinkChange, Netns, NetnsName, SysctlKey, Why};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -110,11 +110,15 @@ impl Inner {
         }
         self.stop_names(sandbox).await;
         left.extend(self.delete_files(sandbox).err());
-        if sandbox.spec.place == SandboxPlace::Own {
-            let gone = self.kernel.delete_netns(&self.netns_of(sandbox)).await;
-            let is_left = |error: &KernelError| !matches!(error.why(), Why::NoSuchNetns(_));
-            left.extend(gone.err().filter(is_left).map(|error| error.to_string()));
-        }
+        let gone = match sandbox.spec.place {
+            SandboxPlace::Own => self.kernel.delete_netns(&self.netns_of(sandbox)).await.map(drop),
+            SandboxPlace::At(_) => self.kernel.delete_dns_redirect(&self.netns_of(sandbox)).await,
+            SandboxPlace::Host => Ok(()),
+        };
+        // Where there is no nft, there was no rule.
+        let is_left =
+            |error: &KernelError| !matches!(error.why(), Why::NoSuchNetns(_) | Why::MissingTool { .. } | Why::Unsupported);
+        left.extend(gone.err().filter(is_left).map(|error| error.to_string()));
         if !left.is_empty() {
             return Err(attempt.failed(left.join("; "), "see to these, and delete it again"));
         }
@@ -133,7 +137,8 @@ impl Inner {
     }
 }
 
-/// Makes the namespace of a sandbox that has its own, unless it is there, and sets it.
+/// Makes the namespace of a sandbox that has its own, unless it is there, and sets it. In somebody's the loopback interface is
+/// switched on: the name server is there.
 pub(super) async fn open_namespace(kernel: &dyn Kernel, sandbox: &Sandbox) -> Result<(), KernelError> {
     let netns = match &sandbox.spec.place {
         SandboxPlace::Own => Netns::At(kernel.netns_dir().join(sandbox.name.as_str())),
@@ -149,6 +154,10 @@ pub(super) async fn open_namespace(kernel: &dyn Kernel, sandbox: &Sandbox) -> Re
         for (key, value) in SETTINGS {
             settings.push((SysctlKey::new(key)?, value.to_owned()));
         }
+    }
+    if let SandboxPlace::At(_) = sandbox.spec.place {
+        let up = LinkChange { up: Some(true), ..LinkChange::default() };
+        kernel.set_link(&netns, &IfName::new("lo")?, &up).await?;
     }
     for (key, value) in &sandbox.spec.sysctls {
         settings.push((SysctlKey::new(key)?, value.clone()));

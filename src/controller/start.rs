@@ -16,7 +16,7 @@ use crate::store::{Store, Txn};
 use dashmap::DashMap;
 use lanloom_drivers::bridge::Bridge;
 use lanloom_drivers::driver::{self, Driver};
-use lanloom_drivers::kernel::Kernel;
+use lanloom_drivers::kernel::{Kernel, Netns};
 use lanloom_drivers::{host, null};
 use std::collections::BTreeMap;
 use std::io;
@@ -172,8 +172,12 @@ fn guards(shelf: &Shelf, drivers: &[Arc<dyn Driver>], yard: &Yard) -> Guards {
 async fn reopen_namespaces(shelf: &Shelf, kernel: &Arc<dyn Kernel>, notes: &mut Vec<String>) {
     let own = shelf.sandboxes.iter().filter(|sandbox| sandbox.spec.place == SandboxPlace::Own);
     for sandbox in own.filter(|sandbox| sandbox.state == SandboxState::Ready) {
-        if let Err(error) = open_namespace(&**kernel, sandbox).await {
-            notes.push(format!("sandbox {}: {error}", sandbox.name));
+        let netns = Netns::At(kernel.netns_dir().join(sandbox.name.as_str()));
+        let was_there = kernel.netns_exists(&netns).await.unwrap_or(true);
+        match open_namespace(&**kernel, sandbox).await {
+            Ok(()) if was_there => {}
+            Ok(()) => notes.push(format!("the namespace of sandbox {} was gone, and was made again", sandbox.name)),
+            Err(error) => notes.push(format!("sandbox {}: {error}", sandbox.name)),
         }
     }
 }
