@@ -82,7 +82,7 @@ fn without_nft_networks_and_names_work_and_what_does_not_says_which_package_brin
     assert!(b.addresses().iter().any(|address| answer.contains(&address.to_string())), "{answer}");
     let notes = host.json("network inspect n1")[0]["Lanloom"]["notes"].to_string();
     assert!(notes.contains("the package nftables"), "{notes}");
-    assert_eq!(sources(&host, "a"), [None, None]);
+    assert_eq!(OUTSIDE.map(|to| host.escapes("a", to)), [None, None]);
     for family in ["ipv4", "ipv6"] {
         for number in [1, 2] {
             let setting = host.sh(&format!("cat /proc/sys/net/{family}/conf/gw{number}/forwarding"));

@@ -71,7 +71,8 @@ impl Networks {
             "mkdir -p /etc/netns && mount -t tmpfs none /etc/netns
              ip netns add outside
              ip link add up0 type veth peer name up1 netns outside
-             ip link set up0 addrgenmode none; ip -n outside link set up1 addrgenmode none
+             ip link set up0 addrgenmode none; ip address add fe80::1/64 dev up0 nodad
+             ip -n outside link set up1 addrgenmode none; ip -n outside address add fe80::2/64 dev up1 nodad
              ip address add 192.0.2.1/24 dev up0; ip address add 2001:db8::1/64 dev up0 nodad; ip link set up0 up
              ip -n outside link set lo up
              ip -n outside address add 192.0.2.2/24 dev up1; ip -n outside address add 2001:db8::2/64 dev up1 nodad
@@ -133,14 +134,24 @@ impl Networks {
         self.lanloom(&format!("sandbox ping {from} {} -c 1 -W {}", to.into(), SILENCE.as_secs_f64())).status.success()
     }
 
-    /// The source that a datagram from a sandbox has when it comes to an address outside; `None` if none comes.
+    /// The source that datagrams from a sandbox have when they come to an address outside, waited for; `None` if none comes.
     pub(crate) fn source_outside(&self, from: &str, to: IpAddr) -> Option<IpAddr> {
+        self.source_of_any(60, from, to)
+    }
+
+    /// The same of one that is not to come.
+    pub(crate) fn escapes(&self, from: &str, to: IpAddr) -> Option<IpAddr> {
+        self.source_of_any(2, from, to)
+    }
+
+    /// Sends as many datagrams as it takes, one each [`SILENCE`].
+    fn source_of_any(&self, tries: usize, from: &str, to: IpAddr) -> Option<IpAddr> {
         let server = self.inside(WORLD, || UdpSocket::bind((to, 0))).expect("a socket outside");
         server.set_read_timeout(Some(SILENCE)).expect("a timeout");
         let there = server.local_addr().expect("an address");
         let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
         let client = self.inside(from, || UdpSocket::bind((any, 0))).expect("a socket in the sandbox");
-        (0..5).find_map(|_| {
+        (0..tries).find_map(|_| {
             // One without a route says so here.
             let _ = client.send_to(b"where from", there);
             server.recv_from(&mut [0; 64]).ok().map(|(_, source)| source.ip())
