@@ -72,8 +72,11 @@ fn whatever_ends_the_daemon_sandboxes_keep_all_they_have_and_their_connections_l
         assert_eq!(kernel(&house), kernel_before, "while nobody is there");
         assert_eq!(house.interfaces(), links_before, "while nobody is there");
         let start = Instant::now();
+        let carried = pings.each_ref().map(Talk::next_round);
         house.start_daemon(&STATE);
         let answers = start.elapsed();
+        let carried = carried.map(|carried| carried.join().expect("it does not panic"));
+        println!("{how:?}: datagrams are carried {carried:?} after the start, the daemon answered after {answers:?}");
         for talk in pings.iter().chain(&talks) {
             talk.goes_on(&house);
             println!(

@@ -315,6 +315,18 @@ impl Talk {
         (Self { what, rounds: Arc::default(), ended: Arc::clone(&ended), threads: Vec::new() }, ended)
     }
 
+    /// From now on, while nobody carries anything: how long it takes until something is.
+    pub(crate) fn next_round(&self) -> JoinHandle<Duration> {
+        let (start, rounds) = (Instant::now(), Arc::clone(&self.rounds));
+        let before = rounds.load(Ordering::Relaxed);
+        std::thread::spawn(move || {
+            while rounds.load(Ordering::Relaxed) == before && start.elapsed() < PATIENCE * 10 {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            start.elapsed()
+        })
+    }
+
     /// Waits for a whole round that begins from now on, and says how long that took.
     pub(crate) fn goes_on(&self, house: &House) -> Duration {
         let (start, before) = (Instant::now(), self.rounds.load(Ordering::Relaxed));

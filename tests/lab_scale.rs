@@ -1,0 +1,222 @@
+//! Many sandboxes on one network: all reach all, and there are more of them than a bridge of the kernel has ports.
+//!
+//! With `LANLOOM_FULL` set the second test makes all 1,100; else fewer, since each takes its tenth of a second. Each test's host is
+//! a house of its own. Needs root and `ip` (iproute2).
+//!
+//! Linux holds 1,024 neighbours for all namespaces together unless somebody raised that in the machine's first one, where no test
+//! may; the daemon of a house cannot either, and says so. What sandboxes are told of each other for good does not count there:
+//! so all pairs are tried with that, and only some with addresses that they have to ask for.
+
+#[path = "lab/keep.rs"]
+mod keep;
+
+use keep::house::House;
+use keep::{End, STATE, Talk, end, leaks, text, v4, with_world};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, recvfrom, sendto, setsockopt, socket, sockopt,
+};
+use nix::sys::time::{TimeVal, TimeValLike};
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+const SANDBOXES: usize = 200;
+/// More than the 1,023 that a bridge of Linux can have.
+const MANY: usize = 1100;
+const FEWER: usize = 60;
+/// Liveness only: as long as any answer may take to come.
+const PATIENCE: Duration = Duration::from_secs(100);
+
+/// A sandbox as the others see it.
+struct Member {
+    name: String,
+    address: Ipv4Addr,
+    mac: String,
+}
+
+fn member_name(number: usize) -> String {
+    format!("s{number}")
+}
+
+/// Makes sandboxes on the network `many`, in turn by TAP and by veth, and says what they are.
+fn make(house: &House, count: usize) -> Vec<Member> {
+    house.says("network create many");
+    for number in 0..count {
+        let kind = ["tap", "veth"][number % 2];
+        house.says(&format!("sandbox create {} --network many --endpoint {kind}", member_name(number)));
+    }
+    let endpoints = house.json("endpoint ls --network many");
+    let member = |endpoint: &serde_json::Value| {
+        let address = text(&endpoint["addresses"][0]);
+        let address = address.split('/').next().and_then(|address| address.parse().ok()).expect("an address");
+        Member { name: text(&endpoint["sandbox"]), address, mac: text(&endpoint["mac"]) }
+    };
+    endpoints.as_array().expect("a list").iter().map(member).collect()
+}
+
+/// Tells each sandbox for good where all others are.
+fn introduce(house: &House, members: &[Member]) {
+    let line = |one: &Member| format!("neigh replace {} lladdr {} dev eth0 nud permanent\n", one.address, one.mac);
+    let file = house.path("neighbours");
+    std::fs::write(&file, members.iter().map(line).collect::<String>()).expect("written");
+    for one in members {
+        house.sh(&format!("ip -n {} -batch {}", one.name, file.display()));
+    }
+}
+
+/// What pings from a sandbox.
+struct Pinger {
+    socket: OwnedFd,
+}
+
+impl Pinger {
+    fn open(house: &House, sandbox: &str) -> Self {
+        let socket = house.inside(sandbox, || {
+            socket(AddressFamily::Inet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::Icmp).expect("root")
+        });
+        setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(300)).expect("set");
+        setsockopt(&socket, sockopt::RcvBuf, &(1 << 20)).expect("set");
+        Self { socket }
+    }
+
+    /// Asks all of them at once, and again those that have not answered; how often it had to. Fails if one never does.
+    fn ping_all(&self, from: &str, to: &[Member], id: u16) -> usize {
+        let mut missing: BTreeSet<Ipv4Addr> = to.iter().filter(|one| one.name != from).map(|one| one.address).collect();
+        let (start, mut rounds) = (Instant::now(), 0);
+        while !missing.is_empty() {
+            assert!(start.elapsed() < PATIENCE, "{from} has no answer of {missing:?}");
+            rounds += 1;
+            for address in &missing {
+                let at = SockaddrIn::from(std::net::SocketAddrV4::new(*address, 0));
+                // What the kernel has no room for now is sent again.
+                let _ = sendto(self.socket.as_raw_fd(), &request(id), &at, MsgFlags::empty());
+            }
+            let mut packet = [0; 128];
+            while !missing.is_empty() {
+                let Ok((length, Some(source))) = recvfrom::<SockaddrIn>(self.socket.as_raw_fd(), &mut packet) else { break };
+                if is_answer(&packet[..length], id) {
+                    missing.remove(&source.ip());
+                }
+            }
+        }
+        rounds
+    }
+}
+
+/// An echo request (RFC 792) of that id.
+fn request(id: u16) -> [u8; 8] {
+    let [high, low] = id.to_be_bytes();
+    // The sum of type 8 and the id alone cannot carry twice.
+    let (sum, carried) = 0x0800_u16.overflowing_add(id);
+    let [check_high, check_low] = (!(sum + u16::from(carried))).to_be_bytes();
+    [8, 0, check_high, check_low, high, low, 0, 0]
+}
+
+/// Whether an IPv4 packet is the echo reply to that.
+fn is_answer(packet: &[u8], id: u16) -> bool {
+    let header = packet.first().map_or(0, |first| usize::from(first & 0xf) * 4);
+    let Some(icmp) = packet.get(header..header + 8) else { return false };
+    icmp[0] == 0 && icmp[4..6] == id.to_be_bytes()
+}
+
+/// As [`House::start_daemon`], for one that has much to find again.
+fn start_patiently(house: &mut House) {
+    let log = std::fs::OpenOptions::new().append(true).open(house.path("log")).expect("a log");
+    let words = [env!("CARGO_BIN_EXE_lanloom"), "daemon", "--state-dir", "STATE"];
+    let daemon = house.command(&words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
+    house.keep(daemon.expect("the daemon runs"));
+    let begin = Instant::now();
+    while !house.lanloom("switch ls").status.success() {
+        assert!(begin.elapsed() < PATIENCE * 3, "the daemon does not answer; its log:\n{}", house.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The daemon's process, which nobody else has this state with.
+fn daemon(house: &House) -> PathBuf {
+    let state = house.path("state").display().to_string();
+    let is_it = |process: &PathBuf| {
+        let line = std::fs::read(process.join("cmdline")).unwrap_or_default();
+        let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
+        words.contains(&b"daemon".as_slice()) && words.contains(&state.as_bytes())
+    };
+    let processes = std::fs::read_dir("/proc").expect("proc").flatten().map(|entry| entry.path());
+    processes.into_iter().find(is_it).expect("it runs")
+}
+
+fn print_size(house: &House, what: &str) {
+    let process = daemon(house);
+    let status = std::fs::read_to_string(process.join("status")).expect("its status");
+    let line = |key: &str| status.lines().find(|line| line.starts_with(key)).unwrap_or_default().to_owned();
+    let descriptors = std::fs::read_dir(process.join("fd")).expect("its descriptors").count();
+    println!("{what}: {}, {}, {descriptors} descriptors", line("VmRSS"), line("Threads"));
+}
+
+#[test]
+fn two_hundred_sandboxes_on_one_network_all_reach_all_others() {
+    let Some(mut house) = with_world() else { return };
+    house.start_daemon(&STATE);
+    print_size(&house, "without a sandbox");
+    let begin = Instant::now();
+    let members = make(&house, SANDBOXES);
+    assert_eq!(members.len(), SANDBOXES);
+    println!("{SANDBOXES} sandboxes made in {:?}", begin.elapsed());
+    print_size(&house, "with all sandboxes");
+    let pingers: Vec<Pinger> = members.iter().map(|one| Pinger::open(&house, &one.name)).collect();
+    // Some that have to ask first, each for one who knows nothing of it.
+    for at in (0..SANDBOXES - 1).step_by(8) {
+        pingers[at].ping_all(&members[at].name, &members[at + 1..at + 2], 7);
+    }
+    introduce(&house, &members);
+    let begin = Instant::now();
+    let rounds = members.iter().zip(&pingers).map(|(one, pinger)| pinger.ping_all(&one.name, &members, 8));
+    let again = rounds.map(|rounds| rounds - 1).sum::<usize>();
+    println!("{} pairs in {:?}; some were asked again {again} times", SANDBOXES * (SANDBOXES - 1), begin.elapsed());
+    end(&mut house, End::Killed);
+    let begin = Instant::now();
+    house.start_daemon(&STATE);
+    for (one, pinger) in members.iter().zip(&pingers).step_by(20) {
+        pinger.ping_all(&one.name, &members, 9);
+    }
+    println!("after a kill, the daemon and all pairs from ten of them again in {:?}", begin.elapsed());
+    assert_eq!(leaks(&house), Vec::<String>::new());
+}
+
+#[test]
+fn a_network_has_more_endpoints_than_a_bridge_of_the_kernel_could_and_finds_them_again() {
+    let Some(mut house) = with_world() else { return };
+    house.start_daemon(&STATE);
+    let count = if std::env::var_os("LANLOOM_FULL").is_some() { MANY } else { FEWER };
+    let begin = Instant::now();
+    let members = make(&house, count);
+    println!("{count} endpoints made in {:?}", begin.elapsed());
+    print_size(&house, "with all of them");
+    assert_eq!(house.json("network inspect many")[0]["Containers"].as_object().map(serde_json::Map::len), Some(count));
+    assert_eq!(house.json("port ls many").as_array().map(Vec::len), Some(count + 1), "and the gateway's");
+    let pingers: Vec<Pinger> = members.iter().step_by(count / 12).map(|one| Pinger::open(&house, &one.name)).collect();
+    let sample: Vec<Member> = members.into_iter().step_by(count / 12).collect();
+    let all_meet = |id| {
+        for (one, pinger) in sample.iter().zip(&pingers) {
+            pinger.ping_all(&one.name, &sample, id);
+        }
+    };
+    all_meet(10);
+    let (first, last) = (&sample[0].name, &sample[sample.len() - 1].name);
+    let talk = Talk::udp(&house, first, last, &v4(&house, "many", last));
+    talk.goes_on(&house);
+    for how in [End::Asked, End::Killed] {
+        end(&mut house, how);
+        let (begin, forwards) = (Instant::now(), talk.next_round());
+        start_patiently(&mut house);
+        let answers = begin.elapsed();
+        talk.goes_on(&house);
+        let forwards = forwards.join().expect("it does not panic");
+        println!("{how:?}: forwarding {forwards:?} after the start, the daemon answered after {answers:?}");
+        all_meet(11);
+        assert_eq!(house.json("endpoint ls --network many").as_array().map(Vec::len), Some(count));
+    }
+    print_size(&house, "after a kill and a start");
+}
