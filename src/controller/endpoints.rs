@@ -32,34 +32,45 @@ impl Inner {
     ) -> Result<Id, Refusal> {
         let attempt = Attempt::new("create endpoint", format!("{network}/{name}"));
         let network = self.find_network(&attempt, network)?;
-        if network.spec.config_only {
-            let why = "cannot create endpoint on configuration-only network";
-            return Err(attempt.invalid(why, "make a network of it with `lanloom network create --config-from`"));
-        }
-        let network = self.awake(&attempt, network).await?;
-        if self.book.endpoints_on(&network.id).iter().any(|endpoint| endpoint.name == name) {
-            let why = format!("endpoint with name {name} already exists in network {}", network.name);
-            return Err(attempt.conflict(why, "choose another name, or delete that one"));
-        }
-        self.check_mac(&attempt, &network, new.mac)?;
-        let (id, state) = (Id::random(), EndpointState::Creating);
-        let mac = new.mac;
-        let mut endpoint =
-            Endpoint { id, name, network: network.id.clone(), state, by_connect, mac, addresses: Vec::new(), spec: new };
-        endpoint.addresses = self.lease_addresses(&attempt, &network, &endpoint)?;
-        let made = self.make_endpoint(&attempt, &network, endpoint.clone()).await;
+        let made = self.create_endpoint_on(&attempt, &network, name, new, by_connect).await;
         if made.is_err() {
-            self.release_addresses(&network, &endpoint.addresses);
+            self.doze_off(&attempt, &network).await;
         }
         made
     }
 
+    async fn create_endpoint_on(
+        &self,
+        attempt: &Attempt,
+        network: &Arc<Network>,
+        name: Name,
+        new: NewEndpoint,
+        by_connect: bool,
+    ) -> Result<Id, Refusal> {
+        if network.spec.config_only {
+            let why = "cannot create endpoint on configuration-only network";
+            return Err(attempt.invalid(why, "make a network of it with `lanloom network create --config-from`"));
+        }
+        let network = self.awake(attempt, Arc::clone(network)).await?;
+        self.clear_name(attempt, &network, &name).await?;
+        self.check_mac(attempt, &network, new.mac)?;
+        let (id, state) = (Id::random(), EndpointState::Creating);
+        let mac = new.mac;
+        let mut endpoint =
+            Endpoint { id, name, network: network.id.clone(), state, by_connect, mac, addresses: Vec::new(), spec: new };
+        endpoint.addresses = self.lease_addresses(attempt, &network, &endpoint)?;
+        self.make_endpoint(attempt, &network, endpoint).await
+    }
+
     async fn make_endpoint(&self, attempt: &Attempt, network: &Network, endpoint: Endpoint) -> Result<Id, Refusal> {
         let driver = self.driver(attempt, &network.spec.driver)?;
-        if !endpoint.by_connect {
-            // One that `connect` makes is recorded when it is joined: until then there is nothing of it but this.
-            self.save(attempt, &endpoint).await?;
+        // One that `connect` makes is recorded when it is joined: until then there is nothing of it but this.
+        let noted = if endpoint.by_connect { Ok(()) } else { self.save(attempt, &endpoint).await };
+        if let Err(refusal) = noted {
+            self.release_addresses(network, &endpoint.id, &endpoint.addresses);
+            return Err(refusal);
         }
+        self.book.put_endpoint(endpoint.clone());
         let made = driver.create_endpoint(network.id.as_str(), &endpoint_spec_of(&endpoint)).await.map_err(Refusal::from);
         let finished = match made {
             Ok(made) => {
@@ -71,9 +82,7 @@ impl Inner {
             Err(refusal) => Err(refusal),
         };
         if let Err(refusal) = finished {
-            let undone = driver.delete_endpoint(network.id.as_str(), endpoint.id.as_str()).await.map_err(Refusal::from);
-            let forgotten = if endpoint.by_connect { Ok(()) } else { self.erase(attempt, &endpoint).await };
-            return Err(refusal.and(undone).and(forgotten));
+            return Err(refusal.and(self.undo_endpoint(attempt, network, &endpoint).await));
         }
         self.tell(EventKind::EndpointCreated {
             network: network.name.to_string(),
@@ -81,6 +90,37 @@ impl Inner {
             id: endpoint.id.to_string(),
         });
         Ok(endpoint.id)
+    }
+
+    /// Undoes an endpoint that could not be made. Until all of it is undone it stays as one that is being made: deleting it, making
+    /// it again, or the next start, goes on.
+    async fn undo_endpoint(&self, attempt: &Attempt, network: &Network, endpoint: &Endpoint) -> Result<(), Refusal> {
+        let driver = self.driver(attempt, &network.spec.driver)?;
+        driver.delete_endpoint(network.id.as_str(), endpoint.id.as_str()).await?;
+        if !endpoint.by_connect {
+            self.erase(attempt, endpoint).await?;
+        }
+        self.book.remove_endpoint(&endpoint.id);
+        self.release_addresses(network, &endpoint.id, &endpoint.addresses);
+        Ok(())
+    }
+
+    /// Whatever has that name on a network is to be gone: what an earlier change left half done is finished, all else refuses.
+    async fn clear_name(&self, attempt: &Attempt, network: &Network, name: &Name) -> Result<(), Refusal> {
+        let Some(holder) = self.book.endpoints_on(&network.id).into_iter().find(|endpoint| endpoint.name == *name) else {
+            return Ok(());
+        };
+        match holder.state {
+            EndpointState::Creating | EndpointState::Leaving(_) | EndpointState::Deleting => {
+                self.leave(attempt, &holder, false).await
+            }
+            // Of a connection that could not be undone.
+            EndpointState::Free if holder.by_connect => self.leave(attempt, &holder, false).await,
+            EndpointState::Free | EndpointState::Joining(_) | EndpointState::Joined(_) => {
+                let why = format!("endpoint with name {name} already exists in network {}", network.name);
+                Err(attempt.conflict(why, "choose another name, or delete that one"))
+            }
+        }
     }
 
     /// Two endpoints of a network cannot have one hardware address: their frames would go astray.
@@ -131,7 +171,7 @@ impl Inner {
             done => done?,
         }
         self.erase(attempt, endpoint).await?;
-        self.release_addresses(&network, &endpoint.addresses);
+        self.release_addresses(&network, &endpoint.id, &endpoint.addresses);
         self.book.remove_endpoint(&endpoint.id);
         self.tell(EventKind::EndpointDeleted {
             network: network.name.to_string(),

@@ -21,11 +21,20 @@ impl Inner {
         let attempt = Attempt::new("connect", format!("{sandbox} to network {network}"));
         let sandbox = self.ready_sandbox(&attempt, sandbox)?;
         let on = self.find_network(&attempt, network)?;
-        if self.book.endpoints_in(&sandbox.id).iter().any(|endpoint| endpoint.network == on.id) {
+        for endpoint in self.book.endpoints_in(&sandbox.id).iter().filter(|endpoint| endpoint.network == on.id) {
+            if let EndpointState::Leaving(_) = endpoint.state {
+                // What an earlier change left half done is finished first.
+                self.leave(&attempt, endpoint, false).await?;
+                continue;
+            }
             let why = format!("endpoint with name {} already exists in network {}", sandbox.name, on.name);
             return Err(attempt.conflict(why, "it is connected already; see `lanloom sandbox inspect`"));
         }
-        self.attach(&attempt, on.name.as_str(), &sandbox, new).await
+        let done = self.attach(&attempt, on.name.as_str(), &sandbox, new).await;
+        if done.is_err() {
+            self.doze_off(&attempt, &on).await;
+        }
+        done
     }
 
     /// Makes an endpoint of the sandbox's name and joins it; both or nothing.
@@ -88,14 +97,11 @@ impl Inner {
         let netns = self.netns_path(sandbox);
         let joined = driver.join(network.id.as_str(), endpoint.id.as_str(), &join_of(netns, &ifname)).await;
         let done = match joined {
-            Ok(joined) => self.settle_in(attempt, endpoint, sandbox, with(joint, &joined), &joined).await,
+            Ok(joined) => self.settle_in(attempt, endpoint, sandbox, with(joint.clone(), &joined), &joined).await,
             Err(error) => Err(error.into()),
         };
         if let Err(refusal) = done {
-            let left = driver.leave(network.id.as_str(), endpoint.id.as_str()).await.map_err(Refusal::from);
-            let freed = self.free_again(attempt, endpoint).await;
-            let settled = self.choose_ways_out(attempt, sandbox).await;
-            return Err(refusal.and(left).and(freed).and(settled));
+            return Err(self.undo_join(attempt, endpoint, sandbox, joint, refusal).await);
         }
         self.tell(EventKind::EndpointJoined {
             network: network.name.to_string(),
@@ -122,6 +128,33 @@ impl Inner {
         self.name_endpoint(endpoint, sandbox);
         self.write_files(sandbox);
         Ok(())
+    }
+
+    /// Undoes a join that failed, and answers why it did, with what could not be undone. What its driver cannot take away stays as one
+    /// that is being joined: leaving, or the next start, goes on.
+    async fn undo_join(
+        &self,
+        attempt: &Attempt,
+        endpoint: &Endpoint,
+        sandbox: &Sandbox,
+        joint: Joint,
+        refusal: Refusal,
+    ) -> Refusal {
+        let joining = Endpoint { state: EndpointState::Joining(joint), ..endpoint.clone() };
+        self.book.put_endpoint(joining.clone());
+        self.unname_endpoint(endpoint);
+        self.lose_way_out(sandbox, endpoint).await;
+        let left = match self.driver_of(attempt, endpoint) {
+            Ok((network, driver)) => driver.leave(network.id.as_str(), endpoint.id.as_str()).await.map_err(Refusal::from),
+            Err(refusal) => Err(refusal),
+        };
+        let noted = match &left {
+            Ok(()) => self.free_again(attempt, endpoint).await,
+            Err(_) => self.save(attempt, &joining).await,
+        };
+        let settled = self.choose_ways_out(attempt, sandbox).await;
+        self.write_files(sandbox);
+        refusal.and(left).and(noted).and(settled)
     }
 
     /// It is as it was before it was to be joined: one that `connect` made has no record then.
@@ -204,16 +237,18 @@ impl Inner {
         if let Some(sandbox) = &sandbox {
             self.lose_way_out(sandbox, endpoint).await;
         }
-        match driver.leave(network.id.as_str(), endpoint.id.as_str()).await {
-            Err(error) if force => tracing::warn!("{error}"),
-            done => done?,
-        }
+        let left = match driver.leave(network.id.as_str(), endpoint.id.as_str()).await {
+            Err(error) if force => Ok(tracing::warn!("{error}")),
+            left => left,
+        };
+        // The others go on without it, whatever becomes of it.
         if let Some(sandbox) = &sandbox {
             if let Err(refusal) = self.choose_ways_out(attempt, sandbox).await {
                 tracing::warn!("{refusal}");
             }
             self.write_files(sandbox);
         }
+        left?;
         self.unmake_endpoint(attempt, &leaving, force).await?;
         self.tell(EventKind::EndpointLeft {
             network: network.name.to_string(),

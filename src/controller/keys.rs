@@ -67,14 +67,24 @@ pub(super) struct Shelf {
     pub(super) host_id: Option<String>,
     /// A line for each, with its key.
     pub(super) unreadable: Vec<String>,
+    /// The ids of networks among them: what stands on these is left as it is.
+    pub(super) obscure: Vec<String>,
+    /// Whether the store could not be read at all.
+    pub(super) is_blind: bool,
 }
 
 impl Shelf {
+    /// Whether it is known of all networks what they are.
+    pub(super) fn is_clear(&self) -> bool {
+        !self.is_blind && self.obscure.is_empty()
+    }
+
     pub(super) fn read(pairs: &[Pair]) -> Self {
         let mut shelf = Self::default();
         for pair in pairs {
             if let Err(error) = shelf.read_one(pair) {
                 shelf.unreadable.push(format!("{}: {error}", pair.key));
+                shelf.obscure.extend(pair.key.strip_prefix(NETWORKS).map(str::to_owned));
             }
         }
         shelf

@@ -18,7 +18,7 @@ const SERIAL: &str = "com.docker.network.ipam.serial";
 type Pools = (Vec<Pool>, Vec<Pool>);
 
 impl Inner {
-    fn ipam(&self) -> MutexGuard<'_, Ipam> {
+    pub(super) fn ipam(&self) -> MutexGuard<'_, Ipam> {
         self.ipam.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -127,7 +127,7 @@ impl Inner {
             let ids: Vec<PoolId> = pools.iter().filter_map(|pool| PoolId::new(pool.subnet, pool.range).ok()).collect();
             if ids.is_empty() {
                 if let Some(address) = address {
-                    self.release_addresses(network, &leased);
+                    self.release_addresses(network, &endpoint.id, &leased);
                     let why = format!("{address} is of a family that network {} does not have", network.name);
                     return Err(attempt.invalid(why, "see `lanloom network inspect` for its subnets"));
                 }
@@ -139,7 +139,7 @@ impl Inner {
             match answer {
                 Ok((_, address)) => leased.push(address),
                 Err(error) => {
-                    self.release_addresses(network, &leased);
+                    self.release_addresses(network, &endpoint.id, &leased);
                     return Err(address_refused(attempt, &error));
                 }
             }
@@ -147,12 +147,18 @@ impl Inner {
         Ok(leased)
     }
 
-    pub(super) fn release_addresses(&self, network: &Network, addresses: &[IpNet]) {
+    /// Releases addresses of an endpoint. What damaged records gave to another one too stays that one's.
+    pub(super) fn release_addresses(&self, network: &Network, endpoint: &Id, addresses: &[IpNet]) {
         let mut ipam = self.ipam();
         for address in addresses {
             for pool in network.pools().filter(|pool| pool.subnet.contains(&address.addr())) {
-                if let Ok(id) = PoolId::new(pool.subnet, pool.range) {
-                    ipam.release_address(&id, address.addr());
+                let Ok(id) = PoolId::new(pool.subnet, pool.range) else { continue };
+                let ended = ipam.release_address(&id, address.addr());
+                if let Some(lease) = ended.filter(|lease| lease.owner != endpoint.as_str()) {
+                    let ask = AddressAsk { kind: lease.kind, ..AddressAsk::endpoint(lease.owner).at(lease.address) };
+                    if let Err(error) = ipam.request_address(&id, &ask) {
+                        tracing::warn!("{error}");
+                    }
                 }
             }
         }

@@ -37,7 +37,7 @@ impl Inner {
     async fn remove_all(&self, removed: &mut Removed) {
         for sandbox in self.book.sandboxes() {
             let attempt = Attempt::new("delete sandbox", &sandbox.name);
-            removed.note(format!("sandbox {}", sandbox.name), self.unmake_sandbox(&attempt, &sandbox).await);
+            removed.note(format!("sandbox {}", sandbox.name), self.unmake_sandbox(&attempt, &sandbox, false).await);
         }
         for endpoint in self.book.endpoints() {
             let attempt = Attempt::new("delete endpoint", &endpoint.name);
@@ -57,10 +57,11 @@ impl Inner {
     /// Takes away what was made of a network that is always there.
     pub(super) async fn put_to_sleep(&self, attempt: &Attempt, network: &Network) -> Result<(), Refusal> {
         self.driver(attempt, &network.spec.driver)?.delete_network(network.id.as_str()).await?;
-        self.release_pools(network);
         let asleep = Network { state: NetworkState::Dormant, v4: Vec::new(), v6: Vec::new(), ..network.clone() };
         self.save(attempt, &asleep).await?;
+        self.release_pools(network);
         self.book.put_network(asleep);
+        self.notes.remove(&network.id);
         self.spread_pools();
         Ok(())
     }

@@ -138,12 +138,23 @@ impl Inner {
         }
         let names = Names { names: self.dns_names(endpoint, sandbox), v4, v6, services: Vec::new() };
         self.zone().set(network.name.as_str(), endpoint.id.as_str(), names);
+        self.tell_links(&network.id);
     }
 
     /// From now on it does not.
     pub(super) fn unname_endpoint(&self, endpoint: &Endpoint) {
         let Some(network) = self.book.network(&endpoint.network) else { return };
         self.zone().remove(network.name.as_str(), endpoint.id.as_str());
+        self.tell_links(&network.id);
+    }
+
+    /// Who has a name of its own for another on that network looks again where that is.
+    fn tell_links(&self, network: &Id) {
+        for endpoint in self.book.endpoints_on(network).iter().filter(|endpoint| !endpoint.spec.links.is_empty()) {
+            if let Some(sandbox) = endpoint.state.joint().and_then(|joint| self.book.sandbox(&joint.sandbox)) {
+                self.look_anew(&sandbox);
+            }
+        }
     }
 
     /// What a sandbox may ask follows its networks.
@@ -183,8 +194,8 @@ impl Inner {
             for (target, alias) in &endpoint.spec.links {
                 let on = self.book.endpoints_on(&endpoint.network);
                 let is_it = |other: &&Arc<Endpoint>| {
-                    let joint = other.state.joint();
-                    joint.and_then(|joint| self.book.sandbox(&joint.sandbox)).is_some_and(|it| it.name.as_str() == target)
+                    let EndpointState::Joined(joint) = &other.state else { return false };
+                    self.book.sandbox(&joint.sandbox).is_some_and(|it| it.name.as_str() == target)
                 };
                 let addresses = on.iter().find(is_it).map(|other| other.addresses.iter().map(ipnet::IpNet::addr).collect());
                 links.push((alias.clone(), addresses.unwrap_or_default()));
@@ -256,6 +267,17 @@ impl Inner {
         }
     }
 
+    /// Takes the way to the name server out of a namespace that stays when its sandbox goes.
+    pub(super) async fn close_redirect(&self, sandbox: &Sandbox) -> Result<(), KernelError> {
+        if !matches!(sandbox.spec.place, SandboxPlace::At(_)) {
+            return Ok(());
+        }
+        match self.kernel.delete_dns_redirect(&self.netns_of(sandbox)).await {
+            Err(error) if matches!(error.why(), Why::NoSuchNetns(_) | Why::MissingTool { .. } | Why::Unsupported) => Ok(()),
+            done => done,
+        }
+    }
+
     /// Where the files of a sandbox are; the host's own has none.
     pub(super) fn files_of(&self, sandbox: &Sandbox) -> Option<SandboxFiles> {
         if sandbox.spec.place == SandboxPlace::Host {
@@ -291,7 +313,12 @@ impl Inner {
     fn hosts(&self, sandbox: &Sandbox) -> String {
         let hostname = sandbox.spec.hostname.as_deref().unwrap_or(sandbox.name.as_str());
         let names = own_names(hostname, sandbox.spec.domainname.as_deref().unwrap_or_default());
-        let joined = self.book.joined_to(&sandbox.id);
+        let mut joined = self.book.joined_to(&sandbox.id);
+        // As they came, the lowest interface first: the same after every restart.
+        joined.sort_by_key(|endpoint| {
+            let ifname = endpoint.state.joint().and_then(|joint| joint.ifname.clone()).unwrap_or_default();
+            (ifname.len(), ifname)
+        });
         let addresses = joined.iter().flat_map(|endpoint| &endpoint.addresses);
         let own: Vec<HostLine> = addresses.map(|net| HostLine { address: net.addr(), names: names.clone() }).collect();
         let gateways: Vec<IpAddr> = joined.iter().flat_map(|endpoint| gateways(endpoint)).collect();

@@ -3,7 +3,7 @@
 
 use super::book::{self, Unfound};
 use super::driver::spec_of;
-use super::model::{Id, Network, NetworkChange, NetworkState, NewNetwork, Pool};
+use super::model::{Id, Network, NetworkChange, NetworkState, NewNetwork, Pool, PoolAsked};
 use super::refusal::Attempt;
 use super::{EventKind, Inner, Refusal};
 use crate::names::Name;
@@ -40,10 +40,7 @@ impl Inner {
             let why = format!("operation is not permitted on predefined {name} network");
             return Err(attempt.conflict(why, "choose another name"));
         }
-        if self.book.networks().iter().any(|network| network.name == name) {
-            let why = format!("network with name {name} already exists");
-            return Err(attempt.conflict(why, "choose another name, or delete that one"));
-        }
+        self.clear_network_name(&attempt, &name).await?;
         let spec = self.with_configuration(&attempt, new)?;
         if spec.config_only {
             let spec = NewNetwork { driver: NULL.to_owned(), ..spec };
@@ -78,18 +75,7 @@ impl Inner {
             Err(refusal) => (Err(refusal), Vec::new()),
         };
         if let Err(refusal) = made {
-            let undone = driver.delete_network(network.id.as_str()).await.map_err(Refusal::from);
-            self.release_pools(&network);
-            let forgotten = match before {
-                // One that is always there sleeps on.
-                Some(before) => {
-                    let kept = self.save(attempt, &*before).await;
-                    self.book.put_network(Network::clone(&before));
-                    kept
-                }
-                None => self.erase(attempt, &*network).await.inspect(|()| self.book.remove_network(&network.id)),
-            };
-            return Err(refusal.and(undone).and(forgotten));
+            return Err(refusal.and(self.undo_network(attempt, &network, before.is_some()).await));
         }
         self.spread_pools();
         self.make_room_for_neighbours().await;
@@ -107,6 +93,44 @@ impl Inner {
         match self.kernel.raise_neighbour_limits(NEIGHBOURS).await {
             Ok(raised) => raised.iter().for_each(|line| tracing::info!("{line}")),
             Err(error) => tracing::warn!("many sandboxes may not find each other: {error}"),
+        }
+    }
+
+    /// Undoes a network that could not be made. Until all of it is undone it stays as one that is being made: deleting it, making it
+    /// again, or the next start, goes on.
+    async fn undo_network(&self, attempt: &Attempt, network: &Network, is_always_there: bool) -> Result<(), Refusal> {
+        if is_always_there {
+            return self.put_to_sleep(attempt, network).await;
+        }
+        self.driver(attempt, &network.spec.driver)?.delete_network(network.id.as_str()).await?;
+        self.erase(attempt, network).await?;
+        self.book.remove_network(&network.id);
+        self.release_pools(network);
+        Ok(())
+    }
+
+    /// Whatever has that name is to be gone: what an earlier change left half done is finished, all else refuses.
+    async fn clear_network_name(&self, attempt: &Attempt, name: &Name) -> Result<(), Refusal> {
+        let holder = self.book.networks().into_iter().find(|network| network.name == *name);
+        let Some(holder) = holder else { return Ok(()) };
+        let is_used = !self.book.endpoints_on(&holder.id).is_empty();
+        match holder.state {
+            NetworkState::Creating | NetworkState::Deleting if !is_used => self.unmake_network(attempt, &holder).await,
+            NetworkState::Creating | NetworkState::Deleting | NetworkState::Ready | NetworkState::Dormant => {
+                let why = format!("network with name {name} already exists");
+                Err(attempt.conflict(why, "choose another name, or delete that one"))
+            }
+        }
+    }
+
+    /// What slept until a change that was refused sleeps again.
+    pub(super) async fn doze_off(&self, attempt: &Attempt, before: &Network) {
+        let now = self.book.network(&before.id).filter(|now| now.state == NetworkState::Ready);
+        let Some(now) = now.filter(|_| before.state == NetworkState::Dormant) else { return };
+        if self.book.endpoints_on(&now.id).is_empty()
+            && let Err(refusal) = self.put_to_sleep(attempt, &now).await
+        {
+            tracing::warn!("{refusal}");
         }
     }
 
@@ -160,13 +184,15 @@ impl Inner {
         match network.state {
             NetworkState::Ready => return Ok(network),
             NetworkState::Dormant => {}
+            NetworkState::Creating if is_predefined(network.name.as_str()) => self.put_to_sleep(attempt, &network).await?,
             NetworkState::Creating | NetworkState::Deleting => {
                 let why = format!("network {} is {}", network.name, network.state.name());
                 return Err(attempt.conflict(why, format!("delete it with `lanloom network rm {}`", network.name)));
             }
         }
         let id = network.id.clone();
-        self.make_network(attempt, Network::clone(&network)).await?;
+        let asleep = Network { state: NetworkState::Dormant, v4: Vec::new(), v6: Vec::new(), ..Network::clone(&network) };
+        self.make_network(attempt, asleep).await?;
         self.book.network(&id).ok_or_else(|| attempt.failed("the network is gone again", "try again"))
     }
 
@@ -200,8 +226,9 @@ impl Inner {
             self.note_network(attempt, network, NetworkState::Deleting).await?;
             driver.delete_network(network.id.as_str()).await?;
         }
-        self.release_pools(network);
         self.erase(attempt, network).await?;
+        // Not before it is forgotten: what another network gets meanwhile would be released with this one.
+        self.release_pools(network);
         self.book.remove_network(&network.id);
         self.notes.remove(&network.id);
         self.zone().remove_network(network.name.as_str());
@@ -221,26 +248,23 @@ impl Inner {
             }
         }
         new.spec.options.extend(change.options);
-        let added = self.lease_more(&attempt, &new, &change.subnet_add).await?;
+        check_families(&attempt, &new, &change.subnet_add)?;
+        // What has no pools yet is given them when it is made.
+        let is_made = old.state != NetworkState::Dormant && !old.spec.config_only;
+        let added = if is_made { self.lease_more(&attempt, &new, &change.subnet_add).await? } else { Vec::new() };
         for pool in &added {
             if pool.subnet.addr().is_ipv4() { new.v4.push(pool.clone()) } else { new.v6.push(pool.clone()) }
+        }
+        if !is_made {
+            new.spec.pools.extend(change.subnet_add.iter().map(|subnet| asked(*subnet)));
         }
         if new == *old {
             return Ok(());
         }
-        let changed = match (old.spec.options == new.spec.options && added.is_empty(), old.state) {
-            (true, _) | (false, NetworkState::Dormant) => Ok(()),
-            (false, _) if old.spec.config_only => Ok(()),
-            (false, _) => self.driver(&attempt, &new.spec.driver)?.update_network(&spec_of(&new)).await.map_err(Refusal::from),
-        };
-        let saved = match changed {
-            Ok(()) => self.save(&attempt, &new).await,
-            Err(refusal) => Err(refusal),
-        };
-        if let Err(refusal) = saved {
+        let to_tell = is_made && (old.spec.options != new.spec.options || !added.is_empty());
+        if let Err(refusal) = self.bring_about(&attempt, &old, &new, to_tell).await {
             added.iter().for_each(|pool| self.release_pool(pool));
-            let undone = self.driver(&attempt, &old.spec.driver)?.update_network(&spec_of(&old)).await.map_err(Refusal::from);
-            return Err(refusal.and(undone));
+            return Err(refusal);
         }
         let name = new.name.to_string();
         self.book.put_network(new);
@@ -249,19 +273,44 @@ impl Inner {
         Ok(())
     }
 
+    /// Records a changed network, and has the driver change it, if it has to; both or nothing.
+    async fn bring_about(&self, attempt: &Attempt, old: &Network, new: &Network, to_tell: bool) -> Result<(), Refusal> {
+        if !to_tell {
+            return self.save(attempt, new).await;
+        }
+        let driver = self.driver(attempt, &new.spec.driver)?;
+        // The record first: a driver takes no subnet away again, and what it cannot change it leaves as it was.
+        self.save(attempt, new).await?;
+        match driver.update_network(&spec_of(new)).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(Refusal::from(error).and(self.save(attempt, old).await)),
+        }
+    }
+
     async fn lease_more(&self, attempt: &Attempt, network: &Network, subnets: &[IpNet]) -> Result<Vec<Pool>, Refusal> {
         if subnets.is_empty() {
             return Ok(Vec::new());
         }
-        let pools =
-            subnets.iter().map(|subnet| super::model::PoolAsked { subnet: Some(*subnet), ..Default::default() }).collect();
+        let pools = subnets.iter().map(|subnet| asked(*subnet)).collect();
         let has = |v4: bool| subnets.iter().any(|subnet| subnet.addr().is_ipv4() == v4);
-        if (has(true) && !network.spec.ipv4) || (has(false) && !network.spec.ipv6) {
-            let why = "the network does not have that family";
-            return Err(attempt.invalid(why, "add subnets of the families that it was made with"));
-        }
         let spec = NewNetwork { pools, ipv4: has(true), ipv6: has(false), ..network.spec.clone() };
         let (v4, v6) = self.lease_pools(attempt, &network.id, &spec).await?;
         Ok(v4.into_iter().chain(v6).collect())
+    }
+}
+
+/// A pool of exactly that subnet.
+fn asked(subnet: IpNet) -> PoolAsked {
+    PoolAsked { subnet: Some(subnet), ..PoolAsked::default() }
+}
+
+fn check_families(attempt: &Attempt, network: &Network, subnets: &[IpNet]) -> Result<(), Refusal> {
+    let has = |subnet: &IpNet| if subnet.addr().is_ipv4() { network.spec.ipv4 } else { network.spec.ipv6 };
+    match subnets.iter().find(|subnet| !has(subnet)) {
+        None => Ok(()),
+        Some(subnet) => {
+            let why = format!("the network does not have the family of {subnet}");
+            Err(attempt.invalid(why, "add subnets of the families that it was made with"))
+        }
     }
 }

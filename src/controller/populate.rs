@@ -107,11 +107,14 @@ impl Inner {
             if wanted[at] == present[at] {
                 continue;
             }
+            // Each step is noted, so that a failure between two leaves what the next try can go on from.
             if let Some(old) = &present[at] {
                 self.take_way(attempt, sandbox, old, way).await?;
+                self.note_way(sandbox, at, None);
             }
             if let Some(new) = &wanted[at] {
                 self.give_way(attempt, sandbox, new, way).await?;
+                self.note_way(sandbox, at, Some(new.clone()));
             }
         }
         let named = |ways: &WaysOut| -> Vec<Id> {
@@ -119,7 +122,6 @@ impl Inner {
             ids.dedup();
             ids
         };
-        self.ways.insert(sandbox.id.clone(), wanted.clone());
         for old in named(&present).iter().filter(|old| !named(&wanted).contains(old)) {
             self.revoke(old).await;
         }
@@ -127,19 +129,42 @@ impl Inner {
             let Some(endpoint) = self.book.endpoint(new) else { continue };
             let (network, driver) = self.driver_of(attempt, &endpoint)?;
             let external = External { options: endpoint.spec.options.clone() };
-            driver.program_external(network.id.as_str(), new.as_str(), &external).await?;
+            if let Err(error) = driver.program_external(network.id.as_str(), new.as_str(), &external).await {
+                self.forget_way(sandbox, new);
+                return Err(error.into());
+            }
         }
         Ok(())
     }
 
+    fn note_way(&self, sandbox: &Sandbox, at: usize, by: Option<Id>) {
+        self.ways.entry(sandbox.id.clone()).or_default()[at] = by;
+    }
+
+    /// An endpoint is the way out no more; answers whether it was.
+    fn forget_way(&self, sandbox: &Sandbox, endpoint: &Id) -> bool {
+        self.ways.get_mut(&sandbox.id).is_some_and(|mut ways| {
+            let was = ways.iter().flatten().any(|way| way == endpoint);
+            ways.iter_mut().filter(|way| way.as_ref() == Some(endpoint)).for_each(|way| *way = None);
+            was
+        })
+    }
+
+    /// A line for each way out that is not where it is to be.
+    pub(super) fn ways_astray(&self, sandbox: &Id) -> Vec<String> {
+        let present = self.ways.get(sandbox).map(|ways| ways.clone()).unwrap_or_default();
+        let wanted = self.choices(sandbox);
+        let astray = wanted.iter().zip(&present).zip(["IPv4", "IPv6"]).filter_map(|((wanted, present), family)| {
+            let key = wanted.as_ref().map(|choice| choice.key.as_str());
+            let is_right = key == present.as_ref().map(Id::as_str);
+            (!is_right).then(|| format!("its way out over {family} could not be set; restarting the daemon tries again"))
+        });
+        astray.collect()
+    }
+
     /// An endpoint that is leaving is the way out no more; its routes go with its interface.
     pub(super) async fn lose_way_out(&self, sandbox: &Sandbox, endpoint: &Endpoint) {
-        let was = self.ways.get_mut(&sandbox.id).is_some_and(|mut ways| {
-            let was = ways.contains(&Some(endpoint.id.clone()));
-            ways.iter_mut().filter(|way| way.as_ref() == Some(&endpoint.id)).for_each(|way| *way = None);
-            was
-        });
-        if was {
+        if self.forget_way(sandbox, &endpoint.id) {
             self.revoke(&endpoint.id).await;
         }
     }
@@ -156,10 +181,33 @@ impl Inner {
     async fn give_way(&self, attempt: &Attempt, sandbox: &Sandbox, endpoint: &Id, way: Way) -> Result<(), Refusal> {
         let Some(route) = self.route_out(endpoint, way) else { return Ok(()) };
         match self.kernel.create_route(&self.netns_of(sandbox), &route).await {
-            // Put there by the plan, or kept over a restart.
-            Err(error) if *error.why() == Why::Exists => Ok(()),
+            Err(error) if *error.why() == Why::Exists => self.displace(attempt, sandbox, &route).await,
             done => done.map_err(|error| attempt.kernel(error)),
         }
+    }
+
+    /// There is a default route already: the same one, kept over a restart; one by another endpoint, which a crash left; or
+    /// somebody's.
+    async fn displace(&self, attempt: &Attempt, sandbox: &Sandbox, route: &Route) -> Result<(), Refusal> {
+        let netns = self.netns_of(sandbox);
+        let known = self.kernel.list_routes(&netns).await.map_err(|error| attempt.kernel(error))?;
+        let present: Vec<Route> = known.into_iter().filter(|known| known.to == route.to).collect();
+        if present.iter().any(|known| (known.via, &known.dev) == (route.via, &route.dev)) {
+            return Ok(());
+        }
+        let endpoints = self.book.endpoints_in(&sandbox.id);
+        let is_ours = |known: &Route| {
+            let named = |endpoint: &Arc<Endpoint>| endpoint.state.joint()?.ifname.clone();
+            endpoints.iter().filter_map(named).any(|ifname| ifname == known.dev.as_str())
+        };
+        if let Some(theirs) = present.iter().find(|known| !is_ours(known)) {
+            let why = format!("sandbox {} has a default route of its own by {}", sandbox.name, theirs.dev);
+            return Err(attempt.conflict(why, "delete that route, or connect an internal network"));
+        }
+        for known in &present {
+            self.kernel.delete_route(&netns, known).await.map_err(|error| attempt.kernel(error))?;
+        }
+        self.kernel.create_route(&netns, route).await.map_err(|error| attempt.kernel(error))
     }
 
     async fn take_way(&self, attempt: &Attempt, sandbox: &Sandbox, endpoint: &Id, way: Way) -> Result<(), Refusal> {

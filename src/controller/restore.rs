@@ -7,28 +7,50 @@ use super::model::{Endpoint, EndpointState, Id, Network, NetworkState, NewNetwor
 use super::networks::{PREDEFINED, is_predefined};
 use super::refusal::Attempt;
 use super::{Inner, Origin, Refusal};
+use crate::names::Name;
+use lanloom_drivers::bridge::GATEWAY;
 use lanloom_drivers::driver::{EndpointSpec, Join};
 use std::sync::Arc;
 
 impl Inner {
     /// Takes up what the records say.
     pub(super) async fn restore(&self, shelf: Shelf) -> Vec<String> {
-        let mut notes = self.lease_again(&shelf.networks, &shelf.endpoints);
+        let mut notes = Vec::new();
+        let is_clear = shelf.is_clear();
+        let shelf = self.without_orphans(shelf, &mut notes).await;
+        notes.extend(self.lease_again(&shelf.networks, &shelf.endpoints));
         shelf.networks.into_iter().for_each(|network| drop(self.book.put_network(network)));
         shelf.endpoints.into_iter().for_each(|endpoint| drop(self.book.put_endpoint(endpoint)));
         shelf.sandboxes.into_iter().for_each(|sandbox| drop(self.book.put_sandbox(sandbox)));
-        self.put_predefined().await;
+        self.put_predefined(is_clear).await;
         self.spread_pools();
         self.restore_networks(&mut notes).await;
         self.tidy_endpoints(&mut notes).await;
+        self.sweep_ports(&mut notes).await;
         self.restore_sandboxes(&mut notes).await;
         self.tidy_networks(&mut notes).await;
-        self.sweep_switches(&mut notes).await;
+        if is_clear {
+            self.sweep_switches(&mut notes).await;
+        }
         notes
     }
 
-    /// The networks that are always there.
-    async fn put_predefined(&self) {
+    /// Endpoints whose network is no more are forgotten; those whose network could not be read are left as they are.
+    async fn without_orphans(&self, mut shelf: Shelf, notes: &mut Vec<String>) -> Shelf {
+        let ids: Vec<Id> = shelf.networks.iter().map(|network| network.id.clone()).collect();
+        let (endpoints, orphans) = std::mem::take(&mut shelf.endpoints).into_iter().partition(|it| ids.contains(&it.network));
+        shelf.endpoints = endpoints;
+        let orphans: Vec<Endpoint> = orphans;
+        for orphan in orphans.iter().filter(|orphan| !shelf.obscure.iter().any(|id| id == orphan.network.as_str())) {
+            let attempt = Attempt::new("tidy up endpoint", &orphan.name);
+            notes.push(format!("endpoint {} of a network that is no more was removed", orphan.name));
+            notes.extend(self.erase(&attempt, orphan).await.err().map(|refusal| refusal.to_string()));
+        }
+        shelf
+    }
+
+    /// The networks that are always there. They are recorded only if it is known that they are not yet.
+    async fn put_predefined(&self, is_clear: bool) {
         for (name, driver) in PREDEFINED {
             let Ok(name) = name.parse() else { continue };
             if self.book.networks().iter().any(|network| network.name == name) {
@@ -38,7 +60,7 @@ impl Inner {
             let spec = NewNetwork { driver: driver.to_owned(), ..NewNetwork::default() };
             let network = Network { id: Id::random(), name, state, created: super::now(), spec, v4: vec![], v6: vec![] };
             let attempt = Attempt::new("make network", &network.name);
-            if let Err(refusal) = self.save(&attempt, &network).await {
+            if is_clear && let Err(refusal) = self.save(&attempt, &network).await {
                 tracing::warn!("{refusal}");
             }
             self.book.put_network(network);
@@ -112,10 +134,10 @@ impl Inner {
             let done = match sandbox.state {
                 SandboxState::Ready if is_gone => {
                     notes.push(format!("sandbox {} was removed: its namespace is gone", sandbox.name));
-                    self.unmake_sandbox(&attempt, &sandbox).await
+                    self.unmake_sandbox(&attempt, &sandbox, false).await
                 }
                 SandboxState::Ready => self.restore_sandbox(&attempt, &sandbox).await,
-                SandboxState::Creating | SandboxState::Deleting => self.unmake_sandbox(&attempt, &sandbox).await,
+                SandboxState::Creating | SandboxState::Deleting => self.unmake_sandbox(&attempt, &sandbox, false).await,
             };
             notes.extend(done.err().map(|refusal| refusal.to_string()));
         }
@@ -148,6 +170,19 @@ impl Inner {
                 NetworkState::Ready | NetworkState::Dormant => Ok(()),
             };
             notes.extend(done.err().map(|refusal| refusal.to_string()));
+        }
+    }
+
+    /// Takes away the ports of endpoints that are no more, as one that was forced away while its port could not be deleted.
+    async fn sweep_ports(&self, notes: &mut Vec<String>) {
+        for network in self.book.networks() {
+            let ports = self.fabric.ports(&network.name).unwrap_or_default();
+            let endpoints = self.book.endpoints_on(&network.id);
+            let is_used = |name: &Name| name.as_str() == GATEWAY || endpoints.iter().any(|endpoint| endpoint.name == *name);
+            for port in ports.into_iter().filter(|port| port.origin == Origin::Network && !is_used(&port.spec.name)) {
+                let done = self.fabric.delete_port_for(network.name.clone(), port.spec.name, Origin::Network).await;
+                notes.extend(done.err().map(|refusal| refusal.to_string()));
+            }
         }
     }
 

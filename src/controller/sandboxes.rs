@@ -37,26 +37,42 @@ impl Inner {
     ) -> Result<Id, Refusal> {
         let attempt = Attempt::new("create sandbox", &name);
         self.may_create(&attempt, &name, &spec).await?;
+        let mut before = Vec::new();
         for (network, _) in &networks {
-            self.find_network(&attempt, network)?;
+            before.push(self.find_network(&attempt, network)?);
         }
         let (id, state, created) = (Id::random(), SandboxState::Creating, super::now());
         let sandbox = Sandbox { id: id.clone(), name, state, created, spec };
         self.save(&attempt, &sandbox).await?;
         let sandbox = self.book.put_sandbox(sandbox);
         if let Err(refusal) = self.furnish(&attempt, &sandbox, networks).await {
-            return Err(refusal.and(self.unmake_sandbox(&attempt, &sandbox).await));
+            let refusal = refusal.and(self.unmake_sandbox(&attempt, &sandbox, false).await);
+            for network in &before {
+                self.doze_off(&attempt, network).await;
+            }
+            return Err(refusal);
         }
         self.tell(EventKind::SandboxCreated { sandbox: sandbox.name.to_string(), id: sandbox.id.to_string() });
         Ok(id)
     }
 
     async fn may_create(&self, attempt: &Attempt, name: &Name, spec: &NewSandbox) -> Result<(), Refusal> {
-        if self.book.sandboxes().iter().any(|sandbox| sandbox.name == *name) {
-            return Err(attempt.conflict(format!("sandbox {name} already exists"), "choose another name, or delete that one"));
+        match self.book.sandboxes().into_iter().find(|sandbox| sandbox.name == *name) {
+            None => {}
+            Some(holder) if holder.state == SandboxState::Ready => {
+                let why = format!("sandbox {name} already exists");
+                return Err(attempt.conflict(why, "choose another name, or delete that one"));
+            }
+            // What an earlier change left half done is finished first.
+            Some(holder) => self.unmake_sandbox(attempt, &holder, false).await?,
         }
         let path = match &spec.place {
-            SandboxPlace::Own | SandboxPlace::Host => return Ok(()),
+            SandboxPlace::Own => return self.may_make_namespace(attempt, name).await,
+            SandboxPlace::Host if spec.sysctls.is_empty() => return Ok(()),
+            SandboxPlace::Host => {
+                let why = "settings of a sandbox in the host's namespace would be the host's";
+                return Err(attempt.invalid(why, "leave them out, or give the sandbox a namespace of its own"));
+            }
             SandboxPlace::At(path) => path,
         };
         let holder = self.book.sandboxes().into_iter().find(|sandbox| self.netns_path(sandbox).as_ref() == Some(path));
@@ -72,6 +88,16 @@ impl Inner {
             }
             Err(error) => Err(attempt.kernel(error)),
         }
+    }
+
+    /// A namespace of that name that is there is somebody's: it is neither taken nor, when the sandbox goes, deleted.
+    async fn may_make_namespace(&self, attempt: &Attempt, name: &Name) -> Result<(), Refusal> {
+        let path = self.kernel.netns_dir().join(name.as_str());
+        if !self.kernel.netns_exists(&Netns::At(path.clone())).await.map_err(|error| attempt.kernel(error))? {
+            return Ok(());
+        }
+        let why = format!("there is a network namespace at {} already", path.display());
+        Err(attempt.conflict(why, format!("choose another name, or have it adopted with `--netns {}`", path.display())))
     }
 
     async fn furnish(&self, attempt: &Attempt, sandbox: &Sandbox, networks: Vec<(String, NewEndpoint)>) -> Result<(), Refusal> {
@@ -90,25 +116,21 @@ impl Inner {
     pub(super) async fn delete_sandbox(&self, text: &str, force: bool) -> Result<(), Refusal> {
         let attempt = Attempt::new("delete sandbox", text);
         let sandbox = self.find_sandbox(&attempt, text)?;
-        if force {
-            for endpoint in self.book.endpoints_in(&sandbox.id) {
-                self.leave(&attempt, &endpoint, true).await?;
-            }
-        }
-        self.unmake_sandbox(&attempt, &sandbox).await
+        self.unmake_sandbox(&attempt, &sandbox, force).await
     }
 
     /// Deletes a sandbox with its endpoints, its files and the namespace that was made for it. Goes on after a failure and names
-    /// all that is left; it stays then as one that is being deleted.
-    pub(super) async fn unmake_sandbox(&self, attempt: &Attempt, sandbox: &Sandbox) -> Result<(), Refusal> {
+    /// all that is left; it stays then as one that is being deleted. With `force`, also where drivers cannot take endpoints away.
+    pub(super) async fn unmake_sandbox(&self, attempt: &Attempt, sandbox: &Sandbox, force: bool) -> Result<(), Refusal> {
         let deleting = Sandbox { state: SandboxState::Deleting, ..sandbox.clone() };
         self.save(attempt, &deleting).await?;
         self.book.put_sandbox(deleting.clone());
         let mut left = Vec::new();
         for endpoint in self.book.endpoints_in(&sandbox.id) {
-            left.extend(self.leave(attempt, &endpoint, false).await.err().map(|refusal| refusal.why));
+            left.extend(self.leave(attempt, &endpoint, force).await.err().map(|refusal| refusal.why));
         }
         self.stop_names(sandbox).await;
+        left.extend(self.close_redirect(sandbox).await.err().map(|error| error.to_string()));
         left.extend(self.delete_files(sandbox).err());
         let gone = match sandbox.spec.place {
             SandboxPlace::Own => self.kernel.delete_netns(&self.netns_of(sandbox)).await.map(drop),

@@ -73,7 +73,7 @@ impl Inner {
             endpoints: endpoints.iter().filter_map(|endpoint| self.endpoint_view(endpoint)).collect(),
             gateway,
             dns: self.servers.shown(&sandbox.id),
-            notes: self.notes_of(&sandbox.id),
+            notes: self.notes_of(&sandbox.id).into_iter().chain(self.ways_astray(&sandbox.id)).collect(),
         }
     }
 

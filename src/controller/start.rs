@@ -82,7 +82,7 @@ impl Controller {
         reopen_namespaces(&shelf, &kernel, &mut notes).await;
         let (fabric, mut started) = Fabric::start(Setup { guards, ..setup }).await?;
         yard.open(fabric.clone());
-        let host_id = host_id(&*store, shelf.host_id.clone(), &mut notes).await;
+        let host_id = host_id(&*store, &shelf, &mut notes).await;
         let servers = Arc::new(NameServers::default());
         let vanishing = Vanishing::start(Arc::clone(&servers), fabric.teller())?;
         let inner = Inner {
@@ -144,7 +144,7 @@ async fn read(store: &dyn Store, notes: &mut Vec<String>) -> Shelf {
         }
         Err(error) => {
             notes.push(format!("no network or sandbox could be found again: {error}"));
-            Shelf::default()
+            Shelf { is_blind: true, ..Shelf::default() }
         }
     }
 }
@@ -183,11 +183,15 @@ async fn reopen_namespaces(shelf: &Shelf, kernel: &Arc<dyn Kernel>, notes: &mut 
 }
 
 /// What this host's own prefix of IPv6 is made from: chosen once, and kept.
-async fn host_id(store: &dyn Store, known: Option<String>, notes: &mut Vec<String>) -> String {
-    if let Some(known) = known {
-        return known;
+async fn host_id(store: &dyn Store, shelf: &Shelf, notes: &mut Vec<String>) -> String {
+    if let Some(known) = &shelf.host_id {
+        return known.clone();
     }
     let id = Id::random().to_string();
+    if shelf.is_blind {
+        // There may be one.
+        return id;
+    }
     let put = put_host(HOST_ID, &id).map_err(|error| error.to_string());
     let done = match put {
         Ok(put) => store.txn(Txn::of([put])).await.map(drop).map_err(|error| error.to_string()),

@@ -22,6 +22,8 @@ pub struct Faults {
     /// Of 2^32 calls, so many fail.
     share: AtomicU64,
     calls: AtomicU64,
+    /// One more than the calls that pass before one fails; none is to fail so if it is 0.
+    countdown: AtomicU64,
 }
 
 /// One of 2^32.
@@ -30,7 +32,7 @@ const WHOLE: f64 = 4_294_967_296.0;
 impl Faults {
     /// Calls fail with a probability from 0 to 1.
     pub fn new(seed: u64, probability: f64) -> Self {
-        Self { seed, share: AtomicU64::new((probability.clamp(0.0, 1.0) * WHOLE) as u64), calls: AtomicU64::new(0) }
+        Self { seed, share: AtomicU64::new((probability.clamp(0.0, 1.0) * WHOLE) as u64), ..Self::none() }
     }
 
     /// No call fails.
@@ -41,6 +43,28 @@ impl Faults {
     /// From now on no call fails.
     pub fn heal(&self) {
         self.share.store(0, Ordering::Relaxed);
+        self.countdown.store(0, Ordering::Relaxed);
+    }
+
+    /// From now on calls fail with that probability.
+    pub fn worsen(&self, probability: f64) {
+        self.share.store((probability.clamp(0.0, 1.0) * WHOLE) as u64, Ordering::Relaxed);
+    }
+
+    /// One call fails after so many from now on; it may not come to that.
+    pub fn fail_after(&self, calls: u64) {
+        self.countdown.store(calls.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// Whether a call that [`Faults::fail_after`] chose is still to come.
+    pub fn is_armed(&self) -> bool {
+        self.countdown.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether it is this call's turn to fail.
+    fn is_chosen(&self) -> bool {
+        let before = self.countdown.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        before == Ok(1)
     }
 
     /// How many calls were asked about.
@@ -53,12 +77,12 @@ impl Faults {
     /// # Errors
     /// [`Why::Injected`].
     pub fn pass(&self, what: &'static str, on: impl fmt::Display) -> Result<(), KernelError> {
-        let share = self.share.load(Ordering::Relaxed);
-        if share == 0 {
+        let (share, is_chosen) = (self.share.load(Ordering::Relaxed), self.is_chosen());
+        if share == 0 && !is_chosen {
             return Ok(());
         }
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
-        if mix(self.seed ^ mix(call)) >> 32 < share {
+        if is_chosen || mix(self.seed ^ mix(call)) >> 32 < share {
             return Err(KernelError::new(what, on.to_string(), Why::Injected { seed: self.seed, call }));
         }
         Ok(())
@@ -301,6 +325,17 @@ mod tests {
         assert_eq!(failures(1, 1.0).len(), 1_000);
         let some = failures(1, 0.3).len();
         assert!((250..350).contains(&some), "{some} of 1000");
+    }
+
+    #[test]
+    fn exactly_the_call_that_was_chosen_fails() {
+        let faults = Faults::none();
+        faults.fail_after(2);
+        let failed: Vec<usize> = (0..9).filter(|_| faults.pass("trying", "it").is_err()).collect();
+        assert_eq!((failed, faults.is_armed()), (vec![2], false));
+        faults.fail_after(0);
+        faults.heal();
+        assert!(faults.pass("trying", "it").is_ok() && !faults.is_armed());
     }
 
     #[test]

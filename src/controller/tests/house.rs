@@ -6,6 +6,7 @@ use crate::controller::{Controller, Guards, Networking, Plugger, Refusal, Setup,
 use crate::names::Name;
 use crate::store::Store;
 use lanloom_drivers::kernel::Kernel;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// All that outlives a controller.
@@ -30,7 +31,7 @@ impl House {
             (Arc::clone(&self.ground.store) as Arc<dyn Store>, Arc::clone(&self.ground.plugger) as Arc<dyn Plugger>);
         let (plumbing, guards) = (Some(PLUMBING.into()), Guards::default());
         let setup = Setup { kernel, store, plugger, ephemeral, plumbing, config: None, guards };
-        let place = |name: &str| self.folder.path().join(name);
+        let place = |name: &str| self.place(name);
         std::fs::write(place("resolv.conf"), "nameserver 192.0.2.53\n").expect("a file");
         let networking = Networking {
             instance: "0badcafe".to_owned(),
@@ -39,6 +40,11 @@ impl House {
             resolv_conf: place("resolv.conf"),
         };
         Controller::start(setup, networking).await.expect("threads")
+    }
+
+    /// Where something is on disk.
+    pub(super) fn place(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 }
 

@@ -1,5 +1,15 @@
 //! Networks, endpoints and sandboxes on a kernel in memory: what comes of what is asked for, what is undone, what a start finds.
 
+mod changes;
 mod config;
+mod endpoints;
+mod gateways;
+mod history;
 mod house;
+mod names;
+mod networks;
 mod objects;
+mod picture;
+mod restart;
+mod rollback;
+mod sandboxes;

@@ -23,19 +23,68 @@ pub(in crate::controller) struct FlakyStore {
     pub(in crate::controller) countdown: AtomicI64,
     /// Whether nothing can be read.
     pub(in crate::controller) is_blind: AtomicBool,
+    /// What becomes of the call at which the countdown ends, and of those behind it.
+    pub(in crate::controller) end: Mutex<End>,
+    /// Told when a call was left without an answer.
+    pub(in crate::controller) silent: tokio::sync::Notify,
+}
+
+/// What becomes of a call that is made to fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::controller) enum End {
+    /// It fails; those behind it do not.
+    #[default]
+    Once,
+    /// It fails, and so do all behind it.
+    ForGood,
+    /// It never answers, as if the daemon had been killed before it.
+    KilledBefore,
+    /// The same, when it is written.
+    KilledAfter,
 }
 
 impl FlakyStore {
     pub(in crate::controller) fn new() -> Self {
-        Self { inner: Memory::new(), countdown: AtomicI64::new(i64::MAX), is_blind: AtomicBool::new(false) }
+        Self {
+            inner: Memory::new(),
+            countdown: AtomicI64::new(i64::MAX),
+            is_blind: AtomicBool::new(false),
+            end: Mutex::default(),
+            silent: tokio::sync::Notify::new(),
+        }
     }
 
-    fn step(&self) -> Result<(), StoreError> {
-        if self.countdown.fetch_sub(1, Ordering::SeqCst) != 0 {
-            return Ok(());
+    /// Lets so many calls pass, and ends so.
+    pub(in crate::controller) fn fail_after(&self, calls: i64, end: End) {
+        *self.end.lock().expect("no panic") = end;
+        self.countdown.store(calls, Ordering::SeqCst);
+    }
+
+    /// No call fails any more. Answers whether one has.
+    pub(in crate::controller) fn heal(&self) -> bool {
+        self.countdown.swap(i64::MAX, Ordering::SeqCst) < 0
+    }
+
+    async fn never(&self) -> Result<Outcome, StoreError> {
+        self.silent.notify_one();
+        std::future::pending().await
+    }
+
+    async fn step(&self, txn: Txn) -> Result<Outcome, StoreError> {
+        let left = self.countdown.fetch_sub(1, Ordering::SeqCst);
+        let end = *self.end.lock().expect("no panic");
+        match (left, end) {
+            (1.., _) | (..0, End::Once) => self.inner.txn(txn).await,
+            (0, End::Once) | (..=0, End::ForGood) => {
+                let why = io::Error::other("injected");
+                Err(StoreError::Failed { what: "write", file: "store.redb".into(), why, unknown: false })
+            }
+            (0, End::KilledAfter) => {
+                self.inner.txn(txn).await?;
+                self.never().await
+            }
+            (..=0, End::KilledBefore | End::KilledAfter) => self.never().await,
         }
-        let why = io::Error::other("injected");
-        Err(StoreError::Failed { what: "write", file: "store.redb".into(), why, unknown: false })
     }
 }
 
@@ -51,10 +100,7 @@ impl Store for FlakyStore {
     }
 
     fn txn(&self, txn: Txn) -> Answer<'_, Outcome> {
-        Box::pin(async move {
-            self.step()?;
-            self.inner.txn(txn).await
-        })
+        Box::pin(self.step(txn))
     }
 
     fn watch(&self, prefix: &str, from_revision: u64) -> Box<dyn Watch> {
@@ -217,7 +263,7 @@ impl House {
     }
 
     /// What nobody holds open and was not made to stay is gone, as in a real kernel.
-    async fn settle(&self) {
+    pub(in crate::controller) async fn settle(&self) {
         let ends: Vec<FakeEnd> = self.plugger.ends.lock().expect("no panic").drain(..).collect();
         for end in ends {
             let gone = matches!(end.other.recv_frame(Duration::ZERO), Err(LinkError::Closed));
@@ -230,11 +276,23 @@ impl House {
         }
     }
 
+    /// The daemon's, and all that have a name.
+    pub(in crate::controller) async fn namespaces(&self) -> Vec<Netns> {
+        let named = self.kernel.list_netns().await.expect("namespaces");
+        [Netns::Daemon].into_iter().chain(named.iter().map(|name| at(name))).collect()
+    }
+
     async fn delete_tap(&self, end: &FakeEnd) {
-        let moved = end.source.lock().expect("no panic").as_ref().map(|source| source.ifname.clone());
-        let named = |link: &LinkInfo| link.name == end.name.as_str() || moved.as_ref() == Some(&link.name);
-        for netns in [Netns::Daemon, at("a"), at("b")] {
-            let links = self.kernel.list_links(&netns).await.expect("links");
+        let moved = end.source.lock().expect("no panic").as_ref().map(|source| (source.ifname.clone(), source.netns.clone()));
+        for netns in self.namespaces().await {
+            let path = match &netns {
+                Netns::At(path) => Some(path.clone()),
+                Netns::Daemon | Netns::Held(_) => None,
+            };
+            let is_there = moved.as_ref().is_some_and(|(_, place)| *place == path);
+            let has_moved = |link: &LinkInfo| is_there && moved.as_ref().is_some_and(|(ifname, _)| *ifname == link.name);
+            let named = |link: &LinkInfo| link.name == end.name.as_str() || has_moved(link);
+            let links = self.kernel.list_links(&netns).await.unwrap_or_default();
             for link in links.iter().filter(|link| named(link) && link.kind == LinkKind::Tun) {
                 self.kernel.delete_link(&netns, &kernel_name(&link.name)).await.expect("a link");
             }
