@@ -238,7 +238,10 @@ impl Inner {
             self.lose_way_out(sandbox, endpoint).await;
         }
         let left = match driver.leave(network.id.as_str(), endpoint.id.as_str()).await {
-            Err(error) if force => Ok(tracing::warn!("{error}")),
+            Err(error) if force => {
+                tracing::warn!("{error}");
+                Ok(())
+            }
             left => left,
         };
         // The others go on without it, whatever becomes of it.
