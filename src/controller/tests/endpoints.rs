@@ -23,12 +23,12 @@ fn mac(text: &str) -> NewEndpoint {
 
 async fn refused(controller: &Controller, network: &str, new: NewEndpoint) -> String {
     let refusal = why(controller.create_endpoint(network.into(), name("no"), new).await);
-    assert!(controller.endpoint("no").is_err(), "{refusal}");
+    assert!(controller.one_endpoint("no").is_err(), "{refusal}");
     refusal
 }
 
 fn addresses(controller: &Controller, endpoint: &str) -> Vec<String> {
-    controller.endpoint(endpoint).expect("the endpoint").endpoint.addresses.iter().map(ToString::to_string).collect()
+    controller.one_endpoint(endpoint).expect("the endpoint").endpoint.addresses.iter().map(ToString::to_string).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,7 +83,7 @@ async fn a_hardware_address_is_given_once_on_a_network_and_is_a_stations() {
     assert!(refused(&controller, "web", mac("00:00:00:00:00:00")).await.contains("no address of a station"));
     controller.create_endpoint("back".into(), name("e1"), mac("02:00:00:00:00:01")).await.expect("on another network");
     controller.create_endpoint("web".into(), name("e2"), NewEndpoint::default()).await.expect("an endpoint");
-    let chosen = controller.endpoint("e2").expect("the endpoint").endpoint.mac.expect("the driver chose one");
+    let chosen = controller.one_endpoint("e2").expect("the endpoint").endpoint.mac.expect("the driver chose one");
     assert!(chosen.0.is_valid_source());
 }
 
@@ -108,16 +108,16 @@ async fn one_name_on_two_networks_is_two_endpoints_which_are_told_apart_by_netwo
     }
     let twice = why(controller.create_endpoint("web".into(), name("e1"), NewEndpoint::default()).await);
     assert!(twice.contains("endpoint with name e1 already exists in network web"), "{twice}");
-    let refusal = controller.endpoint("e1").expect_err("which?");
+    let refusal = controller.one_endpoint("e1").expect_err("which?");
     assert_eq!(refusal.kind, RefusalKind::Invalid);
     assert!(refusal.why.contains("is ambiguous"), "{refusal}");
     for (at, network) in ["web", "back"].into_iter().enumerate() {
-        assert_eq!(controller.endpoint(&format!("{network}/e1")).expect("found").endpoint.id, ids[at]);
-        assert_eq!(controller.endpoint(ids[at].as_str()).expect("found").network.as_str(), network);
+        assert_eq!(controller.one_endpoint(&format!("{network}/e1")).expect("found").endpoint.id, ids[at]);
+        assert_eq!(controller.one_endpoint(ids[at].as_str()).expect("found").network.as_str(), network);
         let on: Vec<_> = controller.endpoints(Some(network)).expect("endpoints").into_iter().map(|it| it.endpoint.id).collect();
         assert_eq!(on, [ids[at].clone()]);
     }
-    assert!(why(controller.endpoint("nowhere/e1")).contains("network nowhere not found"));
+    assert!(why(controller.one_endpoint("nowhere/e1")).contains("network nowhere not found"));
     assert!(why(controller.endpoints(Some("nowhere"))).contains("network nowhere not found"));
 }
 
@@ -126,10 +126,10 @@ async fn an_endpoint_that_never_joined_keeps_its_address_over_a_restart() {
     let house = House::new().await;
     let controller = furnished(&house).await;
     controller.create_endpoint("web".into(), name("e1"), at("10.9.0.4")).await.expect("an endpoint");
-    let before = controller.endpoint("e1").expect("the endpoint").endpoint;
+    let before = controller.one_endpoint("e1").expect("the endpoint").endpoint;
     controller.stop().await;
     let controller = house.start().await;
-    assert_eq!(controller.endpoint("e1").expect("it is there still").endpoint, before);
+    assert_eq!(controller.one_endpoint("e1").expect("it is there still").endpoint, before);
     assert!(refused(&controller, "web", at("10.9.0.4")).await.contains("Address already in use"));
     controller.delete_endpoint("e1".into(), false).await.expect("deleted");
     controller.create_endpoint("web".into(), name("e2"), at("10.9.0.4")).await.expect("free again");
@@ -165,13 +165,13 @@ async fn states_of_an_endpoint_are_free_joined_and_gone() {
     let controller = furnished(&house).await;
     sandbox(&controller, "box", &[]).await.expect("a sandbox");
     controller.create_endpoint("web".into(), name("e1"), NewEndpoint::default()).await.expect("an endpoint");
-    assert_eq!(controller.endpoint("e1").expect("it").endpoint.state, EndpointState::Free);
+    assert_eq!(controller.one_endpoint("e1").expect("it").endpoint.state, EndpointState::Free);
     let never = controller.leave_endpoint("e1".into(), false).await.expect_err("it is nowhere");
     assert!(never.why.contains("cannot leave endpoint with no attached sandbox"), "{never}");
     controller.join_endpoint("e1".into(), "box".into()).await.expect("joined");
     let active = controller.delete_endpoint("e1".into(), false).await.expect_err("in use");
     assert!(active.kind == RefusalKind::Conflict && active.why.contains("endpoint with name e1 id "), "{active}");
     controller.delete_endpoint("e1".into(), true).await.expect("forced");
-    assert!(controller.endpoint("e1").is_err());
+    assert!(controller.one_endpoint("e1").is_err());
     assert_eq!(leases(&controller), leases_by_objects(&controller));
 }

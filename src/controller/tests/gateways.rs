@@ -48,7 +48,7 @@ async fn interfaces_are_numbered_as_they_come_and_the_lowest_free_number_is_take
         connect(&controller, network, 0).await;
     }
     let ifname = |network: &str| {
-        let endpoint = controller.endpoint(&format!("{network}/box")).expect("its endpoint").endpoint;
+        let endpoint = controller.one_endpoint(&format!("{network}/box")).expect("its endpoint").endpoint;
         endpoint.state.joint().expect("in a sandbox").ifname.clone().expect("an interface")
     };
     assert_eq!(["b", "a", "i"].map(ifname), ["eth0", "eth1", "eth2"]);

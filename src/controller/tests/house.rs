@@ -2,6 +2,8 @@
 
 use crate::controller::fabric::tests::house::{House as Ground, PLUMBING};
 use crate::controller::model::{Id, NewEndpoint, NewNetwork, NewSandbox, PoolAsked};
+use crate::controller::refusal::Attempt;
+use crate::controller::view::EndpointView;
 use crate::controller::{Controller, Guards, Networking, Plugger, Refusal, Setup, Started};
 use crate::names::Name;
 use crate::store::Store;
@@ -45,6 +47,15 @@ impl House {
     /// Where something is on disk.
     pub(super) fn place(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+}
+
+impl Controller {
+    /// One endpoint, without what its driver says of it.
+    pub(super) fn one_endpoint(&self, text: &str) -> Result<EndpointView, Refusal> {
+        let attempt = Attempt::new("show endpoint", text);
+        let endpoint = self.inner.find_endpoint(&attempt, text)?;
+        Ok(self.inner.endpoint_view(&endpoint).expect("its network is there"))
     }
 }
 

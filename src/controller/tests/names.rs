@@ -72,7 +72,7 @@ async fn a_sandbox_is_known_by_its_aliases_its_host_name_and_its_short_id_too_an
     let new = NewSandbox { hostname: Some("db-host".into()), ..NewSandbox::default() };
     let aliased = NewEndpoint { aliases: vec!["db".into(), "store".into()], ..NewEndpoint::default() };
     let id = controller.create_sandbox(name("two"), new, vec![("web".into(), aliased)]).await.expect("a sandbox");
-    let shown = controller.endpoint("web/two").expect("its endpoint").dns_names;
+    let shown = controller.one_endpoint("web/two").expect("its endpoint").dns_names;
     assert_eq!(shown, ["two", "db", "store", id.short(), "db-host"]);
     for restarts in [false, true] {
         let controller = if restarts { house.start().await } else { controller.clone() };

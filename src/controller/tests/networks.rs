@@ -25,7 +25,7 @@ async fn what_is_not_there_is_not_found_in_libnetworks_words() {
     let missing = controller.network("web").expect_err("no network");
     assert_eq!((missing.kind, missing.why.as_str()), (RefusalKind::NotFound, "network web not found"));
     assert!(why(controller.delete_network("web".into()).await).contains("network web not found"));
-    assert!(why(controller.endpoint("e1")).contains("endpoint e1 not found"));
+    assert!(why(controller.one_endpoint("e1")).contains("endpoint e1 not found"));
     assert!(why(controller.sandbox("box")).contains("sandbox box not found"));
     let driver = NewNetwork { driver: "wormhole".into(), ..NewNetwork::default() };
     assert!(refused(&controller, driver).await.contains("unknown driver \"wormhole\""));
@@ -161,7 +161,7 @@ async fn a_network_has_the_families_that_it_was_made_with() {
     created(&controller, "both", dual("10.8.0.0/24", "fd00:8::/64")).await;
     sandbox(&controller, "box", &["four", "six", "both"]).await.expect("a sandbox");
     let addresses = |network: &str| -> Vec<String> {
-        let endpoint = controller.endpoint(&format!("{network}/box")).expect("its endpoint").endpoint;
+        let endpoint = controller.one_endpoint(&format!("{network}/box")).expect("its endpoint").endpoint;
         endpoint.addresses.iter().map(ToString::to_string).collect()
     };
     assert_eq!(addresses("four"), ["10.9.0.2/24"]);
