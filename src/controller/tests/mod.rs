@@ -13,3 +13,4 @@ mod picture;
 mod restart;
 mod rollback;
 mod sandboxes;
+mod stale;
