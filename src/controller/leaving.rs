@@ -1,10 +1,12 @@
 //! How a daemon leaves networks and sandboxes: as they are, or, if it is ephemeral or told to reset, not at all.
 
 use super::fabric::Removed;
+use super::keys::{HOST_ID, put_host};
 use super::model::{Network, NetworkState};
 use super::networks::is_predefined;
 use super::refusal::Attempt;
 use super::{Inner, Refusal};
+use crate::store::Txn;
 
 impl Inner {
     pub(super) async fn stop(&self) -> Removed {
@@ -23,14 +25,26 @@ impl Inner {
         let mut removed = Removed::default();
         self.remove_all(&mut removed).await;
         let removed = with(removed, self.fabric.reset().await);
-        // Those that are always there still are.
-        for network in self.book.networks() {
-            let attempt = Attempt::new("keep network", &network.name);
-            if let Err(refusal) = self.save(&attempt, &*network).await {
-                tracing::warn!("{refusal}");
-            }
+        if let Err(refusal) = self.remember_what_is_left().await {
+            tracing::warn!("{refusal}");
         }
         removed
+    }
+
+    /// What could not be removed, and the networks that are always there, are not lost sight of; and the host keeps its prefix.
+    async fn remember_what_is_left(&self) -> Result<(), Refusal> {
+        let attempt = Attempt::new("keep records", "of what is left");
+        for sandbox in self.book.sandboxes() {
+            self.save(&attempt, &*sandbox).await?;
+        }
+        for endpoint in self.book.endpoints() {
+            self.save(&attempt, &*endpoint).await?;
+        }
+        for network in self.book.networks() {
+            self.save(&attempt, &*network).await?;
+        }
+        let id = put_host(HOST_ID, &self.host_id).map_err(|error| attempt.failed(error, "report it"))?;
+        self.commit(&attempt, Txn::of([id])).await
     }
 
     /// Goes on whatever fails.

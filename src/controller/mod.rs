@@ -105,6 +105,8 @@ struct Inner {
     /// What the configuration file says of drivers.
     options: RwLock<Drivers>,
     ephemeral: bool,
+    /// What this host's own prefix of IPv6 is made from.
+    host_id: String,
     /// Whether the limits of the neighbour table have been seen to.
     has_room: AtomicBool,
     writer: Mutex<()>,

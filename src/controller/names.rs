@@ -167,7 +167,7 @@ impl Inner {
 
     fn view(&self, sandbox: &Sandbox) -> View {
         let candidates = self.candidates(&sandbox.id);
-        let has_way_out = candidates.iter().any(|candidate| !candidate.internal);
+        let has_way_out = candidates.iter().any(|it| !it.internal && (it.v4 || it.v6));
         let upstream = |address: &IpAddr, from| Upstream { address: (*address, DNS).into(), from };
         let forward = if !sandbox.spec.dns.is_empty() {
             Forward::To(sandbox.spec.dns.iter().map(|address| upstream(address, From::Sandbox)).collect())

@@ -5,7 +5,7 @@ use super::book::{self, Unfound};
 use super::driver::spec_of;
 use super::model::{Id, Network, NetworkChange, NetworkState, NewNetwork, Pool, PoolAsked};
 use super::refusal::Attempt;
-use super::{EventKind, Inner, Refusal};
+use super::{EventKind, Inner, Origin, Refusal};
 use crate::names::Name;
 use ipnet::IpNet;
 use std::sync::Arc;
@@ -86,12 +86,15 @@ impl Inner {
 
     /// The kernel has one table of neighbours for all namespaces, and it holds 1,024: too few for some dozen sandboxes that all talk
     /// to each other. Its limits are raised, never lowered, as libnetwork does for its overlays, and the log says so.
-    async fn make_room_for_neighbours(&self) {
-        if self.has_room.swap(true, Ordering::Relaxed) {
+    pub(super) async fn make_room_for_neighbours(&self) {
+        if self.has_room.load(Ordering::Relaxed) {
             return;
         }
         match self.kernel.raise_neighbour_limits(NEIGHBOURS).await {
-            Ok(raised) => raised.iter().for_each(|line| tracing::info!("{line}")),
+            Ok(raised) => {
+                self.has_room.store(true, Ordering::Relaxed);
+                raised.iter().for_each(|line| tracing::info!("{line}"));
+            }
             Err(error) => tracing::warn!("many sandboxes may not find each other: {error}"),
         }
     }
@@ -215,7 +218,20 @@ impl Inner {
             let why = format!("network {} id {} has active endpoints: {}", network.name, network.id.short(), names.join(", "));
             return Err(attempt.conflict(why, "disconnect their sandboxes, or delete these"));
         }
+        self.has_nothing_of_others(&attempt, &network)?;
         self.unmake_network(&attempt, &network).await
+    }
+
+    /// Ports that somebody plugged into the network's switch are not ours to take away: looked for before anything is changed.
+    fn has_nothing_of_others(&self, attempt: &Attempt, network: &Network) -> Result<(), Refusal> {
+        let ports = self.fabric.ports(&network.name).unwrap_or_default();
+        let others = ports.into_iter().filter(|port| port.origin != Origin::Network).map(|port| port.spec.name.to_string());
+        let others: Vec<String> = others.collect();
+        if others.is_empty() || network.state == NetworkState::Dormant {
+            return Ok(());
+        }
+        let why = format!("ports were plugged into its switch by hand: {}", others.join(", "));
+        Err(attempt.conflict(why, format!("delete these with `lanloom port delete {} PORT`", network.name)))
     }
 
     /// Deletes a network that has no endpoints. If its driver cannot, it stays as one that is being deleted: deleting it again, or

@@ -25,6 +25,9 @@ impl Inner {
         self.put_predefined(is_clear).await;
         self.spread_pools();
         self.restore_networks(&mut notes).await;
+        if !self.book.endpoints().is_empty() {
+            self.make_room_for_neighbours().await;
+        }
         self.tidy_endpoints(&mut notes).await;
         self.sweep_ports(&mut notes).await;
         self.restore_sandboxes(&mut notes).await;

@@ -7,7 +7,8 @@ use super::refusal::Attempt;
 use super::{EventKind, Inner, Refusal};
 use crate::names::Name;
 use lanloom_drivers::kernel::{IfName, Kernel, KernelError, LinkChange, Netns, NetnsName, SysctlKey, Why};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What is set of a namespace that is made for a sandbox, whatever the host has: it forwards nothing from one network to another,
@@ -18,6 +19,9 @@ const SETTINGS: [(&str, &str); 4] = [
     ("net/ipv6/conf/default/accept_ra", "0"),
     ("net/ipv6/conf/default/disable_ipv6", "1"),
 ];
+
+/// The namespace of the daemon itself.
+const OWN_NAMESPACE: &str = "/proc/self/ns/net";
 
 impl Inner {
     /// The sandbox that a text means.
@@ -75,7 +79,13 @@ impl Inner {
             }
             SandboxPlace::At(path) => path,
         };
-        let holder = self.book.sandboxes().into_iter().find(|sandbox| self.netns_path(sandbox).as_ref() == Some(path));
+        let identity = identity(path);
+        if identity.is_some() && identity == self::identity(Path::new(OWN_NAMESPACE)) {
+            let why = format!("{} is the daemon's own network namespace", path.display());
+            return Err(attempt.invalid(why, "write `--netns host` for a sandbox there, or name another"));
+        }
+        let is_same = |other: &PathBuf| other == path || (identity.is_some() && self::identity(other) == identity);
+        let holder = self.book.sandboxes().into_iter().find(|sandbox| self.netns_path(sandbox).as_ref().is_some_and(is_same));
         if let Some(holder) = holder {
             let why = format!("sandbox {} has the namespace {}", holder.name, path.display());
             return Err(attempt.conflict(why, "connect networks to that one"));
@@ -157,6 +167,11 @@ impl Inner {
         // One that cannot be looked at may be there.
         self.kernel.netns_exists(&Netns::At(path.to_owned())).await.unwrap_or(true)
     }
+}
+
+/// What a namespace is, whatever path leads to it: the device and the number of its file.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
 /// Makes the namespace of a sandbox that has its own, unless it is there, and sets it. In somebody's the loopback interface is

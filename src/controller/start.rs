@@ -101,6 +101,7 @@ impl Controller {
             networking,
             options: RwLock::new(options),
             ephemeral,
+            host_id,
             has_room: AtomicBool::new(false),
             writer: tokio::sync::Mutex::new(()),
         };

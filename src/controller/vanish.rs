@@ -32,7 +32,8 @@ pub(super) struct Vanishing {
 struct Ears {
     inotify: Inotify,
     folders: Mutex<HashSet<PathBuf>>,
-    processes: Mutex<Vec<Arc<OwnedFd>>>,
+    /// By number; one is enough, however many sandboxes have its namespace.
+    processes: Mutex<Vec<(i32, Arc<OwnedFd>)>>,
     /// There is another process to wait for, or the end has come.
     wake: EventFd,
     has_ended: AtomicBool,
@@ -66,15 +67,25 @@ impl Vanishing {
 
     /// From now on it is heard if the namespace at that path goes.
     pub(super) fn watch(&self, path: &Path) -> io::Result<()> {
-        if let Some(process) = process_of(path) {
-            self.ears.processes().push(Arc::new(process?));
-            return self.ears.wake.write(1).map(drop).map_err(io::Error::from);
+        if let Some(pid) = process_of(path) {
+            return self.watch_process(pid);
         }
         let Some(folder) = path.parent() else { return Ok(()) };
         let mut folders = self.ears.folders.lock().unwrap_or_else(PoisonError::into_inner);
         if !folders.contains(folder) {
             self.ears.inotify.add_watch(folder, AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVED_FROM)?;
             folders.insert(folder.to_owned());
+        }
+        Ok(())
+    }
+
+    fn watch_process(&self, pid: i32) -> io::Result<()> {
+        let mut processes = self.ears.processes();
+        if !processes.iter().any(|(known, _)| *known == pid) {
+            let named = Pid::from_raw(pid).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+            processes.push((pid, Arc::new(pidfd_open(named, PidfdFlags::empty())?)));
+            drop(processes);
+            self.ears.wake.write(1)?;
         }
         Ok(())
     }
@@ -89,7 +100,7 @@ impl Drop for Vanishing {
 }
 
 impl Ears {
-    fn processes(&self) -> MutexGuard<'_, Vec<Arc<OwnedFd>>> {
+    fn processes(&self) -> MutexGuard<'_, Vec<(i32, Arc<OwnedFd>)>> {
         self.processes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -97,7 +108,7 @@ impl Ears {
     fn wait(&self) -> Option<bool> {
         let processes = self.processes().clone();
         let others = [self.wake.as_fd(), self.inotify.as_fd()];
-        let all = others.into_iter().chain(processes.iter().map(|process| process.as_fd()));
+        let all = others.into_iter().chain(processes.iter().map(|(_, process)| process.as_fd()));
         let mut all: Vec<PollFd<'_>> = all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         match poll(&mut all, PollTimeout::NONE) {
             Ok(_) | Err(Errno::EINTR) => {}
@@ -112,9 +123,9 @@ impl Ears {
         let ready: Vec<bool> = all.iter().map(|fd| fd.any().unwrap_or(false)).collect();
         // What was read or could not be does not matter: what is gone is looked for.
         let _ = (self.wake.read(), self.inotify.read_events());
-        let ended: Vec<&Arc<OwnedFd>> =
+        let ended: Vec<&(i32, Arc<OwnedFd>)> =
             processes.iter().zip(&ready[2..]).filter(|(_, ready)| **ready).map(|(it, _)| it).collect();
-        self.processes().retain(|process| !ended.iter().any(|ended| Arc::ptr_eq(ended, process)));
+        self.processes().retain(|process| !ended.iter().any(|ended| Arc::ptr_eq(&ended.1, &process.1)));
         Some(ready[1] || !ended.is_empty())
     }
 }
@@ -129,10 +140,8 @@ async fn sweep(servers: &NameServers, events: &broadcast::Sender<Event>) {
     }
 }
 
-/// The process whose namespace a path is, opened so that its end is heard.
-fn process_of(path: &Path) -> Option<io::Result<OwnedFd>> {
+/// The process whose namespace a path is.
+fn process_of(path: &Path) -> Option<i32> {
     let rest = path.strip_prefix("/proc").ok()?;
-    let pid: i32 = rest.components().next()?.as_os_str().to_str()?.parse().ok()?;
-    let pid = Pid::from_raw(pid).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound));
-    Some(pid.and_then(|pid| Ok(pidfd_open(pid, PidfdFlags::empty())?)))
+    rest.components().next()?.as_os_str().to_str()?.parse().ok()
 }
