@@ -74,7 +74,7 @@ pub(super) fn endpoint_spec_of(endpoint: &Endpoint) -> EndpointSpec {
         name: endpoint.name.to_string(),
         options: endpoint.spec.options.clone(),
         mac: endpoint.mac.or(endpoint.spec.mac).map(|mac| mac.0),
-        addresses: endpoint.addresses.clone(),
+        addresses: endpoint.addresses.iter().copied().chain(endpoint.link_local()).collect(),
     }
 }
 

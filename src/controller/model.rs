@@ -365,6 +365,16 @@ impl Network {
     }
 }
 
+impl Endpoint {
+    /// Its addresses of the link alone.
+    pub(super) fn link_local(&self) -> impl Iterator<Item = IpNet> + '_ {
+        self.spec.link_local.iter().map(|address| {
+            let prefix = if address.is_ipv4() { 16 } else { 64 };
+            IpNet::new(*address, prefix).unwrap_or_else(|_| (*address).into())
+        })
+    }
+}
+
 impl EndpointState {
     /// Where it meets its sandbox, if it does or is about to.
     pub fn joint(&self) -> Option<&Joint> {

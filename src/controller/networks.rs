@@ -59,6 +59,9 @@ impl Inner {
     /// Gives a network its pools, and has its driver make it. What fails leaves nothing behind, not even a record.
     pub(super) async fn make_network(&self, attempt: &Attempt, mut network: Network) -> Result<(Id, Vec<String>), Refusal> {
         let driver = self.driver(attempt, &network.spec.driver)?;
+        let mut options = driver.defaults();
+        options.extend(std::mem::take(&mut network.spec.options));
+        network.spec.options = options;
         let before = self.book.network(&network.id);
         if driver.wants_addresses() {
             (network.v4, network.v6) = self.lease_pools(attempt, &network.id, &network.spec).await?;

@@ -249,19 +249,16 @@ fn asked_settings(endpoint: &Endpoint) -> impl Iterator<Item = (String, String)>
     asked.split(',').filter(|text| !text.trim().is_empty()).map(pair).collect::<Vec<_>>().into_iter()
 }
 
-/// All that is set of an endpoint's interface, in one step. IPv6 is off where the endpoint has none, and advertisements of routers
-/// are never followed.
+/// All that is set of an endpoint's interface, in one step. IPv6 is off where the endpoint has none; advertisements of routers are
+/// never followed; and no address is asked for first, since IPAM knows that nobody has it, and who answers all the same means harm.
 fn plan(ifname: &str, endpoint: &Endpoint, joint: &Joint) -> Result<Plan, KernelError> {
     let name = IfName::new(ifname)?;
-    let has_v6 = endpoint.addresses.iter().any(|address| address.addr().is_ipv6());
+    let has_v6 = endpoint.addresses.iter().copied().chain(endpoint.link_local()).any(|net| net.addr().is_ipv6());
     let setting = |key: &str, value: &str| {
         Ok::<_, KernelError>((SysctlKey::new(&format!("net/ipv6/conf/{ifname}/{key}"))?, value.to_owned()))
     };
-    let link_local = endpoint.spec.link_local.iter().map(|address| {
-        let prefix = if address.is_ipv4() { 16 } else { 64 };
-        IpNet::new(*address, prefix).unwrap_or_else(|_| (*address).into())
-    });
-    let mut sysctls = vec![setting("accept_ra", "0")?, setting("disable_ipv6", if has_v6 { "0" } else { "1" })?];
+    let mut sysctls =
+        vec![setting("accept_ra", "0")?, setting("accept_dad", "0")?, setting("disable_ipv6", if has_v6 { "0" } else { "1" })?];
     for (key, value) in asked_settings(endpoint) {
         sysctls.push((SysctlKey::new(&key.replace("IFNAME", ifname))?, value));
     }
@@ -269,7 +266,7 @@ fn plan(ifname: &str, endpoint: &Endpoint, joint: &Joint) -> Result<Plan, Kernel
     Ok(Plan {
         mtu: joint.mtu,
         sysctls,
-        addresses: endpoint.addresses.iter().copied().chain(link_local).collect(),
+        addresses: endpoint.addresses.iter().copied().chain(endpoint.link_local()).collect(),
         up: true,
         routes,
         ..Plan::new(name)

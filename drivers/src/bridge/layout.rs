@@ -122,7 +122,9 @@ impl Layout {
     pub(super) fn gateway_port(&self) -> SwitchPort {
         let gateways: Vec<_> = self.shared().filter_map(|pool| pool.gateway).collect();
         let mac = Some(mac::suited(&gateways, &self.spec.id));
-        let addresses = self.gateway_addresses().iter().map(IpNet::addr).collect();
+        // Also where the host does not have the address itself: what endpoints are told to go by is nobody else's.
+        let others = self.shared().flat_map(|pool| OTHER_GATEWAY.iter().filter_map(|name| pool.auxiliary.get(*name)).copied());
+        let addresses = gateways.iter().map(IpNet::addr).chain(others).collect();
         let inside = self.spec.internal.then(|| self.pools().map(|pool| pool.pool).collect());
         SwitchPort {
             name: GATEWAY.to_owned(),

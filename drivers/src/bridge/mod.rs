@@ -82,13 +82,6 @@ impl Bridge {
         let egress = Egress::new(Arc::clone(&kernel), instance)?;
         Ok(Self { kernel, fabric, registry: Registry::default(), egress, defaults: RwLock::default() })
     }
-
-    /// A network with the options that hold where it does not say otherwise.
-    fn filled(&self, network: &NetworkSpec) -> NetworkSpec {
-        let mut options = self.defaults.read().unwrap_or_else(PoisonError::into_inner).clone();
-        options.extend(network.options.clone());
-        NetworkSpec { options, ..network.clone() }
-    }
 }
 
 #[async_trait]
@@ -107,12 +100,16 @@ impl Driver for Bridge {
         Ok(())
     }
 
+    fn defaults(&self) -> BTreeMap<String, String> {
+        self.defaults.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     async fn create_network(&self, network: &NetworkSpec) -> Result<Vec<String>, DriverError> {
-        self.make_network(&self.filled(network)).await
+        self.make_network(network).await
     }
 
     async fn update_network(&self, network: &NetworkSpec) -> Result<(), DriverError> {
-        self.change_network(&self.filled(network)).await
+        self.change_network(network).await
     }
 
     async fn delete_network(&self, network: &str) -> Result<(), DriverError> {
@@ -152,7 +149,7 @@ impl Driver for Bridge {
     }
 
     fn guards(&self, network: &NetworkSpec, endpoints: &[EndpointSpec]) -> Vec<(String, PortGuard)> {
-        endpoint::guards(&self.filled(network), endpoints)
+        endpoint::guards(network, endpoints)
     }
 
     async fn restore_network(
@@ -160,7 +157,7 @@ impl Driver for Bridge {
         network: &NetworkSpec,
         endpoints: &[(EndpointSpec, Option<Join>)],
     ) -> Result<Vec<String>, DriverError> {
-        self.take_up(&self.filled(network), endpoints).await
+        self.take_up(network, endpoints).await
     }
 
     async fn settle(&self) -> Result<Vec<String>, DriverError> {

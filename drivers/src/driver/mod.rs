@@ -60,11 +60,16 @@ pub trait Driver: Send + Sync {
     }
 
     /// Takes what the configuration file says of it under `[drivers.NAME]`, untouched, before its first network: the bridge driver
-    /// takes options of networks there, which hold for every network that does not say otherwise.
+    /// takes options of networks there, which hold for every network that is made from then on and does not say otherwise.
     ///
     /// # Errors
     /// [`DriverErrorKind::Invalid`] for options that cannot be; what held before holds on.
     fn config(&self, options: &BTreeMap<String, String>) -> Result<(), DriverError>;
+
+    /// The options that a network is made with where it does not say otherwise. Whoever makes one adds them, and keeps them with it.
+    fn defaults(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
 
     /// Makes a network. Answers a line for each thing that it does without, as egress where `nft` is missing.
     ///

@@ -182,7 +182,8 @@ fn an_endpoint_answers_no_dhcp_unless_it_is_trusted() {
     ];
     let mut bridged = snapped(&from_alice4(v4(1), &udp(67, 68)));
     bridged[19] = 0xf8; // 802.1H
-    for frame in frames.into_iter().chain([bridged]) {
+    let strange = [from_alice4(v4(1), &udp(1067, 68)), from_alice6(UDP, &udp(1547, 546))];
+    for frame in frames.into_iter().chain([bridged]).chain(strange) {
         assert_eq!(Bench::new().drops(ALICE, &frame), Some(DropReason::DhcpGuard), "{frame:x?}");
         assert_eq!(Bench::with_trust().drops(ALICE, &frame), None, "{frame:x?}");
         assert_eq!([GATEWAY, BARE].map(|port| Bench::new().drops(port, &frame)), [None, None], "{frame:x?}");

@@ -8,7 +8,9 @@ use crate::frame::Frame;
 use std::net::IpAddr;
 
 const DHCP_SERVER: u16 = 67;
+const DHCP_CLIENT: u16 = 68;
 const DHCPV6_SERVER: u16 = 547;
+const DHCPV6_CLIENT: u16 = 546;
 
 impl Guard {
     /// Why a frame that was received on its port ends there; `None` if it may pass. `claims` are those of all guards of the switch.
@@ -143,8 +145,13 @@ fn servers(packet: &Packet<'_>) -> Passed {
     match (source, upper) {
         (IpAddr::V4(_), Upper::Hidden) => Err(Refusal::ShortFragment),
         (IpAddr::V6(_), Upper::Hidden) => Err(Refusal::HiddenHeaders),
-        (IpAddr::V4(_), Upper::Udp { source_port: DHCP_SERVER }) => Err(Refusal::DhcpServer),
-        (IpAddr::V6(_), Upper::Udp { source_port: DHCPV6_SERVER }) => Err(Refusal::DhcpServer),
+        // Many clients look at their own port alone.
+        (IpAddr::V4(_), Upper::Udp { source_port: DHCP_SERVER, .. } | Upper::Udp { destination_port: DHCP_CLIENT, .. }) => {
+            Err(Refusal::DhcpServer)
+        }
+        (IpAddr::V6(_), Upper::Udp { source_port: DHCPV6_SERVER, .. } | Upper::Udp { destination_port: DHCPV6_CLIENT, .. }) => {
+            Err(Refusal::DhcpServer)
+        }
         (_, Upper::Icmp6 { message, .. }) => match Neighbour::read(message).map(|neighbour| neighbour.kind) {
             Some(Kind::RouterAdvertisement) => Err(Refusal::RouterAdvertisement),
             Some(Kind::Redirect) => Err(Refusal::Redirect),

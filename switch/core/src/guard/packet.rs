@@ -28,6 +28,7 @@ pub(super) enum Upper<'a> {
     Other,
     Udp {
         source_port: u16,
+        destination_port: u16,
     },
     /// An ICMPv6 message of at least one byte, and whether the packet is a fragment.
     Icmp6 {
@@ -138,7 +139,10 @@ fn has_source_route(mut options: &[u8]) -> bool {
 pub(super) fn udp(bytes: &[u8], fragment: bool) -> Upper<'_> {
     match bytes {
         _ if fragment && bytes.len() < UDP_LEN => Upper::Hidden,
-        [high, low, ..] => Upper::Udp { source_port: u16::from_be_bytes([*high, *low]) },
+        [high, low, to_high, to_low, ..] => Upper::Udp {
+            source_port: u16::from_be_bytes([*high, *low]),
+            destination_port: u16::from_be_bytes([*to_high, *to_low]),
+        },
         _ => Upper::Other,
     }
 }

@@ -68,7 +68,7 @@ impl Refusal {
             Self::RouterAdvertisement => "a router advertisement, from a port that is not trusted".to_owned(),
             Self::Redirect => "an ICMPv6 redirect, from a port that is not trusted".to_owned(),
             Self::HiddenHeaders => "what it carries is hidden behind its headers (RFC 7113)".to_owned(),
-            Self::DhcpServer => "from the port of a DHCP server, and its own is not trusted".to_owned(),
+            Self::DhcpServer => "from the port of a DHCP server or to that of a client, and its own is not trusted".to_owned(),
             Self::ShortFragment => "its first fragment is too short for the UDP header".to_owned(),
             Self::NeighbourInFragments => "neighbour discovery in fragments (RFC 6980)".to_owned(),
             Self::TooManyOptions => "neighbour discovery with more options than are read".to_owned(),
