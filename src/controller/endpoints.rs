@@ -7,6 +7,7 @@ use super::model::{Endpoint, EndpointState, Id, MacText, Network, NewEndpoint};
 use super::refusal::Attempt;
 use super::{EventKind, Inner, Refusal};
 use crate::names::Name;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 impl Inner {
@@ -54,6 +55,7 @@ impl Inner {
         let network = self.awake(attempt, Arc::clone(network)).await?;
         self.clear_name(attempt, &network, &name).await?;
         self.check_mac(attempt, &network, new.mac)?;
+        self.check_link_local(attempt, &new.link_local)?;
         let (id, state) = (Id::random(), EndpointState::Creating);
         let mac = new.mac;
         let mut endpoint =
@@ -120,6 +122,21 @@ impl Inner {
                 let why = format!("endpoint with name {name} already exists in network {}", network.name);
                 Err(attempt.conflict(why, "choose another name, or delete that one"))
             }
+        }
+    }
+
+    /// Addresses of the link alone are from 169.254.0.0/16 (RFC 3927) or fe80::/10 (RFC 4291).
+    fn check_link_local(&self, attempt: &Attempt, addresses: &[IpAddr]) -> Result<(), Refusal> {
+        let is_one = |address: &IpAddr| match address {
+            IpAddr::V4(v4) => v4.is_link_local(),
+            IpAddr::V6(v6) => v6.is_unicast_link_local(),
+        };
+        match addresses.iter().find(|address| !is_one(address)) {
+            Some(other) => {
+                let why = format!("invalid link local IP address: {other}");
+                Err(attempt.invalid(why, "give one of 169.254.0.0/16 or fe80::/10"))
+            }
+            None => Ok(()),
         }
     }
 

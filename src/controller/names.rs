@@ -113,7 +113,7 @@ impl Dialer for Outgoing {
 impl Inner {
     /// The names by which an endpoint is known on its network, the sandbox's own first.
     pub(super) fn dns_names(&self, endpoint: &Endpoint, sandbox: &Sandbox) -> Vec<String> {
-        let mut names = vec![sandbox.name.to_string()];
+        let mut names = vec![sandbox.name.to_string(), endpoint.name.to_string()];
         names.extend(endpoint.spec.aliases.iter().cloned());
         names.push(sandbox.id.short().to_owned());
         names.extend(sandbox.spec.hostname.clone());

@@ -53,10 +53,8 @@ impl Yard {
             mac: guard.mac,
             addresses: guard.addresses.clone(),
             foreign: self.foreign_to(switch),
-            inside: guard
-                .inside
-                .as_ref()
-                .map(|pools| Arc::new(Prefixes::new(pools.iter().map(|pool| (pool.network(), pool.prefix_len()))))),
+            inside: guard.inside.as_deref().map(prefixes),
+            apart: guard.apart.as_deref().map(prefixes),
         })
     }
 
@@ -106,6 +104,10 @@ impl driver::Fabric for Yard {
         let ports = self.fabric.get()?.ports(&switch.parse().ok()?).ok()?;
         Some(ports.into_iter().map(|port| port.spec.name.to_string()).collect())
     }
+}
+
+fn prefixes(pools: &[ipnet::IpNet]) -> Arc<Prefixes> {
+    Arc::new(Prefixes::new(pools.iter().map(|pool| (pool.network(), pool.prefix_len()))))
 }
 
 fn absent_is_fine(done: Result<(), Refusal>) -> Result<(), DriverError> {

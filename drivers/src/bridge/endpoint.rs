@@ -186,7 +186,7 @@ fn port(network: &Network, endpoint: &Endpoint, join: &Join) -> SwitchPort {
         mtu: options.mtu,
         mac,
         isolated: !options.icc,
-        guard: PortGuard { role: Role::Endpoint, mode, trusted, mac, addresses, inside: None },
+        guard: PortGuard { role: Role::Endpoint, mode, trusted, mac, addresses, inside: None, apart: None },
     }
 }
 
@@ -201,7 +201,10 @@ pub(super) fn guards(network: &NetworkSpec, endpoints: &[EndpointSpec]) -> Vec<(
         let usual = layout.as_ref().map_or((GuardMode::Strict, false), |layout| (layout.options.guard, layout.options.trusted));
         let (mode, trusted) = (own.0.unwrap_or(usual.0), own.1.unwrap_or(usual.1));
         let addresses = spec.addresses.iter().map(IpNet::addr).collect();
-        (spec.name.clone(), PortGuard { role: Role::Endpoint, mode, trusted, mac: spec.mac, addresses, inside: None })
+        (
+            spec.name.clone(),
+            PortGuard { role: Role::Endpoint, mode, trusted, mac: spec.mac, addresses, inside: None, apart: None },
+        )
     };
     gateway.map(|port| (port.name, port.guard)).into_iter().chain(endpoints.iter().map(guard)).collect()
 }

@@ -125,7 +125,8 @@ impl Layout {
         // Also where the host does not have the address itself: what endpoints are told to go by is nobody else's.
         let others = self.shared().flat_map(|pool| OTHER_GATEWAY.iter().filter_map(|name| pool.auxiliary.get(*name)).copied());
         let addresses = gateways.iter().map(IpNet::addr).chain(others).collect();
-        let inside = self.spec.internal.then(|| self.pools().map(|pool| pool.pool).collect());
+        let own = || self.pools().map(|pool| pool.pool).collect();
+        let (inside, apart) = (self.spec.internal.then(own), (!self.options.icc).then(own));
         SwitchPort {
             name: GATEWAY.to_owned(),
             kind: PortKind::Tap,
@@ -134,7 +135,7 @@ impl Layout {
             mtu: self.options.mtu,
             mac,
             isolated: false,
-            guard: PortGuard { role: Role::Gateway, mode: GuardMode::Leased, trusted: true, mac, addresses, inside },
+            guard: PortGuard { role: Role::Gateway, mode: GuardMode::Leased, trusted: true, mac, addresses, inside, apart },
         }
     }
 

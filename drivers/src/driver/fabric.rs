@@ -93,4 +93,6 @@ pub struct PortGuard {
     pub addresses: Vec<IpAddr>,
     /// Of the gateway of an internal network: its subnets, outside of which nothing passes.
     pub inside: Option<Vec<IpNet>>,
+    /// Of the gateway of a network whose endpoints are kept apart: its subnets, of which nothing comes back by way of the host.
+    pub apart: Option<Vec<IpNet>>,
 }

@@ -142,6 +142,7 @@ fn port_by_hand(name: &str) -> SwitchPort {
         mac: None,
         addresses: Vec::new(),
         inside: None,
+        apart: None,
     };
     let (name, ifname) = (name.to_owned(), name.to_owned());
     SwitchPort { name, kind: PortKind::Tap, ifname, netns: None, mtu: None, mac: None, isolated: false, guard }

@@ -138,7 +138,7 @@ fn switch() -> (Switch, Vec<PortId>) {
     let guard = |number: u8, role, mode, trusted| {
         let addresses = vec![IpAddr::from(four(number)), six(0x80 + number).into()];
         let foreign = Arc::new(Prefixes::new([([10, 1, 0, 0].into(), 16), (six(0x40).into(), 64)]));
-        Some(Arc::new(Guard { role, mode, trusted, mac: Some(mac(number)), addresses, foreign, inside: None }))
+        Some(Arc::new(Guard { role, mode, trusted, mac: Some(mac(number)), addresses, foreign, inside: None, apart: None }))
     };
     let guards = [
         guard(0, Role::Gateway, GuardMode::Leased, false),

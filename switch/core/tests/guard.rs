@@ -659,6 +659,23 @@ fn a_trace_says_which_rule_was_broken_and_whose_address_it_was() {
 }
 
 #[test]
+fn what_the_host_sends_around_does_not_pass_the_gateway_of_a_network_whose_endpoints_are_kept_apart() {
+    let mut bench = Bench::new();
+    let own = Arc::new(Prefixes::new([(IpAddr::from(v4(0)), 24), (v6(0).into(), 64)]));
+    bench.change(GATEWAY, |guard| guard.apart = Some(own));
+    let packet = |from: Ipv4Addr| ether(mac(0), mac(2), IPV4, &ipv4(from, v4(2), 0, UDP, &udp(9, 9)));
+    let packet6 = |from: Ipv6Addr| ether(mac(0), mac(2), IPV6, &ipv6(from, v6(2), 59, &[]));
+    for around in [packet(v4(1)), packet6(v6(1))] {
+        assert_eq!(bench.drops(GATEWAY, &around), Some(DropReason::Isolated), "{around:x?}");
+    }
+    for other in [packet(v4(0)), packet(WORLD4), packet6(v6(0)), packet6(WORLD6), packet6(link_local(0))] {
+        assert_eq!(bench.drops(GATEWAY, &other), None, "{other:x?}");
+    }
+    let out = ether(mac(1), mac(0), IPV4, &ipv4(v4(1), WORLD4, 0, UDP, &udp(9, 9)));
+    assert_eq!(bench.drops(ALICE, &out), None, "the way out is open");
+}
+
+#[test]
 fn the_gateway_of_an_internal_network_passes_only_what_is_of_that_network_or_its_link() {
     let mut bench = Bench::new();
     let inside = Arc::new(Prefixes::new([(IpAddr::from(v4(0)), 24), (v6(0).into(), 64)]));

@@ -17,9 +17,9 @@ impl Guard {
     pub(crate) fn refuse(&self, claims: &Claims, frame: &Frame<'_>) -> Option<Refusal> {
         match self.role {
             Role::Endpoint => Check { guard: self, claims }.frame(frame).err(),
-            Role::Gateway if self.passes_all() => None,
+            Role::Gateway if self.passes_all() && self.apart.is_none() => None,
             Role::Gateway => match Packet::read(frame) {
-                Ok(packet) => self.through(&packet).err(),
+                Ok(packet) => self.through(&packet).and_then(|()| self.around(&packet)).err(),
                 Err(why) => Some(Refusal::Unreadable(why)),
             },
         }
@@ -48,6 +48,17 @@ impl Guard {
     fn through(&self, packet: &Packet<'_>) -> Passed {
         foreign_in(&self.foreign, packet)?;
         self.inside.as_ref().map_or(Ok(()), |inside| outside_of(inside, packet))
+    }
+}
+
+impl Guard {
+    /// What comes from the host, where endpoints are kept apart.
+    fn around(&self, packet: &Packet<'_>) -> Passed {
+        let (Some(apart), Packet::Ip { source, .. }) = (&self.apart, packet) else { return Ok(()) };
+        if apart.contains(*source) && !self.addresses.contains(source) {
+            return Err(Refusal::Around { address: *source });
+        }
+        Ok(())
     }
 }
 

@@ -51,6 +51,9 @@ pub struct Guard {
     /// Of the gateway of an internal network: where the network itself lives. Packets to or from anywhere else do not pass it, but
     /// for addresses of the link alone (link-local, multicast, broadcast, unspecified).
     pub inside: Option<Arc<Prefixes>>,
+    /// Of the gateway of a network whose endpoints are to be kept apart: where the network lives. What comes from there by way of the
+    /// gateway, and is not the gateway's own, was sent around by the host and does not pass.
+    pub apart: Option<Arc<Prefixes>>,
 }
 
 /// Who is plugged into a guarded port.

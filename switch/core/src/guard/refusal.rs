@@ -32,6 +32,10 @@ pub(crate) enum Refusal {
     Foreign {
         address: IpAddr,
     },
+    /// Sent around by the host, from one endpoint to another that are to be kept apart.
+    Around {
+        address: IpAddr,
+    },
     /// To or from outside of an internal network.
     Outside {
         address: IpAddr,
@@ -57,7 +61,7 @@ impl Refusal {
                 DropReason::Malformed
             }
             Self::Spoofed { .. } => DropReason::Spoofed,
-            Self::Foreign { .. } | Self::Outside { .. } | Self::SourceRoute => DropReason::Isolated,
+            Self::Foreign { .. } | Self::Around { .. } | Self::Outside { .. } | Self::SourceRoute => DropReason::Isolated,
         }
     }
 
@@ -78,6 +82,9 @@ impl Refusal {
             Self::Spoofed { claim, used, owner } => format!("{}{claim} {}", used.words(), whose(owner, name)),
             Self::SourceRoute => "its source route may lead into another network".to_owned(),
             Self::Foreign { address } => format!("{address} is of another network"),
+            Self::Around { address } => {
+                format!("{address} is an endpoint of this network, which are kept apart, and comes by way of the host")
+            }
             Self::Outside { address } => format!("{address} is outside of this network, which is internal"),
         }
     }

@@ -15,7 +15,7 @@ pub(crate) fn guards() -> impl Strategy<Value = Option<Arc<Guard>>> {
     let own = (0..8_usize).prop_flat_map(|count| subsequence(addresses_of_all(), count.min(3)));
     let guard = (role, mode, any::<bool>(), prop::option::of(stations()), own, foreign());
     let guard = guard.prop_map(|(role, mode, trusted, mac, addresses, foreign)| {
-        Some(Arc::new(Guard { role, mode, trusted, mac, addresses, foreign, inside: None }))
+        Some(Arc::new(Guard { role, mode, trusted, mac, addresses, foreign, inside: None, apart: None }))
     });
     prop_oneof![1 => Just(None), 1 => guard]
 }
