@@ -148,8 +148,8 @@ fn enter_own_namespaces() -> nix::Result<()> {
 
 fn may_make_namespaces() -> bool {
     let root = nix::unistd::geteuid().is_root();
-    let may_skip = std::env::var("CI").is_ok_and(|ci| ci == "true");
-    assert!(root || !may_skip, "this must run as root where nothing may be skipped");
+    let may_skip = std::env::var_os("CI").is_none();
+    assert!(root || may_skip, "this must run as root where nothing may be skipped");
     if !root {
         println!("skipped: making network namespaces needs root");
     }

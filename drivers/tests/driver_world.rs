@@ -141,8 +141,8 @@ fn enter_own_namespaces() -> nix::Result<()> {
 fn may_run() -> bool {
     let has = |program| Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
     let can = nix::unistd::geteuid().is_root() && has("nft") && has("iptables");
-    let may_skip = std::env::var("CI").is_ok_and(|ci| ci == "true");
-    assert!(can || !may_skip, "this must run as root and with nft and iptables where nothing may be skipped");
+    let may_skip = std::env::var_os("CI").is_none();
+    assert!(can || may_skip, "this must run as root and with nft and iptables where nothing may be skipped");
     if !can {
         println!("skipped: networks of one's own need root, and the packages nftables and iptables");
     }

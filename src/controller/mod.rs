@@ -20,6 +20,7 @@
 //! | `networks`, `endpoints`, `sandboxes`, `joining` | the changes, in libnetwork's order |
 //! | `driver`, `leases`, `names` | what drivers, IPAM, and name servers and files are told |
 //! | `populate`, [`gateway`] | what is set in a sandbox; which endpoint gives the way out, and why |
+//! | `turn` | changes one after the other |
 //! | `vanish` | namespaces that go behind our back |
 //! | `start`, `restore`, `leaving` | how a daemon finds and leaves things |
 //! | `refusal`, `events` | what it says |
@@ -45,6 +46,7 @@ mod show;
 mod start;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod vanish;
 pub mod view;
 mod yard;
@@ -61,7 +63,7 @@ use crate::config::{Config, Drivers};
 use crate::dns::zone::Zone;
 use crate::ipam::Ipam;
 use crate::names::Name;
-use crate::store::{Outcome, Store, Txn};
+use crate::store::{Store, Txn};
 use book::Book;
 use dashmap::DashMap;
 use keys::Recorded;
@@ -75,6 +77,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{Mutex, broadcast};
+use turn::InTurn;
 use vanish::Vanishing;
 use view::{EndpointView, NetworkView, SandboxView};
 use yard::Yard;
@@ -310,26 +313,20 @@ impl Controller {
     where
         F: Future<Output = Result<T, Refusal>> + Send,
     {
-        let inner = Arc::clone(&self.inner);
-        let task = tokio::spawn(async move {
-            let _turn = inner.writer.lock().await;
-            work(Arc::clone(&inner)).await
-        });
-        task.await.unwrap_or_else(|_| {
-            let attempt = Attempt::new("change", "the controller");
-            Err(attempt.failed("it stopped halfway; the daemon's log says why", "restart the daemon: it finds its way back"))
-        })
+        turn::change(&self.inner, work).await
+    }
+}
+
+impl InTurn for Inner {
+    fn writer(&self) -> &Mutex<()> {
+        &self.writer
     }
 }
 
 impl Inner {
     /// Writes records, all or none.
     async fn commit(&self, attempt: &Attempt, txn: Txn) -> Result<(), Refusal> {
-        match self.store.txn(txn).await {
-            Ok(Outcome::Committed(_)) => Ok(()),
-            Ok(Outcome::Conflict(key)) => Err(attempt.recorded(&key)),
-            Err(error) => Err(attempt.store(error)),
-        }
+        attempt.committed(self.store.txn(txn).await)
     }
 
     /// Writes an object's record.

@@ -1,6 +1,6 @@
 //! Why something was not done: what was tried, on what, why it failed, and what to do next.
 
-use crate::store::StoreError;
+use crate::store::{Outcome, StoreError};
 use lanloom_drivers::kernel::{KernelError, Why};
 use lanloom_switch_core::FdbError;
 use lanloom_switch_io::engine::{EngineGone, PortError};
@@ -104,6 +104,15 @@ impl Attempt {
     pub(super) fn store(&self, error: StoreError) -> Refusal {
         tracing::error!(what = self.what, on = self.on, %error, "the store did not do it");
         self.failed(error, "`lanloom info` names the state directory, and the daemon's log has the time")
+    }
+
+    /// What became of a transaction.
+    pub(super) fn committed(&self, done: Result<Outcome, StoreError>) -> Result<(), Refusal> {
+        match done {
+            Ok(Outcome::Committed(_)) => Ok(()),
+            Ok(Outcome::Conflict(key)) => Err(self.recorded(&key)),
+            Err(error) => Err(self.store(error)),
+        }
     }
 
     /// What is to be made has a record, although it is not there: what an earlier start left.

@@ -129,8 +129,8 @@ impl Drop for Bench {
 
 fn may_make_namespaces() -> bool {
     let root = nix::unistd::geteuid().is_root();
-    let may_skip = std::env::var("CI").is_ok_and(|ci| ci == "true");
-    assert!(root || !may_skip, "this must run as root where nothing may be skipped");
+    let may_skip = std::env::var_os("CI").is_none();
+    assert!(root || may_skip, "this must run as root where nothing may be skipped");
     if !root {
         eprintln!("skipped: making network namespaces needs root");
     }

@@ -47,10 +47,11 @@ pub use registry::{FdbView, Origin, PortView, SwitchView};
 pub use start::{Guards, Setup, Started};
 pub use stop::Removed;
 
+use super::turn::{self, InTurn};
 use super::{Event, EventKind, Refusal, refusal};
 use crate::config::{Config, DaemonSpec, Drivers, FdbSpec, PortSettings, SwitchSettings};
 use crate::names::Name;
-use crate::store::{Outcome, Store, Txn};
+use crate::store::{Store, Txn};
 use dashmap::DashMap;
 use lanloom_drivers::kernel::{Kernel, Netns};
 use lanloom_switch_core::{Counters, Guard, MacAddr, PortId, Prefixes, Trace};
@@ -355,15 +356,13 @@ impl Fabric {
     where
         F: Future<Output = Result<T, Refusal>> + Send,
     {
-        let inner = Arc::clone(&self.inner);
-        let task = tokio::spawn(async move {
-            let _turn = inner.writer.lock().await;
-            work(Arc::clone(&inner)).await
-        });
-        task.await.unwrap_or_else(|_| {
-            let attempt = Attempt::new("change", "the controller");
-            Err(attempt.failed("it stopped halfway; the daemon's log says why", "restart the daemon: it finds its way back"))
-        })
+        turn::change(&self.inner, work).await
+    }
+}
+
+impl InTurn for Inner {
+    fn writer(&self) -> &Mutex<()> {
+        &self.writer
     }
 }
 
@@ -392,11 +391,7 @@ impl Inner {
 
     /// Writes records, all or none.
     async fn commit(&self, attempt: &Attempt, txn: Txn) -> Result<(), Refusal> {
-        match self.store.txn(txn).await {
-            Ok(Outcome::Committed(_)) => Ok(()),
-            Ok(Outcome::Conflict(key)) => Err(attempt.recorded(&key)),
-            Err(error) => Err(attempt.store(error)),
-        }
+        attempt.committed(self.store.txn(txn).await)
     }
 
     /// The next place in the order in which ports are made.
