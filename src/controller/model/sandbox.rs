@@ -1,0 +1,83 @@
+//! Sandboxes.
+
+use super::{Id, Words};
+use crate::names::Name;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// A sandbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sandbox {
+    /// Its id.
+    pub id: Id,
+    /// Its name, which no other has.
+    pub name: Name,
+    /// How far it has come.
+    pub state: SandboxState,
+    /// Nanoseconds since 1970 at which it was made.
+    pub created: u64,
+    /// What was asked for.
+    pub spec: NewSandbox,
+}
+
+/// How far a sandbox has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SandboxState {
+    /// Being made: a start undoes it.
+    Creating,
+    /// There.
+    Ready,
+    /// Being deleted: a start finishes it.
+    Deleting,
+}
+
+/// A sandbox to make.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NewSandbox {
+    /// Its namespace.
+    pub place: SandboxPlace,
+    /// Its host name; its name if none is given.
+    pub hostname: Option<String>,
+    /// Its domain.
+    pub domainname: Option<String>,
+    /// Name servers to ask, from inside.
+    pub dns: Vec<IpAddr>,
+    /// Domains to search.
+    pub dns_search: Vec<String>,
+    /// Options of its `resolv.conf`.
+    pub dns_options: Vec<String>,
+    /// Further lines of its `hosts`: a name, and an address or `host-gateway`.
+    pub extra_hosts: Vec<(String, String)>,
+    /// Settings of its kernel's network, `net.…`.
+    pub sysctls: Vec<(String, String)>,
+    /// Labels.
+    pub labels: Words,
+}
+
+/// Where a sandbox's namespace is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SandboxPlace {
+    /// Made for it, under its name.
+    #[default]
+    Own,
+    /// Somebody's, at this path.
+    At(PathBuf),
+    /// The daemon's.
+    Host,
+}
+
+impl SandboxState {
+    /// Its name, which stays.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Creating => "creating",
+            Self::Ready => "ready",
+            Self::Deleting => "deleting",
+        }
+    }
+}
