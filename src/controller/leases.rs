@@ -3,7 +3,7 @@
 use super::model::{Endpoint, Id, Network, NewNetwork, Pool, PoolAsked};
 use super::refusal::Attempt;
 use super::{Inner, Refusal};
-use crate::ipam::{AddressAsk, AddressError, AddressKind, Family, Ipam, PoolAsk, PoolError, PoolId};
+use crate::ipam::{AddressAsk, AddressError, AddressKind, Config, Family, Ipam, PoolAsk, PoolError, PoolId};
 use ipnet::IpNet;
 use lanloom_drivers::kernel::Netns;
 use std::net::IpAddr;
@@ -33,6 +33,8 @@ impl Inner {
                 return Err(attempt.not_found(format!("unknown IPAM driver {other:?}"), hint));
             }
         }
+        let configs: Vec<Config> = spec.pools.iter().map(config).collect();
+        Config::check(&configs).map_err(|errors| attempt.invalid(&errors, errors.hint()))?;
         let family = |pool: &PoolAsked| pool.subnet.map_or(Family::V4, Family::of_net);
         for asked in &spec.pools {
             let has = if family(asked) == Family::V4 { spec.ipv4 } else { spec.ipv6 };
@@ -196,6 +198,12 @@ impl Inner {
         }
         notes
     }
+}
+
+/// What was asked for, as IPAM checks it: all that is wrong with it is said at once.
+fn config(asked: &PoolAsked) -> Config {
+    let PoolAsked { subnet, range, gateway, auxiliary } = asked.clone();
+    Config { subnet, ip_range: range, gateway, aux: auxiliary }
 }
 
 fn pool_refused(attempt: &Attempt, error: &PoolError) -> Refusal {

@@ -14,3 +14,4 @@ mod restart;
 mod rollback;
 mod sandboxes;
 mod stale;
+mod subnets;

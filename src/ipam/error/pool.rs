@@ -74,10 +74,7 @@ impl PoolError {
             Self::Overlap { with, .. } => {
                 format!("choose another subnet, or none to get a free one; or delete the network that has {with}")
             }
-            Self::Exhausted { .. } => {
-                "give a subnet with --subnet, delete networks that are not used, or configure more default address pools"
-                    .to_owned()
-            }
+            Self::Exhausted { .. } => "give a subnet with --subnet, or delete networks that are not used".to_owned(),
             Self::Size { .. } => "ask for a smaller pool, or give a subnet with --subnet".to_owned(),
             Self::SubnetNotMasked(net) | Self::RangeNotMasked(net) => format!("write {}", net.trunc()),
             Self::RangeOutside { subnet, .. } => format!("give a range inside {subnet}"),
