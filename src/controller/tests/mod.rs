@@ -1,9 +1,12 @@
 //! Networks, endpoints and sandboxes on a kernel in memory: what comes of what is asked for, what is undone, what a start finds.
 
+mod asking;
 mod changes;
 mod config;
 mod endpoints;
 mod gateways;
+mod given;
+mod gone;
 mod history;
 mod house;
 mod names;
@@ -15,3 +18,4 @@ mod rollback;
 mod sandboxes;
 mod stale;
 mod subnets;
+mod told;

@@ -1,0 +1,103 @@
+//! What sandboxes are answered by their name servers, and what their networks and options have to do with it.
+
+use super::house::{House, name, sandbox, with_subnet};
+use crate::controller::Controller;
+use crate::controller::model::{NewEndpoint, NewNetwork, NewSandbox};
+use crate::dns::server::Limits;
+use lanloom_drivers::kernel::Netns;
+use std::net::UdpSocket;
+use std::time::Duration;
+
+/// Answers' codes (RFC 1035 §4.1.1). Nobody can be asked in these houses, so that what would be forwarded fails.
+const NOERROR: u8 = 0;
+const FORWARDED: u8 = 2;
+const NXDOMAIN: u8 = 3;
+
+/// The code of the answer that a sandbox gets for a name's IPv4 addresses, and how many there are.
+fn asked(house: &House, sandbox: &str, named: &str) -> (u8, u16) {
+    let netns = Netns::At(format!("/fake/netns/{sandbox}").into());
+    let server = house.ground.kernel.listening(&netns).pop().expect("a name server").real_udp;
+    let labels = named.split('.').flat_map(|label| [&[u8::try_from(label.len()).expect("short")], label.as_bytes()].concat());
+    let query: Vec<u8> = [7, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0].into_iter().chain(labels).chain([0, 0, 1, 0, 1]).collect();
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    socket.set_read_timeout(Some(Duration::from_secs(30))).expect("set");
+    socket.send_to(&query, server).expect("sent");
+    let mut answer = [0; 512];
+    socket.recv(&mut answer).expect("an answer in time");
+    (answer[3] & 0x0f, u16::from_be_bytes([answer[6], answer[7]]))
+}
+
+/// A controller of a host that names nobody to ask.
+async fn alone(house: &House) -> Controller {
+    let controller = house.start().await;
+    std::fs::write(house.place("resolv.conf"), "").expect("written");
+    controller
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn single_labels_that_nobody_has_stay_here_if_a_number_of_dots_was_asked_for_and_leave_otherwise() {
+    let house = House::new().await;
+    let controller = alone(&house).await;
+    controller.create_network(name("web"), with_subnet("10.9.0.0/24")).await.expect("a network");
+    for (named, option, expected) in [
+        ("plain", None, (FORWARDED, 0)),
+        ("zero", Some("ndots:0"), (FORWARDED, 0)),
+        ("one", Some("ndots:1"), (NOERROR, 0)),
+        ("other", Some("rotate"), (FORWARDED, 0)),
+    ] {
+        let dns_options = option.map(str::to_owned).into_iter().collect();
+        let new = NewSandbox { dns_options, ..NewSandbox::default() };
+        controller.create_sandbox(name(named), new, vec![("web".into(), NewEndpoint::default())]).await.expect("a sandbox");
+        assert_eq!(asked(&house, named, "printer"), expected, "{option:?}");
+        assert_eq!(asked(&house, named, "printer.example"), (FORWARDED, 0), "{option:?}: two labels");
+        assert_eq!(asked(&house, named, "plain"), (NOERROR, 1), "{option:?}: ours");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_on_internal_networks_only_is_told_that_other_names_do_not_exist() {
+    let house = House::new().await;
+    let controller = alone(&house).await;
+    let inner = NewNetwork { internal: true, ..with_subnet("10.8.0.0/24") };
+    controller.create_network(name("inner"), inner).await.expect("a network");
+    controller.create_network(name("web"), with_subnet("10.9.0.0/24")).await.expect("a network");
+    sandbox(&controller, "box", &["inner"]).await.expect("a sandbox");
+    assert_eq!(asked(&house, "box", "example.com"), (NXDOMAIN, 0));
+    controller.connect("web".into(), "box".into(), NewEndpoint::default()).await.expect("connected");
+    assert_eq!(asked(&house, "box", "example.com"), (FORWARDED, 0));
+    controller.disconnect("web".into(), "box".into(), false).await.expect("disconnected");
+    assert_eq!(asked(&house, "box", "example.com"), (NXDOMAIN, 0));
+    assert_eq!(asked(&house, "box", "box"), (NOERROR, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_networks_with_the_same_name_that_one_answers_which_comes_first_as_a_way_out() {
+    let house = House::new().await;
+    let controller = alone(&house).await;
+    let six = NewNetwork { ipv4: false, ipv6: true, ..with_subnet("fd00:6::/64") };
+    controller.create_network(name("four"), with_subnet("10.4.0.0/24")).await.expect("a network");
+    controller.create_network(name("six"), six).await.expect("a network");
+    for network in ["four", "six"] {
+        let twin = NewEndpoint { aliases: vec!["twin".to_owned()], ..NewEndpoint::default() };
+        let on = vec![(network.to_owned(), twin)];
+        controller.create_sandbox(name(&format!("on-{network}")), NewSandbox::default(), on).await.expect("a sandbox");
+    }
+    sandbox(&controller, "box", &["four", "six"]).await.expect("a sandbox");
+    let order = || -> Vec<String> {
+        let view = controller.sandbox("box").expect("the sandbox");
+        view.endpoints.iter().map(|endpoint| endpoint.network.to_string()).collect()
+    };
+    assert_eq!(order(), ["six", "four"], "IPv6 before IPv4");
+    assert_eq!(asked(&house, "box", "twin"), (NOERROR, 0), "it has none of that family, and nobody else is asked");
+    assert_eq!(asked(&house, "box", "twin.four"), (NOERROR, 1));
+    controller.disconnect("four".into(), "box".into(), false).await.expect("disconnected");
+    let first = NewEndpoint { priority: 1, ..NewEndpoint::default() };
+    controller.connect("four".into(), "box".into(), first).await.expect("connected");
+    assert_eq!((order(), asked(&house, "box", "twin")), (vec!["four".into(), "six".into()], (NOERROR, 1)));
+}
+
+#[test]
+fn a_name_server_waits_as_long_and_asks_as_much_at_once_as_libnetworks() {
+    let limits = Limits::default();
+    assert_eq!((limits.upstream, limits.forwards), (Duration::from_secs(4), 1024));
+}

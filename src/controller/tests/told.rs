@@ -1,0 +1,253 @@
+//! What drivers are told, in which order, and what becomes of it when they refuse: a driver that notes it all.
+
+use super::house::{House, name, sandbox, why, with_subnet};
+use super::picture::{leases, leases_by_objects};
+use crate::controller::model::{EndpointState, NetworkState, NewEndpoint, NewNetwork, Words};
+use crate::controller::{Controller, RefusalKind};
+use async_trait::async_trait;
+use lanloom_drivers::driver::{
+    Discovery, Driver, DriverError, DriverErrorKind, EndpointMade, EndpointSpec, External, Join, Joined, NetworkSpec,
+    PortGuard, Scope, StaticRoute,
+};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+
+/// Says in [`Joined`] that there is a way out by this address, or a route to everywhere if its network has this option.
+const GATEWAY: [u8; 4] = [192, 0, 2, 1];
+const EVERYWHERE: &str = "everywhere";
+
+/// A driver that makes nothing.
+#[derive(Default)]
+struct Listener {
+    told: Mutex<Vec<String>>,
+    refuses: Mutex<Option<&'static str>>,
+    /// Names by id, and what networks were made with.
+    names: Mutex<HashMap<String, String>>,
+    networks: Mutex<HashMap<String, Words>>,
+}
+
+impl Listener {
+    fn name_of(&self, id: &str) -> String {
+        self.names.lock().expect("no panic").get(id).cloned().unwrap_or_else(|| "nobody".to_owned())
+    }
+
+    /// Notes a call, and refuses it if it is the one to refuse.
+    fn note(&self, what: &str, on: &str) -> Result<(), DriverError> {
+        self.told.lock().expect("no panic").push(format!("{what} {on}"));
+        if *self.refuses.lock().expect("no panic") != Some(what) {
+            return Ok(());
+        }
+        Err(DriverError::new(DriverErrorKind::Failed, what, on, "it was told to refuse", "tell it otherwise"))
+    }
+
+    fn refuse(&self, what: Option<&'static str>) {
+        *self.refuses.lock().expect("no panic") = what;
+    }
+
+    /// What it was told since the last time.
+    fn told(&self) -> Vec<String> {
+        std::mem::take(&mut *self.told.lock().expect("no panic"))
+    }
+}
+
+#[async_trait]
+impl Driver for Listener {
+    fn name(&self) -> &str {
+        "listener"
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Local
+    }
+
+    fn config(&self, _: &BTreeMap<String, String>) -> Result<(), DriverError> {
+        Ok(())
+    }
+
+    async fn create_network(&self, network: &NetworkSpec) -> Result<Vec<String>, DriverError> {
+        self.names.lock().expect("no panic").insert(network.id.clone(), network.name.clone());
+        self.networks.lock().expect("no panic").insert(network.id.clone(), network.options.clone());
+        let gateways: Vec<_> = network.v4.iter().filter_map(|pool| pool.gateway).map(|net| net.to_string()).collect();
+        self.note("create network", &format!("{} {}", network.name, gateways.join(" "))).map(|()| Vec::new())
+    }
+
+    async fn update_network(&self, network: &NetworkSpec) -> Result<(), DriverError> {
+        self.note("update network", &network.name)
+    }
+
+    async fn delete_network(&self, network: &str) -> Result<(), DriverError> {
+        self.note("delete network", &self.name_of(network))
+    }
+
+    async fn create_endpoint(&self, network: &str, endpoint: &EndpointSpec) -> Result<EndpointMade, DriverError> {
+        let on = format!("{}/{}", self.name_of(network), endpoint.name);
+        self.names.lock().expect("no panic").insert(endpoint.id.clone(), on.clone());
+        let addresses: Vec<_> = endpoint.addresses.iter().map(ToString::to_string).collect();
+        self.note("create endpoint", &format!("{on} {}", addresses.join(" "))).map(|()| EndpointMade::default())
+    }
+
+    async fn delete_endpoint(&self, _: &str, endpoint: &str) -> Result<(), DriverError> {
+        self.note("delete endpoint", &self.name_of(endpoint))
+    }
+
+    async fn join(&self, network: &str, endpoint: &str, _: &Join) -> Result<Joined, DriverError> {
+        let leads = self.networks.lock().expect("no panic")[network].contains_key(EVERYWHERE);
+        let everywhere = StaticRoute { to: "0.0.0.0/0".parse().expect("a network"), via: None };
+        let routes = if leads { vec![everywhere] } else { Vec::new() };
+        let joined = Joined { gateway_v4: (!leads).then_some(GATEWAY.into()), routes, ..Joined::default() };
+        self.note("join", &self.name_of(endpoint)).map(|()| joined)
+    }
+
+    async fn leave(&self, _: &str, endpoint: &str) -> Result<(), DriverError> {
+        self.note("leave", &self.name_of(endpoint))
+    }
+
+    async fn info(&self, _: &str, _: &str) -> Result<BTreeMap<String, String>, DriverError> {
+        Ok(BTreeMap::new())
+    }
+
+    async fn program_external(&self, _: &str, endpoint: &str, _: &External) -> Result<(), DriverError> {
+        self.note("open", &self.name_of(endpoint))
+    }
+
+    async fn revoke_external(&self, _: &str, endpoint: &str) -> Result<(), DriverError> {
+        self.note("close", &self.name_of(endpoint))
+    }
+
+    async fn discover(&self, _: &Discovery) -> Result<(), DriverError> {
+        Ok(())
+    }
+
+    async fn restore_network(
+        &self,
+        network: &NetworkSpec,
+        _: &[(EndpointSpec, Option<Join>)],
+    ) -> Result<Vec<String>, DriverError> {
+        self.note("restore network", &network.name).map(|()| Vec::new())
+    }
+
+    fn guards(&self, _: &NetworkSpec, _: &[EndpointSpec]) -> Vec<(String, PortGuard)> {
+        Vec::new()
+    }
+}
+
+/// A controller with such a driver besides its own.
+async fn listened(house: &House) -> (Controller, Arc<Listener>) {
+    let (mut controller, listener) = (house.start().await, Arc::new(Listener::default()));
+    let inner = Arc::get_mut(&mut controller.inner).expect("nothing else is under way");
+    inner.drivers.push(Arc::clone(&listener) as Arc<dyn Driver>);
+    (controller, listener)
+}
+
+fn of_listener(subnet: &str) -> NewNetwork {
+    NewNetwork { driver: "listener".to_owned(), ..with_subnet(subnet) }
+}
+
+async fn connect(controller: &Controller, network: &str) {
+    controller.connect(network.into(), "box".into(), NewEndpoint::default()).await.expect("connected");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn subnets_and_addresses_come_before_the_driver_is_asked_and_are_free_again_if_it_refuses() {
+    let house = House::new().await;
+    let (controller, listener) = listened(&house).await;
+    listener.refuse(Some("create network"));
+    let refused = why(controller.create_network(name("web"), of_listener("10.9.0.0/29")).await);
+    assert!(refused.contains("it was told to refuse"), "{refused}");
+    assert_eq!(listener.told(), ["create network web 10.9.0.1/29", "delete network web"]);
+    assert!(controller.network("web").is_err() && leases(&controller).is_empty());
+    listener.refuse(None);
+    controller.create_network(name("web"), of_listener("10.9.0.0/29")).await.expect("its subnet is free again");
+    listener.told();
+
+    listener.refuse(Some("create endpoint"));
+    let refused = why(controller.create_endpoint("web".into(), name("e1"), NewEndpoint::default()).await);
+    assert!(refused.contains("it was told to refuse"), "{refused}");
+    assert_eq!(listener.told(), ["create endpoint web/e1 10.9.0.2/29", "delete endpoint web/e1"]);
+    assert!(controller.endpoints(None).expect("endpoints").is_empty());
+    assert_eq!(leases(&controller), leases_by_objects(&controller), "its address is free again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_way_out_is_closed_by_the_old_endpoint_before_it_is_opened_by_the_new_one() {
+    let house = House::new().await;
+    let (controller, listener) = listened(&house).await;
+    for (named, subnet) in [("web", "10.9.0.0/24"), ("back", "10.8.0.0/24")] {
+        controller.create_network(name(named), of_listener(subnet)).await.expect("a network");
+    }
+    let internal = NewNetwork { internal: true, ..of_listener("10.7.0.0/24") };
+    controller.create_network(name("inner"), internal).await.expect("a network");
+    sandbox(&controller, "box", &["web"]).await.expect("a sandbox");
+    let steps = listener.told().split_off(3);
+    assert_eq!(steps, ["create endpoint web/box 10.9.0.2/24", "join web/box", "open web/box"]);
+    connect(&controller, "inner").await;
+    assert_eq!(listener.told()[1..], ["join inner/box"], "an internal network comes last, whatever it says");
+    connect(&controller, "back").await;
+    assert_eq!(listener.told()[1..], ["join back/box", "close web/box", "open back/box"]);
+    controller.disconnect("back".into(), "box".into(), false).await.expect("disconnected");
+    assert_eq!(listener.told(), ["close back/box", "leave back/box", "open web/box", "delete endpoint back/box"]);
+    controller.delete_sandbox("box".into(), false).await.expect("deleted");
+    let told = listener.told();
+    assert!(told.contains(&"close web/box".to_owned()) && told.contains(&"delete endpoint web/box".to_owned()), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_to_everywhere_is_a_way_out_as_a_gateway_is() {
+    let house = House::new().await;
+    let (controller, listener) = listened(&house).await;
+    let options = [(EVERYWHERE.to_owned(), String::new())].into();
+    controller.create_network(name("alfa"), NewNetwork { options, ..of_listener("10.8.0.0/24") }).await.expect("a network");
+    controller.create_network(name("web"), of_listener("10.9.0.0/24")).await.expect("a network");
+    sandbox(&controller, "box", &["web", "alfa"]).await.expect("a sandbox");
+    let chosen = controller.sandbox("box").expect("the sandbox").gateway[0].clone().expect("a way out");
+    assert_eq!((chosen.0.as_str(), chosen.1.as_str()), ("alfa", "of equal ones its network comes before web by name"));
+    assert_eq!(listener.told().last().map(String::as_str), Some("open alfa/box"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_its_driver_does_not_let_go_says_why_and_goes_when_it_can_or_is_forced() {
+    let house = House::new().await;
+    let (controller, listener) = listened(&house).await;
+    for (named, subnet) in [("web", "10.9.0.0/24"), ("back", "10.8.0.0/24")] {
+        controller.create_network(name(named), of_listener(subnet)).await.expect("a network");
+    }
+    sandbox(&controller, "box", &["web", "back"]).await.expect("a sandbox");
+    for (refuses, forced) in [("leave", false), ("leave", true), ("delete endpoint", false), ("delete endpoint", true)] {
+        listener.refuse(Some(refuses));
+        let refused = controller.disconnect("back".into(), "box".into(), false).await.expect_err("it cannot");
+        assert!(refused.kind == RefusalKind::Failed && refused.why.contains("it was told to refuse"), "{refused}");
+        let left = controller.one_endpoint("back/box").expect("it is shown").endpoint.state;
+        assert!(matches!(left, EndpointState::Leaving(_)), "{left:?}");
+        let ways = controller.sandbox("box").expect("the sandbox").gateway;
+        assert_eq!(ways[0].as_ref().map(|way| way.0.as_str()), Some("web"), "the sandbox goes on without it");
+        if forced {
+            controller.disconnect("back".into(), "box".into(), true).await.expect("forced");
+            assert!(controller.one_endpoint("back/box").is_err());
+        }
+        listener.refuse(None);
+        // What is left of it is finished first, if it is.
+        connect(&controller, "back").await;
+        assert_eq!(leases(&controller), leases_by_objects(&controller), "{refuses}, forced: {forced}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_its_driver_cannot_delete_is_shown_as_being_deleted_and_goes_at_the_next_try() {
+    let house = House::new().await;
+    let (controller, listener) = listened(&house).await;
+    for again in ["delete", "create"] {
+        controller.create_network(name("web"), of_listener("10.9.0.0/24")).await.expect("a network");
+        listener.refuse(Some("delete network"));
+        let refused = why(controller.delete_network("web".into()).await);
+        assert!(refused.contains("it was told to refuse"), "{refused}");
+        assert_eq!(controller.network("web").expect("it is shown").network.state, NetworkState::Deleting);
+        let used = why(controller.create_endpoint("web".into(), name("e1"), NewEndpoint::default()).await);
+        assert!(used.contains("network web is deleting"), "{used}");
+        listener.refuse(None);
+        if again == "create" {
+            controller.create_network(name("web"), of_listener("10.9.0.0/24")).await.expect("in its place");
+        }
+        controller.delete_network("web".into()).await.expect("deleted");
+        assert!(leases(&controller).is_empty());
+    }
+}
