@@ -107,8 +107,8 @@ impl Layout {
         let entry = |(is_v4, mode, snat): (bool, GatewayMode, Option<IpAddr>)| {
             let pools: Vec<_> = self.shared().map(|pool| pool.pool).filter(|pool| pool.addr().is_ipv4() == is_v4).collect();
             let masquerade = options.masquerade && mode.translates();
-            let (gateway, internal) = (self.ifname.clone(), self.spec.internal);
-            (!pools.is_empty()).then_some(Egress { gateway, pools, masquerade, snat, internal })
+            let (gateway, internal, protected) = (self.ifname.clone(), self.spec.internal, mode == GatewayMode::Nat);
+            (!pools.is_empty()).then_some(Egress { gateway, pools, masquerade, snat, internal, protected })
         };
         families.into_iter().filter_map(entry).collect()
     }

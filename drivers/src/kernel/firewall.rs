@@ -73,6 +73,9 @@ pub struct Egress {
     pub snat: Option<IpAddr>,
     /// Nothing is forwarded to or from it, nor rewritten.
     pub internal: bool,
+    /// Of what is forwarded to it in the families of its pools, only flows that are known and published ports (`dnat`) get in:
+    /// whoever has a route here starts nothing.
+    pub protected: bool,
 }
 
 impl Firewall {
@@ -119,6 +122,7 @@ mod tests {
             masquerade: true,
             snat: None,
             internal: false,
+            protected: true,
         }
     }
 

@@ -15,6 +15,7 @@ fn entry(number: u8, pools: &[&str]) -> Egress {
         masquerade: true,
         snat: None,
         internal: false,
+        protected: true,
     }
 }
 
@@ -31,17 +32,19 @@ async fn the_firewall_has_all_networks_as_their_options_say() {
     let mode = ("com.docker.network.bridge.gateway_mode_ipv6", "routed");
     bench.create(&dual(3, &[mode, ("com.docker.network.host_ipv4", "192.0.2.1")])).await;
     bench.create(&v4(4, &[("com.docker.network.bridge.enable_ip_masquerade", "false")])).await;
+    bench.create(&v4(5, &[("com.docker.network.bridge.gateway_mode_ipv4", "nat-unprotected")])).await;
     let expected = [
         entry(1, &["10.1.0.0/24"]),
         entry(1, &["fd00:1::/64"]),
         Egress { internal: true, ..entry(2, &["10.2.0.0/24"]) },
         Egress { snat: "192.0.2.1".parse().ok(), ..entry(3, &["10.3.0.0/24"]) },
-        Egress { masquerade: false, ..entry(3, &["fd00:3::/64"]) },
+        Egress { masquerade: false, protected: false, ..entry(3, &["fd00:3::/64"]) },
         Egress { masquerade: false, ..entry(4, &["10.4.0.0/24"]) },
+        Egress { protected: false, ..entry(5, &["10.5.0.0/24"]) },
     ];
     assert_eq!(bench.firewall().expect("it is loaded").networks, expected);
     bench.driver.delete_network(&v4(2, &[]).id).await.expect("deleted");
-    assert_eq!(bench.firewall().expect("it is loaded").networks.len(), 5);
+    assert_eq!(bench.firewall().expect("it is loaded").networks.len(), 6);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ pub(crate) fn egress(gateway: &str, pools: &[&str]) -> Egress {
         masquerade: true,
         snat: None,
         internal: false,
+        protected: true,
     }
 }
 

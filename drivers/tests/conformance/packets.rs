@@ -192,6 +192,25 @@ async fn two_networks_do_not_reach_each_other_through_the_host() {
 }
 
 #[tokio::test]
+async fn a_protected_network_is_reached_by_flows_that_it_began_and_by_what_is_published_alone() {
+    let Some(mut net) = Net::new(3).await else { return };
+    let open = Egress { protected: false, ..egress("g2", &["10.2.0.0/24"]) };
+    net.set(&firewall(vec![egress("g1", &["10.1.0.0/24"]), open])).await;
+    assert_eq!((net.passes(3, 1).await, net.passes(3, 2).await), (false, true));
+    net.ask(1, 3).await;
+    run(&net.host, "nft add table ip published");
+    run(&net.host, "nft add chain ip published in { type nat hook prerouting priority -100; }");
+    run(&net.host, "nft add rule ip published in ip daddr 10.3.0.1 udp dport 53 dnat to 10.1.0.2:9000");
+    let inside = net.open(&net.places[0], "10.1.0.2:9000".parse().expect("an address")).await;
+    let outside = net.open(&net.places[2], "10.3.0.2:9000".parse().expect("an address")).await;
+    outside.send_to(b"asked", "10.3.0.1:53").expect("sent");
+    let (asked, source) = receive(&inside);
+    assert_eq!((asked.as_slice(), source), (&b"asked"[..], "10.3.0.2:9000".parse().expect("an address")));
+    inside.send_to(b"answered", source).expect("sent");
+    assert_eq!(receive(&outside).0, b"answered");
+}
+
+#[tokio::test]
 async fn an_internal_network_reaches_nothing_and_nothing_reaches_it() {
     let Some(mut net) = Net::new(2).await else { return };
     let internal = Egress { internal: true, ..egress("g1", &["10.1.0.0/24"]) };

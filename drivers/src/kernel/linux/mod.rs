@@ -16,6 +16,7 @@ mod plumbing;
 mod probe;
 mod probe_sys;
 mod redirect;
+mod ruleset;
 mod sockets;
 mod sysctl;
 mod tool;

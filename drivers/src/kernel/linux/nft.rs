@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 use nftables::batch::Batch;
-use nftables::expr::{Expression, Meta, MetaKey, NamedExpression, Payload, PayloadField, Prefix};
+use nftables::expr::{CT, Expression, Meta, MetaKey, NamedExpression, Payload, PayloadField, Prefix};
 use nftables::schema::{Chain, NfCmd, NfListObject, Rule, Set, SetFlag, SetType, SetTypeValue, Table};
 use nftables::stmt::{Match, Operator, Statement};
 use nftables::types::{NfChainPolicy, NfChainType, NfFamily, NfHook};
@@ -85,6 +85,12 @@ impl<'a> NewTable<'a> {
             policy: Some(NfChainPolicy::Accept),
             ..Chain::default()
         }));
+    }
+
+    /// A chain that rules of others lead to.
+    pub(super) fn branch(&mut self, name: &'a str) {
+        let (family, table) = (self.family, self.name.into());
+        self.batch.add(NfListObject::Chain(Chain { family, table, name: name.into(), ..Chain::default() }));
     }
 
     /// A set with these elements; of prefixes if `interval`.
@@ -177,4 +183,18 @@ pub(super) fn is<'a>(left: Expression<'a>, right: Expression<'a>) -> Statement<'
 
 pub(super) fn is_not<'a>(left: Expression<'a>, right: Expression<'a>) -> Statement<'a> {
     Statement::Match(Match { left, right, op: Operator::NEQ })
+}
+
+/// Whether the left side, a set of flags or states, has one of the right side's.
+pub(super) fn is_one_of<'a>(left: Expression<'a>, right: Expression<'a>) -> Statement<'a> {
+    Statement::Match(Match { left, right, op: Operator::IN })
+}
+
+pub(super) fn ct<'a>(key: &'a str) -> Expression<'a> {
+    named(NamedExpression::CT(CT { key: key.into(), family: None, dir: None }))
+}
+
+/// Whether a packet belongs to a flow that is known.
+pub(super) fn flow_is_known<'a>() -> Statement<'a> {
+    is_one_of(ct("state"), Expression::List(vec![text("established"), text("related")]))
 }

@@ -1,16 +1,16 @@
 //! Chains that are made by `nft` or by a program that speaks to nftables itself.
 
 use nftables::batch::Batch;
-use nftables::expr::{CT, Expression, MetaKey, NamedExpression};
+use nftables::expr::MetaKey;
 use nftables::schema::{NfCmd, NfListObject, Rule};
-use nftables::stmt::{Match, Operator, Statement};
+use nftables::stmt::Statement;
 use nftables::types::NfFamily;
 use serde_json::Value;
 
 use super::super::super::error::KernelError;
 use super::super::super::forward::{Manager, Obstacle};
 use super::super::super::name::IfName;
-use super::super::nft::{Nft, is, meta, named, text};
+use super::super::nft::{Nft, flow_is_known, is, meta, text};
 use super::{DOCKER_USER, Undo};
 
 /// A rule of ours in somebody's chain: what comes from an interface, or what goes to it.
@@ -135,12 +135,7 @@ fn accept(rule: &Value) -> Option<Accept> {
 
 fn rule<'a>(place: &'a Place, accept: &'a Accept, comment: &'a str) -> Rule<'a> {
     let interface = is(meta(if accept.from { MetaKey::Iifname } else { MetaKey::Oifname }), text(&accept.interface));
-    let known = || {
-        let state = named(NamedExpression::CT(CT { key: "state".into(), family: None, dir: None }));
-        let right = Expression::List(vec![text("established"), text("related")]);
-        Statement::Match(Match { left: state, right, op: Operator::IN })
-    };
-    let state = (!accept.from).then(known);
+    let state = (!accept.from).then(flow_is_known);
     let expr = [Some(interface), state, Some(Statement::Accept(None))].into_iter().flatten().collect::<Vec<_>>();
     Rule { expr: expr.into(), comment: Some(comment.into()), ..at(place) }
 }

@@ -1,0 +1,162 @@
+//! The host's firewall as rules: few of them over sets, so that a network more is an element more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use nftables::batch::Batch;
+use nftables::expr::{Expression, Map, MetaKey, NamedExpression};
+use nftables::schema::SetType;
+use nftables::stmt::{JumpTarget, NAT, NATFamily, Statement};
+use nftables::types::{NfChainType, NfFamily, NfHook};
+
+use super::super::firewall::{Egress, Firewall};
+use super::nft::{NewTable, both, ct, field, flow_is_known, is, is_not, is_one_of, meta, named, prefix, text};
+
+/// `NF_IP_PRI_NAT_SRC`, where sources are rewritten.
+const SOURCE: i32 = 100;
+/// `NF_IP_PRI_FILTER`.
+const FILTER: i32 = 0;
+/// The chain for what goes to a network that is protected.
+const TO_PROTECTED: &str = "to-protected";
+
+/// What is said for each family of addresses.
+struct Words {
+    v4: bool,
+    header: &'static str,
+    family: NATFamily,
+    /// The family as `meta nfproto` has it.
+    protocol: &'static str,
+    address: SetType,
+    pool_and_gateway: [SetType; 2],
+    own: &'static str,
+    sources: &'static str,
+    snat: &'static str,
+    protected: &'static str,
+}
+
+const FAMILIES: [Words; 2] = [
+    Words {
+        v4: true,
+        header: "ip",
+        family: NATFamily::IP,
+        protocol: "ipv4",
+        address: SetType::Ipv4Addr,
+        pool_and_gateway: [SetType::Ipv4Addr, SetType::Ifname],
+        own: "own4",
+        sources: "sources4",
+        snat: "snat4",
+        protected: "protected4",
+    },
+    Words {
+        v4: false,
+        header: "ip6",
+        family: NATFamily::IP6,
+        protocol: "ipv6",
+        address: SetType::Ipv6Addr,
+        pool_and_gateway: [SetType::Ipv6Addr, SetType::Ifname],
+        own: "own6",
+        sources: "sources6",
+        snat: "snat6",
+        protected: "protected6",
+    },
+];
+
+/// The table, made anew.
+pub(super) fn ruleset(firewall: &Firewall) -> Batch<'_> {
+    let mut table = NewTable::new(NfFamily::INet, firewall.table.as_str());
+    table.chain("postrouting", NfChainType::NAT, NfHook::Postrouting, SOURCE);
+    table.chain("forward", NfChainType::Filter, NfHook::Forward, FILTER);
+    FAMILIES.iter().for_each(|words| rewrite_sources(&mut table, firewall, words));
+    keep_apart(&mut table, firewall);
+    protect(&mut table, firewall);
+    table.finish()
+}
+
+/// The pools of one family that get another source outside, by gateway, and which source that is.
+fn rewritten(firewall: &Firewall, v4: bool) -> Vec<(&str, IpNet, Option<IpAddr>)> {
+    let of_family = |pool: &&IpNet| pool.addr().is_ipv4() == v4;
+    let mut all = BTreeMap::new();
+    for network in firewall.networks.iter().filter(|network| network.masquerade && !network.internal) {
+        let source = network.snat.filter(|source| source.is_ipv4() == v4);
+        // An interval set takes no pool that is within another.
+        for pool in IpNet::aggregate(&network.pools.iter().filter(of_family).copied().collect()) {
+            let known = all.entry((pool, network.gateway.as_str())).or_insert(source);
+            *known = known.or(source);
+        }
+    }
+    all.into_iter().map(|((pool, gateway), source)| (gateway, pool, source)).collect()
+}
+
+fn rewrite_sources<'a>(table: &mut NewTable<'a>, firewall: &'a Firewall, words: &'static Words) {
+    let pools = rewritten(firewall, words.v4);
+    let own = pools.iter().map(|(gateway, pool, _)| both(prefix(*pool), text(gateway))).collect();
+    table.set(words.own, &words.pool_and_gateway, true, own);
+    table.set(words.sources, std::slice::from_ref(&words.address), true, pools.iter().map(|pool| prefix(pool.1)).collect());
+    let pair =
+        |(_, pool, source): &(&str, IpNet, Option<IpAddr>)| Some(Expression::List(vec![prefix(*pool), text((*source)?)]));
+    table.address_map(words.snat, words.address, pools.iter().filter_map(pair).collect());
+
+    let source = || field(words.header, "saddr");
+    let leaves_by_own = is(both(source(), meta(MetaKey::Oifname)), of(words.own));
+    table.rule("postrouting", "what stays in its network keeps its source", vec![leaves_by_own, Statement::Return(None)]);
+    let chosen = named(NamedExpression::Map(Box::new(Map { key: source(), data: of(words.snat) })));
+    let to = NAT { addr: Some(chosen), family: Some(words.family), port: None, flags: None };
+    table.rule("postrouting", "a source of the host's that was asked for", vec![Statement::SNAT(Some(to))]);
+    let leaves = is(source(), of(words.sources));
+    table.rule("postrouting", "the source of the interface that it leaves by", vec![leaves, Statement::Masquerade(None)]);
+}
+
+fn keep_apart<'a>(table: &mut NewTable<'a>, firewall: &'a Firewall) {
+    let (all, internal) = (gateways(firewall, |_| true), gateways(firewall, |network| network.internal));
+    table.set("own", &[SetType::Ifname, SetType::Ifname], false, all.iter().map(|name| both(text(name), text(name))).collect());
+    table.set("gateways", &[SetType::Ifname], false, all.iter().map(text).collect());
+    table.set("internal", &[SetType::Ifname], false, internal.iter().map(text).collect());
+
+    let same = is(both(from(), to()), of("own"));
+    table.rule("forward", "from a network to itself", vec![same, Statement::Accept(None)]);
+    let between = vec![is(from(), of("gateways")), is(to(), of("gateways")), Statement::Drop(None)];
+    table.rule("forward", "from a network to another", between);
+    table.rule("forward", "from an internal network", vec![is(from(), of("internal")), Statement::Drop(None)]);
+    table.rule("forward", "to an internal network", vec![is(to(), of("internal")), Statement::Drop(None)]);
+    if firewall.forwarding_was_off {
+        let others = vec![is_not(from(), of("gateways")), is_not(to(), of("gateways")), Statement::Drop(None)];
+        table.rule("forward", "what has nothing to do with us", others);
+    }
+}
+
+/// Of what goes to a network that is protected, only what belongs to a known flow or was sent there by a published port.
+fn protect<'a>(table: &mut NewTable<'a>, firewall: &'a Firewall) {
+    table.branch(TO_PROTECTED);
+    table.rule(TO_PROTECTED, "a flow that is known", vec![flow_is_known(), Statement::Accept(None)]);
+    let published = is_one_of(ct("status"), text("dnat"));
+    table.rule(TO_PROTECTED, "a port that is published", vec![published, Statement::Accept(None)]);
+    table.rule(TO_PROTECTED, "nothing else", vec![Statement::Drop(None)]);
+    for words in &FAMILIES {
+        let is_there =
+            |network: &Egress| network.protected && network.pools.iter().any(|pool| pool.addr().is_ipv4() == words.v4);
+        let names = gateways(firewall, is_there);
+        table.set(words.protected, &[SetType::Ifname], false, names.iter().map(text).collect());
+        let goes_there = vec![is(meta(MetaKey::Nfproto), text(words.protocol)), is(to(), of(words.protected))];
+        let goto = Statement::Goto(JumpTarget { target: TO_PROTECTED.into() });
+        table.rule("forward", "to a protected network", [goes_there, vec![goto]].concat());
+    }
+}
+
+/// The gateway interfaces of those networks, each once.
+fn gateways(firewall: &Firewall, of: impl Fn(&Egress) -> bool) -> BTreeSet<&str> {
+    firewall.networks.iter().filter(|network| of(network)).map(|network| network.gateway.as_str()).collect()
+}
+
+fn from<'a>() -> Expression<'a> {
+    meta(MetaKey::Iifname)
+}
+
+fn to<'a>() -> Expression<'a> {
+    meta(MetaKey::Oifname)
+}
+
+/// What is in that set or map.
+fn of<'a>(name: &str) -> Expression<'a> {
+    text(format!("@{name}"))
+}
