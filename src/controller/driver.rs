@@ -1,8 +1,11 @@
 //! The drivers that there are, and what they are told of networks and endpoints.
+//!
+//! A record may name a driver that this daemon does not have, as one of another version wrote it. Such a network is shown, and nothing
+//! can be made on it; what there is of it can be deleted, and then its ports and its switch go as those of any other.
 
 use super::model::{Endpoint, Network, Pool};
 use super::refusal::Attempt;
-use super::{Inner, Refusal, RefusalKind};
+use super::{Inner, Origin, Refusal, RefusalKind};
 use ipnet::IpNet;
 use lanloom_drivers::driver::{Driver, DriverError, DriverErrorKind, EndpointSpec, Join, NetworkSpec, PoolData};
 use std::path::PathBuf;
@@ -43,10 +46,56 @@ impl Inner {
 
     /// The driver of an endpoint's network, if that network is there.
     pub(super) fn driver_of(&self, attempt: &Attempt, endpoint: &Endpoint) -> Result<(Arc<Network>, Arc<dyn Driver>), Refusal> {
-        let network = self.book.network(&endpoint.network);
-        let network = network.ok_or_else(|| attempt.not_found("its network is gone", "delete the endpoint"))?;
+        let network = self.network_of(attempt, endpoint)?;
         let driver = self.driver(attempt, &network.spec.driver)?;
         Ok((network, driver))
+    }
+
+    /// The network of an endpoint.
+    pub(super) fn network_of(&self, attempt: &Attempt, endpoint: &Endpoint) -> Result<Arc<Network>, Refusal> {
+        self.book.network(&endpoint.network).ok_or_else(|| attempt.not_found("its network is gone", "delete the endpoint"))
+    }
+
+    /// Has a network taken down.
+    pub(super) async fn take_down(&self, network: &Network) -> Result<(), Refusal> {
+        match self.known_driver(network) {
+            Some(driver) => Ok(driver.delete_network(network.id.as_str()).await?),
+            None => {
+                let switch = self.fabric.switch(&network.name);
+                if switch.is_ok_and(|switch| switch.origin == Origin::Network) {
+                    self.fabric.delete_switch_for(network.name.clone(), Origin::Network).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Has an endpoint's interface taken out of its sandbox.
+    pub(super) async fn take_out(&self, network: &Network, endpoint: &Endpoint) -> Result<(), Refusal> {
+        match self.known_driver(network) {
+            Some(driver) => Ok(driver.leave(network.id.as_str(), endpoint.id.as_str()).await?),
+            None => self.delete_its_port(network, endpoint).await,
+        }
+    }
+
+    /// Has an endpoint deleted that is in no sandbox any more.
+    pub(super) async fn take_away(&self, network: &Network, endpoint: &Endpoint) -> Result<(), Refusal> {
+        match self.known_driver(network) {
+            Some(driver) => Ok(driver.delete_endpoint(network.id.as_str(), endpoint.id.as_str()).await?),
+            None => self.delete_its_port(network, endpoint).await,
+        }
+    }
+
+    fn known_driver(&self, network: &Network) -> Option<&Arc<dyn Driver>> {
+        self.drivers.iter().find(|driver| driver.name() == network.spec.driver)
+    }
+
+    async fn delete_its_port(&self, network: &Network, endpoint: &Endpoint) -> Result<(), Refusal> {
+        let port = self.fabric.port(&network.name, &endpoint.name);
+        if port.is_ok_and(|port| port.origin == Origin::Network) {
+            self.fabric.delete_port_for(network.name.clone(), endpoint.name.clone(), Origin::Network).await?;
+        }
+        Ok(())
     }
 }
 

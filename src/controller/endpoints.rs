@@ -177,14 +177,14 @@ impl Inner {
     /// Deletes an endpoint that is in no sandbox, and releases its addresses. If its driver cannot, it stays as one that is being
     /// deleted, unless it is to go all the same.
     pub(super) async fn unmake_endpoint(&self, attempt: &Attempt, endpoint: &Endpoint, force: bool) -> Result<(), Refusal> {
-        let (network, driver) = self.driver_of(attempt, endpoint)?;
+        let network = self.network_of(attempt, endpoint)?;
         if !matches!(endpoint.state, EndpointState::Leaving(_) | EndpointState::Deleting) {
             let deleting = Endpoint { state: EndpointState::Deleting, ..endpoint.clone() };
             self.save(attempt, &deleting).await?;
             self.book.put_endpoint(deleting);
         }
-        match driver.delete_endpoint(network.id.as_str(), endpoint.id.as_str()).await {
-            Err(error) if force => tracing::warn!("{error}"),
+        match self.take_away(&network, endpoint).await {
+            Err(refusal) if force => tracing::warn!("{refusal}"),
             done => done?,
         }
         self.erase(attempt, endpoint).await?;

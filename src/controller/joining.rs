@@ -144,8 +144,8 @@ impl Inner {
         self.book.put_endpoint(joining.clone());
         self.unname_endpoint(endpoint);
         self.lose_way_out(sandbox, endpoint).await;
-        let left = match self.driver_of(attempt, endpoint) {
-            Ok((network, driver)) => driver.leave(network.id.as_str(), endpoint.id.as_str()).await.map_err(Refusal::from),
+        let left = match self.network_of(attempt, endpoint) {
+            Ok(network) => self.take_out(&network, endpoint).await,
             Err(refusal) => Err(refusal),
         };
         let noted = match &left {
@@ -226,7 +226,7 @@ impl Inner {
         let Some(joint) = endpoint.state.joint().cloned() else {
             return self.unmake_endpoint(attempt, endpoint, force).await;
         };
-        let (network, driver) = self.driver_of(attempt, endpoint)?;
+        let network = self.network_of(attempt, endpoint)?;
         let leaving = Endpoint { state: EndpointState::Leaving(joint.clone()), ..endpoint.clone() };
         if leaving != *endpoint {
             self.save(attempt, &leaving).await?;
@@ -237,9 +237,9 @@ impl Inner {
         if let Some(sandbox) = &sandbox {
             self.lose_way_out(sandbox, endpoint).await;
         }
-        let left = match driver.leave(network.id.as_str(), endpoint.id.as_str()).await {
-            Err(error) if force => {
-                tracing::warn!("{error}");
+        let left = match self.take_out(&network, endpoint).await {
+            Err(refusal) if force => {
+                tracing::warn!("{refusal}");
                 Ok(())
             }
             left => left,
@@ -263,8 +263,8 @@ impl Inner {
 
     /// Undoes a join that a crash left half done.
     pub(super) async fn unjoin(&self, attempt: &Attempt, endpoint: &Endpoint) -> Result<(), Refusal> {
-        let (network, driver) = self.driver_of(attempt, endpoint)?;
-        driver.leave(network.id.as_str(), endpoint.id.as_str()).await?;
+        let network = self.network_of(attempt, endpoint)?;
+        self.take_out(&network, endpoint).await?;
         self.free_again(attempt, endpoint).await
     }
 

@@ -241,9 +241,8 @@ impl Inner {
     /// the next start, goes on.
     pub(super) async fn unmake_network(&self, attempt: &Attempt, network: &Network) -> Result<(), Refusal> {
         if !network.spec.config_only {
-            let driver = self.driver(attempt, &network.spec.driver)?;
             self.note_network(attempt, network, NetworkState::Deleting).await?;
-            driver.delete_network(network.id.as_str()).await?;
+            self.take_down(network).await?;
         }
         self.erase(attempt, network).await?;
         // Not before it is forgotten: what another network gets meanwhile would be released with this one.

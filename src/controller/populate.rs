@@ -127,7 +127,8 @@ impl Inner {
         }
         for new in named(&wanted).iter().filter(|new| !named(&present).contains(new)) {
             let Some(endpoint) = self.book.endpoint(new) else { continue };
-            let (network, driver) = self.driver_of(attempt, &endpoint)?;
+            // A driver that is not there cannot be told.
+            let Ok((network, driver)) = self.driver_of(attempt, &endpoint) else { continue };
             let external = External { options: endpoint.spec.options.clone() };
             if let Err(error) = driver.program_external(network.id.as_str(), new.as_str(), &external).await {
                 self.forget_way(sandbox, new);

@@ -157,7 +157,9 @@ fn guards(shelf: &Shelf, drivers: &[Arc<dyn Driver>], yard: &Yard) -> Guards {
     yard.spread(pools.collect());
     let mut guards = Guards::new();
     for network in &shelf.networks {
-        let Some(driver) = drivers.iter().find(|driver| driver.name() == network.spec.driver) else { continue };
+        // Where a driver is not there, the ports of its networks are held as those of a bridge: nothing goes unguarded.
+        let named = |name: &str| drivers.iter().find(|driver| driver.name() == name);
+        let Some(driver) = named(&network.spec.driver).or_else(|| named(lanloom_drivers::bridge::NAME)) else { continue };
         let endpoints: Vec<_> =
             shelf.endpoints.iter().filter(|endpoint| endpoint.network == network.id).map(endpoint_spec_of).collect();
         for (port, guard) in driver.guards(&spec_of(network), &endpoints) {

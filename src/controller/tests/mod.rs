@@ -17,5 +17,6 @@ mod restart;
 mod rollback;
 mod sandboxes;
 mod stale;
+mod strange;
 mod subnets;
 mod told;
