@@ -86,6 +86,13 @@ impl Inner {
         }
     }
 
+    /// Has an endpoint forgotten that could not be taken away, and that is to be gone all the same.
+    pub(super) fn forget(&self, network: &Network, endpoint: &Endpoint) {
+        if let Some(driver) = self.known_driver(network) {
+            driver.forget_endpoint(network.id.as_str(), endpoint.id.as_str());
+        }
+    }
+
     fn known_driver(&self, network: &Network) -> Option<&Arc<dyn Driver>> {
         self.drivers.iter().find(|driver| driver.name() == network.spec.driver)
     }

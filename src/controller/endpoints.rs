@@ -184,7 +184,10 @@ impl Inner {
             self.book.put_endpoint(deleting);
         }
         match self.take_away(&network, endpoint).await {
-            Err(refusal) if force => tracing::warn!("{refusal}"),
+            Err(refusal) if force => {
+                tracing::warn!("{refusal}");
+                self.forget(&network, endpoint);
+            }
             done => done?,
         }
         self.erase(attempt, endpoint).await?;

@@ -64,9 +64,20 @@ impl Bridge {
     /// Adds the port; a failed try leaves none.
     async fn seat(&self, network: &Network, endpoint: &Endpoint, seat: &mut Seat, join: &Join) -> Result<(), DriverError> {
         *seat = Seat::Doubtful;
+        self.clear_abandoned(network, Some(&endpoint.spec.name)).await?;
         let added = self.fabric.add_port(&network.layout.spec.name, &port(network, endpoint, join)).await;
         *seat = if added.is_ok() { Seat::Taken(join.clone()) } else { Seat::Free };
         added
+    }
+
+    /// Deletes ports that forgotten endpoints left behind: the one of that name, or all.
+    pub(super) async fn clear_abandoned(&self, network: &Network, name: Option<&str>) -> Result<(), DriverError> {
+        let spec = &network.layout.spec;
+        for port in self.registry.abandoned(&spec.id).iter().filter(|port| name.is_none_or(|name| name == *port)) {
+            self.fabric.delete_port(&spec.name, port).await?;
+            self.registry.found_gone(&spec.id, port);
+        }
+        Ok(())
     }
 
     /// Takes the endpoint's port away.

@@ -124,6 +124,10 @@ impl Driver for Bridge {
         self.remove_endpoint(network, endpoint).await
     }
 
+    fn forget_endpoint(&self, network: &str, endpoint: &str) {
+        self.registry.abandon_endpoint(network, endpoint);
+    }
+
     async fn join(&self, network: &str, endpoint: &str, join: &Join) -> Result<Joined, DriverError> {
         self.plug(network, endpoint, join).await
     }

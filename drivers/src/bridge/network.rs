@@ -118,7 +118,8 @@ impl Bridge {
         let what = "delete network";
         let _turn = self.registry.turn.lock().await;
         let Some(before) = self.registry.hide(what, id)? else { return Ok(()) };
-        if let Err(error) = self.refuse_strange_ports(what, &before).await {
+        let cleared = self.clear_abandoned(&before, None).await;
+        if let Err(error) = cleared.and(self.refuse_strange_ports(what, &before).await) {
             self.registry.note(id, |made| made.whole = true);
             return Err(error);
         }

@@ -1,6 +1,6 @@
 //! The networks that are there, and their endpoints: in memory, told anew at each start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lanloom_switch_core::MacAddr;
@@ -21,6 +21,8 @@ struct Entry {
     network: Network,
     /// By id.
     endpoints: BTreeMap<String, Arc<Endpoint>>,
+    /// Ports of endpoints that were forgotten while these could not be deleted, by name.
+    abandoned: BTreeSet<String>,
 }
 
 /// One network.
@@ -81,7 +83,8 @@ impl Registry {
         let entry = networks.entry(layout.spec.id.clone());
         let layout = Arc::new(layout);
         let network = Network { layout: Arc::clone(&layout), made: Made::default() };
-        entry.and_modify(|known| known.network.layout = layout).or_insert(Entry { network, endpoints: BTreeMap::new() });
+        let new = Entry { network, endpoints: BTreeMap::new(), abandoned: BTreeSet::new() };
+        entry.and_modify(|known| known.network.layout = layout).or_insert(new);
         Ok(())
     }
 
@@ -142,7 +145,7 @@ impl Registry {
     /// Hides a network that nobody uses, for it to be deleted. None if there is nothing of it.
     pub(super) fn hide(&self, what: &str, id: &str) -> Result<Option<Network>, DriverError> {
         let mut networks = self.lock();
-        let Some(Entry { network, endpoints }) = networks.get_mut(id) else { return Ok(None) };
+        let Some(Entry { network, endpoints, .. }) = networks.get_mut(id) else { return Ok(None) };
         if !endpoints.is_empty() {
             let name = &network.layout.spec.name;
             let why = format!("network {id} has active endpoint");
@@ -194,6 +197,27 @@ impl Registry {
     pub(super) fn forget_endpoint(&self, network: &str, id: &str) {
         if let Some(known) = self.lock().get_mut(network) {
             known.endpoints.remove(id);
+        }
+    }
+
+    /// Forgets an endpoint whose port may still be there.
+    pub(super) fn abandon_endpoint(&self, network: &str, id: &str) {
+        if let Some(known) = self.lock().get_mut(network)
+            && let Some(endpoint) = known.endpoints.remove(id)
+        {
+            known.abandoned.insert(endpoint.spec.name.clone());
+        }
+    }
+
+    /// The ports that endpoints of a network left behind.
+    pub(super) fn abandoned(&self, network: &str) -> Vec<String> {
+        self.lock().get(network).into_iter().flat_map(|known| known.abandoned.iter().cloned()).collect()
+    }
+
+    /// Such a port is gone.
+    pub(super) fn found_gone(&self, network: &str, port: &str) {
+        if let Some(known) = self.lock().get_mut(network) {
+            known.abandoned.remove(port);
         }
     }
 }

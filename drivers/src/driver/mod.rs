@@ -103,6 +103,10 @@ pub trait Driver: Send + Sync {
     /// [`DriverErrorKind::Failed`] if the kernel refuses.
     async fn delete_endpoint(&self, network: &str, endpoint: &str) -> Result<(), DriverError>;
 
+    /// Forgets an endpoint that [`Driver::delete_endpoint`] could not take away and that is to be gone all the same: neither its name
+    /// nor its network is held up by it. What is left of it is taken away when its name is used again or its network is deleted.
+    fn forget_endpoint(&self, network: &str, endpoint: &str);
+
     /// Gives a sandbox the endpoint's interface.
     ///
     /// # Errors

@@ -109,10 +109,14 @@ impl Driver for Singular {
     }
 
     async fn delete_endpoint(&self, network: &str, endpoint: &str) -> Result<(), DriverError> {
+        self.forget_endpoint(network, endpoint);
+        Ok(())
+    }
+
+    fn forget_endpoint(&self, network: &str, endpoint: &str) {
         if let Some(known) = self.lock().as_mut().filter(|known| known.id == network) {
             known.endpoints.remove(endpoint);
         }
-        Ok(())
     }
 
     async fn join(&self, network: &str, endpoint: &str, _join: &Join) -> Result<Joined, DriverError> {

@@ -1,9 +1,12 @@
 //! Endpoints and their ports.
 
+use std::sync::Arc;
+
 use lanloom_drivers::bridge::GATEWAY;
 use lanloom_drivers::driver::{
-    Driver, DriverErrorKind, EndpointSpec, Fabric, GuardMode, NetworkSpec, PortKind, Role, StaticRoute,
+    Driver, DriverErrorKind, EndpointSpec, Fabric, FakeFabric, GuardMode, Join, NetworkSpec, PortKind, Role, StaticRoute,
 };
+use lanloom_drivers::kernel::{FakeKernel, Faults, Kernel, NetnsName};
 
 use super::{Bench, dual, endpoint, internal, net, pool, v4};
 
@@ -129,4 +132,28 @@ async fn a_network_has_room_for_more_endpoints_than_a_bridge_of_the_kernel_s() {
         bench.join(&network, &endpoint).await;
     }
     assert_eq!(bench.fabric.ports(&network.name).await.map(|ports| ports.len()), Some(1_101), "with the gateway's");
+}
+
+#[tokio::test]
+async fn a_forgotten_endpoint_holds_up_neither_its_name_nor_its_network_and_its_port_goes_with_the_next_of_that_name() {
+    let kernel = FakeKernel::new("/fake/netns");
+    let fabric = Arc::new(FakeFabric::in_memory(kernel.clone()).with_faults(Faults::none()));
+    let bench = Bench { driver: super::driver(&kernel, &fabric, "test"), kernel, fabric };
+    let network = v4(1, &[]);
+    bench.create(&network).await;
+    for (number, id) in ["a", "b"].into_iter().enumerate() {
+        let endpoint = EndpointSpec { name: "web".to_owned(), ..endpoint(id, &[&format!("10.1.0.{}/24", number + 2)], &[]) };
+        bench.driver.create_endpoint(&network.id, &endpoint).await.expect("the name is free");
+        let netns = bench.kernel.create_netns(&NetnsName::new(id).expect("a valid name")).await.expect("a namespace");
+        let join = Join { netns: Some(netns.path()), ifname: "eth0".to_owned() };
+        bench.driver.join(&network.id, &endpoint.id, &join).await.expect("its place is free");
+        assert_eq!(bench.port(&network, "web").await.netns, Some(netns.path()));
+        bench.fabric.faults().fail_after(0);
+        bench.driver.delete_endpoint(&network.id, &endpoint.id).await.expect_err("its port stays");
+        bench.driver.forget_endpoint(&network.id, &endpoint.id);
+        bench.driver.info(&network.id, &endpoint.id).await.expect_err("it is forgotten");
+    }
+    assert!(bench.fabric.port(&network.name, "web").await.is_some());
+    bench.driver.delete_network(&network.id).await.expect("what was left goes with it");
+    assert_eq!(bench.fabric.switches().await, Vec::<String>::new());
 }

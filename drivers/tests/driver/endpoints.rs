@@ -14,6 +14,10 @@ pub(crate) async fn an_endpoint_is_there_once(bench: &Bench) {
     bench.driver.delete_endpoint(&network.id, &endpoint.id).await.expect("gone is gone");
     refused(bench.driver.info(&network.id, &endpoint.id).await, DriverErrorKind::NotFound);
     bench.driver.create_endpoint(&network.id, &endpoint).await.expect("made again");
+    bench.driver.forget_endpoint(&network.id, &endpoint.id);
+    bench.driver.forget_endpoint(&network.id, &endpoint.id);
+    refused(bench.driver.info(&network.id, &endpoint.id).await, DriverErrorKind::NotFound);
+    bench.driver.create_endpoint(&network.id, &endpoint).await.expect("made once more");
 }
 
 pub(crate) async fn a_network_with_endpoints_is_not_deleted(bench: &Bench) {

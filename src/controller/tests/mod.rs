@@ -4,6 +4,7 @@ mod asking;
 mod changes;
 mod config;
 mod endpoints;
+mod forced;
 mod gateways;
 mod given;
 mod gone;
