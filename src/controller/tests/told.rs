@@ -90,6 +90,10 @@ impl Driver for Listener {
         self.note("delete endpoint", &self.name_of(endpoint))
     }
 
+    fn forget_endpoint(&self, _: &str, endpoint: &str) {
+        self.told.lock().expect("no panic").push(format!("forget endpoint {}", self.name_of(endpoint)));
+    }
+
     async fn join(&self, network: &str, endpoint: &str, _: &Join) -> Result<Joined, DriverError> {
         let leads = self.networks.lock().expect("no panic")[network].contains_key(EVERYWHERE);
         let everywhere = StaticRoute { to: "0.0.0.0/0".parse().expect("a network"), via: None };
