@@ -179,3 +179,34 @@ fn a_table_that_lets_nobody_forward_is_named_by_the_refusal_and_internal_network
     beside.for_each(|to| host.reaches(&name, to));
     assert_eq!(host.sh("nft -s list table inet firewalld"), before);
 }
+
+#[test]
+fn a_network_more_is_one_run_of_nft_unless_somebody_else_changed_something_meanwhile() {
+    let Some(mut host) = Networks::without_daemon() else { return };
+    let (runs, real) = (host.path("runs"), host.path("nft"));
+    host.script(&format!(
+        "where=$(command -v nft); cp $where {real}
+         printf '#!/bin/sh\\necho >> {runs}\\nexec {real} \"$@\"\\n' > {real}.counted; chmod +x {real}.counted
+         mount --bind {real}.counted $where",
+        real = real.display(),
+        runs = runs.display(),
+    ));
+    host.start_daemon(&STATE);
+    let count = || std::fs::read_to_string(&runs).unwrap_or_default().lines().count();
+    let runs_of = |work: &dyn Fn()| {
+        let before = count();
+        work();
+        count() - before
+    };
+    host.network(1, "");
+    assert!(count() > 0, "they are counted");
+    for number in [2, 3] {
+        assert_eq!(runs_of(&|| host.network(number, "")), 1, "network {number}");
+    }
+    let beside_other = runs_of(&|| {
+        host.sh("nft add table ip other");
+        host.network(4, "");
+    });
+    assert!(beside_other > 2, "what else there is now is looked at: {beside_other}");
+    assert_eq!(runs_of(&|| host.network(5, "")), 1, "and that is remembered");
+}

@@ -60,6 +60,7 @@ suite! {
     redirects::a_redirection_that_cannot_be_is_refused,
     forwards::a_host_that_drops_nothing_has_nothing_to_open,
     forwards::what_drops_is_seen_and_opened_where_it_offers_a_place,
+    forwards::a_reading_of_how_the_host_forwards_changes_with_whatever_does,
     forwards::a_comment_or_an_interface_that_says_more_is_refused,
     firewalls::a_firewall_is_what_was_set_last,
     firewalls::a_change_of_any_part_of_a_firewall_is_seen,

@@ -11,11 +11,9 @@ use tokio::sync::Mutex;
 
 use super::layout::Layout;
 use crate::driver::{DriverError, DriverErrorKind};
-use crate::kernel::{Firewall, IfName, Kernel, KernelError, Netns, Opened, SysctlKey, TableName, Why};
-
-/// Whether the host forwards IPv4, and IPv6.
-const FORWARD_V4: &str = "net.ipv4.ip_forward";
-const FORWARD_V6: &str = "net.ipv6.conf.all.forwarding";
+use crate::kernel::{
+    FORWARD_V4, FORWARD_V6, Firewall, Forwarding, IfName, Kernel, KernelError, Netns, Opened, SysctlKey, TableName, Why,
+};
 
 /// What to know once IPv6 is forwarded (`accept_ra` in the kernel's ip-sysctl.rst).
 const ROUTER_NOTE: &str = "IPv6 forwarding was switched on: an interface of this host that learns its routes from router \
@@ -47,6 +45,16 @@ struct State {
     nowhere: bool,
     /// Whether it is known that there is nothing of ours at all.
     bare: bool,
+    /// How the host forwarded when all was right; unknown where somebody else may have changed something meanwhile.
+    right: Option<Forwarding>,
+    /// Transactions of ours since that was looked at.
+    transactions: u32,
+    /// Whether no table of others dropped what is forwarded then, nor could without being seen to.
+    clear: bool,
+    /// The table that drops what we have forwarded, if one does.
+    obstacle: Option<String>,
+    /// Why nothing leaves the host, as it was said last.
+    told: Option<String>,
 }
 
 /// How everything is brought to what is wanted.
@@ -89,7 +97,9 @@ impl Egress {
 
     /// Knows of a network, for the next change to open it.
     pub(super) async fn know(&self, layout: &Arc<Layout>) {
-        self.state.lock().await.networks.insert(layout.spec.id.clone(), Arc::clone(layout));
+        let mut state = self.state.lock().await;
+        state.right = None;
+        state.networks.insert(layout.spec.id.clone(), Arc::clone(layout));
     }
 
     /// Opens a network's way out, or keeps an internal one in. One whose packets a table of others would drop is refused.
@@ -122,13 +132,15 @@ impl Egress {
         done
     }
 
-    /// Brings everything to what the known networks want, if it is not so.
+    /// Brings everything to what the known networks want, if it is not so. Where nobody has changed anything since the last time,
+    /// that costs one message to the kernel. What is said was not said the last time.
     pub(super) async fn settle(&self) -> Result<Outcome, KernelError> {
         let mut state = self.state.lock().await;
         let mut outcome = self.apply(&mut state, Way::Check).await?;
         let wanted = state.networks.values().any(|layout| !layout.spec.internal);
-        let why = state.missing.clone().or_else(|| outcome.obstacle.take().map(|error| error.to_string()));
-        outcome.notes.extend(why.filter(|_| wanted).as_ref().map(closed));
+        let why = state.missing.clone().or_else(|| state.obstacle.clone()).filter(|_| wanted);
+        outcome.notes.extend(why.as_ref().filter(|why| state.told.as_ref() != Some(why)).map(closed));
+        state.told = why;
         Ok(outcome)
     }
 
@@ -148,40 +160,63 @@ impl Egress {
     }
 
     async fn apply(&self, state: &mut State, way: Way) -> Result<Outcome, KernelError> {
-        let (before, empty) = (state.loaded, state.networks.is_empty());
+        let empty = state.networks.is_empty();
         if empty && state.bare {
             return Ok(Outcome::default());
         }
-        state.bare = false;
-        match self.load(state, way).await {
+        let before = self.kernel.forwarding().await?;
+        let right = state.right.take().filter(|right| *right == before);
+        // A program that is missing may be there by now, and no number tells.
+        if way == Way::Check && right.is_some() && (state.missing.is_none() || before.generation.is_none()) {
+            state.right = right;
+            return Ok(Outcome { renew: state.missing.is_some(), ..Outcome::default() });
+        }
+        (state.bare, state.transactions) = (false, 0);
+        let mut outcome = self.bring(state, way, &before, right.is_some()).await?;
+        // Without a firewall, that gateways do not forward is all that keeps networks in, and it may have been otherwise in between.
+        outcome.renew |= way == Way::Check && (right.is_none() || state.missing.is_some());
+        let after = self.kernel.forwarding().await?;
+        state.right = after.follows(&before, state.transactions).then_some(after);
+        state.bare = empty && state.missing.is_none();
+        Ok(outcome)
+    }
+
+    /// Brings everything to what is wanted; `quiet`: nobody else has changed anything since all was right.
+    async fn bring(&self, state: &mut State, way: Way, before: &Forwarding, quiet: bool) -> Result<Outcome, KernelError> {
+        let was_loaded = state.loaded;
+        match self.load(state, way, before).await {
             Ok(mut outcome) => {
-                outcome.obstacle = self.pass_obstacles(state).await?;
-                (state.loaded, state.bare) = (!empty, empty);
+                let is_clear = quiet && state.clear && self.kernel.forwarding().await?.follows(before, state.transactions);
+                if !is_clear || state.networks.is_empty() {
+                    outcome.obstacle = self.pass_obstacles(state, before).await?;
+                }
+                state.obstacle = outcome.obstacle.as_ref().map(ToString::to_string);
+                state.loaded = !state.networks.is_empty();
                 state.missing = None;
-                outcome.renew |= state.loaded && !before;
+                outcome.renew |= state.loaded && !was_loaded;
                 Ok(outcome)
             }
             Err(error) if matches!(error.why(), Why::MissingTool { .. } | Why::Unsupported) => {
                 state.loaded = false;
                 state.missing = Some(format!("{}; {}", error.why(), error.hint()));
-                Ok(Outcome { renew: before, ..Outcome::default() })
+                Ok(Outcome { renew: was_loaded, ..Outcome::default() })
             }
             Err(error) => Err(error),
         }
     }
 
     /// The firewall is there before the host forwards, and goes after it has stopped.
-    async fn load(&self, state: &mut State, way: Way) -> Result<Outcome, KernelError> {
+    async fn load(&self, state: &mut State, way: Way, before: &Forwarding) -> Result<Outcome, KernelError> {
         let was_off = match state.was_off {
             Some(known) => known,
             None => self.kernel.firewall_intact(&self.empty(&self.marker)).await?,
         };
         state.was_off = Some(was_off);
-        let families = self.families(state).await?;
+        let families = families(state, before)?;
         let wanted = families.iter().any(|family| family.wanted);
         let is_off = families.iter().all(|family| !family.is_on);
         if wanted && (is_off && !was_off || was_off && way == Way::Check) {
-            self.set(&self.empty(&self.marker), way).await?;
+            self.set(state, &self.empty(&self.marker), way).await?;
             state.was_off = Some(true);
         }
         let stop = was_off && !wanted;
@@ -191,21 +226,30 @@ impl Egress {
             self.kernel.set_sysctl(&Netns::Daemon, &on).await?;
         }
         match state.networks.is_empty() {
-            true => self.kernel.delete_firewall(&self.table).await?,
-            false => self.set(&self.firewall(state, state.was_off == Some(true) && wanted), way).await?,
+            true => self.delete(state, &self.table).await?,
+            false => self.set(state, &self.firewall(state, state.was_off == Some(true) && wanted), way).await?,
         }
         if stop {
-            self.kernel.delete_firewall(&self.marker).await?;
+            self.delete(state, &self.marker).await?;
             state.was_off = Some(false);
         }
         self.switch_on(&families).await
     }
 
-    async fn set(&self, firewall: &Firewall, way: Way) -> Result<(), KernelError> {
+    async fn set(&self, state: &mut State, firewall: &Firewall, way: Way) -> Result<(), KernelError> {
         match way {
-            Way::Check if self.kernel.firewall_intact(firewall).await? => Ok(()),
-            Way::Check | Way::Load => self.kernel.set_firewall(firewall).await,
+            Way::Check if self.kernel.firewall_intact(firewall).await? => return Ok(()),
+            Way::Check | Way::Load => {}
         }
+        self.kernel.set_firewall(firewall).await?;
+        state.transactions += 1;
+        Ok(())
+    }
+
+    async fn delete(&self, state: &mut State, table: &TableName) -> Result<(), KernelError> {
+        self.kernel.delete_firewall(table).await?;
+        state.transactions += 1;
+        Ok(())
     }
 
     async fn switch_on(&self, families: &[Family]) -> Result<Outcome, KernelError> {
@@ -220,40 +264,27 @@ impl Egress {
     }
 
     /// Has tables of others accept what is forwarded for us, and no more; the one that cannot, if one cannot.
-    async fn pass_obstacles(&self, state: &mut State) -> Result<Option<KernelError>, KernelError> {
+    async fn pass_obstacles(&self, state: &mut State, before: &Forwarding) -> Result<Option<KernelError>, KernelError> {
         let open: Vec<IfName> =
             state.networks.values().filter(|layout| !layout.spec.internal).map(|layout| layout.ifname.clone()).collect();
         if open.is_empty() {
             if !state.nowhere {
                 self.kernel.close_forward(&self.comment).await?;
             }
-            (state.nowhere, state.opened) = (true, Vec::new());
+            (state.nowhere, state.opened, state.clear) = (true, Vec::new(), false);
             return Ok(None);
         }
         state.nowhere = false;
         match self.kernel.open_forward(&open, &self.comment).await {
             Ok(opened) => {
+                let countable = before.legacy.iter().all(|names| !names.lines().any(|name| name == "filter"));
+                state.clear = opened.is_empty() && countable;
                 state.opened = opened;
                 Ok(None)
             }
             Err(error) if matches!(error.why(), Why::NoPlace { .. }) => Ok(Some(error)),
             Err(error) => Err(error),
         }
-    }
-
-    /// What is wanted of each family, and how it is; a kernel without IPv6 has but one.
-    async fn families(&self, state: &State) -> Result<Vec<Family>, KernelError> {
-        let mut families = Vec::new();
-        for (key, v4) in [(FORWARD_V4, true), (FORWARD_V6, false)] {
-            let key = SysctlKey::new(key)?;
-            let wanted = state.networks.values().any(|layout| layout.forwards(v4));
-            match self.kernel.sysctl(&Netns::Daemon, &key).await {
-                Ok(value) => families.push(Family { key, wanted, is_on: value != "0" }),
-                Err(error) if error.why() == &Why::NoSuchSetting && !wanted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(families)
     }
 
     fn firewall(&self, state: &State, forwarding_was_off: bool) -> Firewall {
@@ -284,4 +315,18 @@ pub(super) fn refused(what: &str, network: &str, error: &KernelError) -> DriverE
     let failed = DriverError::kernel(what, network, error);
     // Whatever it was, it is not that the network is there or not.
     DriverError { kind: DriverErrorKind::Failed, ..failed }
+}
+
+/// What is wanted of each family, and how it is; a kernel without IPv6 has but one.
+fn families(state: &State, now: &Forwarding) -> Result<Vec<Family>, KernelError> {
+    let mut families = Vec::new();
+    for (key, v4, is_on) in [(FORWARD_V4, true, now.v4), (FORWARD_V6, false, now.v6)] {
+        let wanted = state.networks.values().any(|layout| layout.forwards(v4));
+        match is_on {
+            Some(is_on) => families.push(Family { key: SysctlKey::new(key)?, wanted, is_on }),
+            None if wanted => return Err(KernelError::new("having the host forward", key, Why::NoSuchSetting)),
+            None => {}
+        }
+    }
+    Ok(families)
 }

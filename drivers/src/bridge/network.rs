@@ -222,7 +222,9 @@ impl Bridge {
         let _turn = self.registry.turn.lock().await;
         let outcome = self.egress.settle().await;
         let outcome = outcome.map_err(|error| refused("set up the firewall for", "all networks", &error))?;
-        self.renew_gateways().await?;
+        if outcome.renew {
+            self.renew_gateways().await?;
+        }
         Ok(outcome.notes)
     }
 

@@ -160,8 +160,9 @@ pub trait Driver: Send + Sync {
     fn guards(&self, network: &NetworkSpec, endpoints: &[EndpointSpec]) -> Vec<(String, PortGuard)>;
 
     /// Called after the last [`Driver::restore_network`] of a start: what all networks share, as the firewall, is put right, in
-    /// one go. It may be called again at any time, as somebody may have flushed the firewall; what is right is left alone. Answers
-    /// a line for each thing that is not as it should be.
+    /// one go. It may be called again at any time and often, as somebody may have flushed the firewall; what is right is left alone,
+    /// and while nobody changed anything it costs next to nothing. Answers a line for each thing that is not as it should be and
+    /// was as it should be the last time.
     ///
     /// # Errors
     /// [`DriverErrorKind::Failed`] if the kernel refuses; the networks stay as they were restored.

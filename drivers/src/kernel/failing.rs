@@ -11,8 +11,8 @@ use ipnet::IpNet;
 
 use super::error::{KernelError, Why};
 use super::{
-    Capability, Firewall, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns, NetnsName, Obstacle, Occupant, Opened, Plan,
-    Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
+    Capability, Firewall, Forwarding, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns, NetnsName, Obstacle, Occupant,
+    Opened, Plan, Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
 };
 
 /// Decides which calls fail: the same seed, the same decisions in the same order. [`fmt::Display`] says how to have them again.
@@ -272,6 +272,11 @@ impl Kernel for Failing {
     async fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError> {
         self.faults.pass("looking at the firewall", &firewall.table)?;
         self.inner.firewall_intact(firewall).await
+    }
+
+    async fn forwarding(&self) -> Result<Forwarding, KernelError> {
+        self.faults.pass("looking at how the host forwards", "the host")?;
+        self.inner.forwarding().await
     }
 
     async fn forward_obstacles(&self) -> Result<Vec<Obstacle>, KernelError> {

@@ -9,6 +9,34 @@ use super::name::IfName;
 /// Most bytes of a comment.
 const COMMENT_MAX: usize = 63;
 
+/// The setting by which the host forwards IPv4.
+pub const FORWARD_V4: &str = "net.ipv4.ip_forward";
+/// The same of IPv6.
+pub const FORWARD_V6: &str = "net.ipv6.conf.all.forwarding";
+
+/// How the host forwards, read in less than a millisecond and without any program: of two readings that are the same, nobody has
+/// changed nftables, a whole table of old, or whether the host forwards, between them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forwarding {
+    /// The number of the rules' generation (`NFTA_GEN_ID`), which each transaction of nftables moves on by one. None: the kernel
+    /// has no nftables.
+    pub generation: Option<u32>,
+    /// Which tables `iptables` before nftables has, of IPv4 and IPv6. No number counts what changes in them.
+    pub legacy: [String; 2],
+    /// Whether it forwards IPv4; `None` if the kernel lacks that.
+    pub v4: Option<bool>,
+    /// Whether it forwards IPv6; `None` if the kernel lacks that.
+    pub v6: Option<bool>,
+}
+
+impl Forwarding {
+    /// Whether nobody but us changed the rules since, in the meantime of so many transactions of ours.
+    pub fn follows(&self, before: &Self, transactions: u32) -> bool {
+        let moved = |from: u32| from.wrapping_add(transactions);
+        self.generation == before.generation.map(moved) && self.legacy == before.legacy
+    }
+}
+
 /// A chain of somebody else's by which the host forwards nothing that is not accepted there: its policy is to drop, or its last
 /// rule drops or rejects all that is left.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -48,7 +48,7 @@ pub use error::{KernelError, Needs, Why};
 pub use failing::{Failing, Faults};
 pub use fake::{FakeKernel, ListeningAt};
 pub use firewall::{Egress, Firewall, TableName};
-pub use forward::{Manager, Obstacle, Opened};
+pub use forward::{FORWARD_V4, FORWARD_V6, Forwarding, Manager, Obstacle, Opened};
 pub use link::{LinkChange, LinkInfo, LinkKind, Route, TapMove, Veth, VethSpec};
 pub use linux::LinuxKernel;
 pub use name::{IfName, NetnsName};
@@ -257,6 +257,12 @@ pub trait Kernel: Send + Sync {
     /// # Errors
     /// [`Why::MissingTool`], [`Why::NotPermitted`], [`Why::Unsupported`].
     async fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError>;
+
+    /// How the host forwards, to be compared with another reading: one message to the kernel and a few settings read.
+    ///
+    /// # Errors
+    /// [`Why::NotPermitted`].
+    async fn forwarding(&self) -> Result<Forwarding, KernelError>;
 
     /// The chains of others by which the host forwards nothing that is not accepted there, opened or not.
     ///

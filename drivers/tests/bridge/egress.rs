@@ -1,12 +1,9 @@
 //! The way out of the host.
 
 use lanloom_drivers::driver::{Driver, DriverErrorKind};
-use lanloom_drivers::kernel::{Egress, Manager, Obstacle};
+use lanloom_drivers::kernel::{Egress, FORWARD_V4, FORWARD_V6, Manager, Obstacle};
 
 use super::{Bench, driver, dual, endpoint, if_name, internal, net, v4};
-
-const FORWARD_V4: &str = "net.ipv4.ip_forward";
-const FORWARD_V6: &str = "net.ipv6.conf.all.forwarding";
 
 fn entry(number: u8, pools: &[&str]) -> Egress {
     Egress {
@@ -140,6 +137,30 @@ async fn a_table_that_drops_what_is_forwarded_is_opened_or_named() {
     assert!(notes.len() == 1 && notes[0].contains("table ip filter"), "{notes:?}");
     bench.driver.delete_network(&v4(1, &[]).id).await.expect("deleted");
     assert!(bench.kernel.opened("lanloom:test").is_empty());
+}
+
+#[tokio::test]
+async fn settling_looks_closer_only_after_somebody_changed_something_and_puts_that_right() {
+    let bench = Bench::new();
+    bench.create(&v4(1, &[])).await;
+    let loaded = bench.firewall();
+    assert_eq!(bench.driver.settle().await, Ok(Vec::new()));
+    // Had it looked for the program, it would say that it is missing.
+    bench.kernel.set_nft(false);
+    assert_eq!(bench.driver.settle().await, Ok(Vec::new()));
+    bench.kernel.flush_ruleset();
+    let notes = bench.driver.settle().await.expect("settled");
+    assert!(notes.len() == 1 && notes[0].contains("apt install nftables"), "{notes:?}");
+    assert_eq!(bench.driver.settle().await, Ok(Vec::new()), "that has been said");
+    bench.kernel.set_nft(true);
+    assert_eq!(bench.driver.settle().await, Ok(Vec::new()));
+    assert_eq!(bench.firewall(), loaded);
+    bench.set_sysctl(FORWARD_V4, "0").await;
+    assert_eq!(bench.driver.settle().await, Ok(Vec::new()));
+    assert_eq!(bench.sysctl(FORWARD_V4).await, "1");
+    bench.kernel.set_obstacles(vec![obstacle(Some("FORWARD"))]);
+    assert_eq!(bench.driver.settle().await, Ok(Vec::new()));
+    assert_eq!(bench.kernel.opened("lanloom:test"), [if_name("gw1")]);
 }
 
 #[tokio::test]

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use lanloom_drivers::kernel::{Firewall, IfName, Kernel, LinuxKernel, Manager, Netns, Obstacle, Opened, Why};
+use lanloom_drivers::kernel::{FORWARD_V4, Firewall, IfName, Kernel, LinuxKernel, Manager, Netns, Obstacle, Opened, Why};
 
 use super::bench::{Bench, if_name};
 use super::firewalls::{egress, firewall};
 use super::linux::{inside, run};
 use super::packets::Net;
+use super::settings::key;
 
 const MARK: &str = "lanloom:test";
 
@@ -79,6 +80,25 @@ pub(crate) async fn a_comment_or_an_interface_that_says_more_is_refused(bench: &
         assert!(matches!(error.why(), Why::InvalidName(_)), "{error}");
     }
     assert!(kernel.close_forward("").await.is_err());
+}
+
+pub(crate) async fn a_reading_of_how_the_host_forwards_changes_with_whatever_does(bench: &Bench) {
+    if bench.lacks(&["nft"]) {
+        return;
+    }
+    let (kernel, host) = bench.host().await;
+    let forwarding = || async { kernel.forwarding().await.expect("read") };
+    let first = forwarding().await;
+    assert_eq!(forwarding().await, first);
+    for transactions in 1..=3 {
+        kernel.set_firewall(&firewall(vec![egress("g1", &["10.1.0.0/24"])])).await.expect("set");
+        let now = forwarding().await;
+        assert!(now.follows(&first, transactions) && !now.follows(&first, transactions - 1), "{first:?} {now:?}");
+    }
+    let before = forwarding().await;
+    kernel.set_sysctl(&host, &[(key(FORWARD_V4), "1".to_owned())]).await.expect("set");
+    let after = forwarding().await;
+    assert_eq!((before.v4, after.v4, after.v6), (Some(false), Some(true), before.v6));
 }
 
 /// All rules of all kinds, without counters and dates.
@@ -183,6 +203,19 @@ async fn a_table_that_cannot_be_opened_is_named_and_nothing_else_is_opened() {
     assert_eq!(error.why(), &Why::NoPlace { table: "firewalld".to_owned() });
     assert!(error.to_string().contains("table inet firewalld, chain filter_FORWARD"), "{error}");
     assert_eq!(rules(&net.host), before);
+}
+
+#[tokio::test]
+async fn what_somebody_else_loads_is_told_from_what_we_load() {
+    let Some(net) = host().await else { return };
+    let kernel = net.bench.host().await.0;
+    let before = kernel.forwarding().await.expect("read");
+    run(&net.host, "nft add table ip other");
+    let after = kernel.forwarding().await.expect("read");
+    assert!(after.follows(&before, 1) && !after.follows(&before, 0), "{before:?} {after:?}");
+    if has_tables_of_old(&net.host) {
+        assert!(!kernel.forwarding().await.expect("read").follows(&after, 0), "a table that no number counts");
+    }
 }
 
 #[tokio::test]

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use super::super::capability::Missing;
 use super::super::error::{KernelError, Why};
 use super::super::firewall::{Firewall, TableName};
-use super::super::forward::{Obstacle, Opened};
+use super::super::forward::{FORWARD_V4, FORWARD_V6, Forwarding, Obstacle, Opened};
 use super::super::name::IfName;
+use super::super::sysctl::SysctlKey;
 use super::world::{Place, World};
 
 /// What Linux says where the program is not installed.
@@ -16,18 +17,30 @@ impl World {
     pub(super) fn set_firewall(&mut self, firewall: &Firewall) -> Result<(), KernelError> {
         self.find_nft()?;
         self.firewalls.insert(firewall.table.clone(), firewall.clone());
+        self.generation += 1;
         Ok(())
     }
 
     pub(super) fn delete_firewall(&mut self, table: &TableName) -> Result<(), KernelError> {
         self.find_nft()?;
         self.firewalls.remove(table);
+        self.generation += 1;
         Ok(())
     }
 
     pub(super) fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError> {
         self.find_nft()?;
         Ok(self.firewalls.get(&firewall.table) == Some(firewall))
+    }
+
+    pub(super) fn forwarding(&mut self) -> Result<Forwarding, KernelError> {
+        let [v4, v6] = [FORWARD_V4, FORWARD_V6].map(|key| Ok(self.sysctl(&Place::Daemon, &SysctlKey::new(key)?)? != "0"));
+        Ok(Forwarding { generation: Some(self.generation), legacy: Default::default(), v4: Some(v4?), v6: Some(v6?) })
+    }
+
+    pub(super) fn set_obstacles(&mut self, obstacles: Vec<Obstacle>) {
+        self.obstacles = obstacles;
+        self.generation += 1;
     }
 
     pub(super) fn forward_obstacles(&self) -> Result<Vec<Obstacle>, KernelError> {
@@ -37,15 +50,15 @@ impl World {
     pub(super) fn open_forward(&mut self, gateways: &[IfName], comment: &str) -> Result<Vec<Opened>, KernelError> {
         self.find_nft()?;
         let opened = self.obstacles.iter().map(Obstacle::opened).collect::<Result<Vec<_>, _>>()?;
-        if !opened.is_empty() {
-            self.opened.insert(comment.to_owned(), gateways.to_vec());
+        if !opened.is_empty() && self.opened.insert(comment.to_owned(), gateways.to_vec()).as_deref() != Some(gateways) {
+            self.generation += 1;
         }
         Ok(opened)
     }
 
     pub(super) fn close_forward(&mut self, comment: &str) -> Result<(), KernelError> {
         self.find_nft()?;
-        self.opened.remove(comment);
+        self.generation += u32::from(self.opened.remove(comment).is_some());
         Ok(())
     }
 
@@ -63,6 +76,7 @@ impl World {
         self.firewalls.clear();
         self.obstacles.clear();
         self.opened.clear();
+        self.generation += 1;
     }
 
     pub(super) fn find_nft(&self) -> Result<(), KernelError> {

@@ -22,8 +22,8 @@ use super::forward::check as check_forward;
 use super::netns::{HeldNetns, Keeper};
 use super::sockets::loopback_server;
 use super::{
-    Capability, CapabilityKind, Firewall, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns, NetnsName, Obstacle,
-    Occupant, Opened, Plan, Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
+    Capability, CapabilityKind, Firewall, Forwarding, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns, NetnsName,
+    Obstacle, Occupant, Opened, Plan, Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
 };
 
 /// A kernel in memory. Clones are the same kernel.
@@ -64,7 +64,7 @@ impl FakeKernel {
 
     /// Has others drop what the host forwards.
     pub fn set_obstacles(&self, obstacles: Vec<Obstacle>) {
-        self.world().obstacles = obstacles;
+        self.world().set_obstacles(obstacles);
     }
 
     /// The gateway interfaces whose packets the obstacles accept by rules with this comment.
@@ -273,6 +273,10 @@ impl Kernel for FakeKernel {
 
     async fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError> {
         self.world().firewall_intact(firewall)
+    }
+
+    async fn forwarding(&self) -> Result<Forwarding, KernelError> {
+        self.world().forwarding()
     }
 
     async fn forward_obstacles(&self) -> Result<Vec<Obstacle>, KernelError> {

@@ -37,6 +37,8 @@ pub(super) struct World {
     numbers: u64,
     pub(super) without_nft: bool,
     pub(super) firewalls: BTreeMap<TableName, Firewall>,
+    /// The number of the rules' generation.
+    pub(super) generation: u32,
     pub(super) obstacles: Vec<Obstacle>,
     /// By comment.
     pub(super) opened: BTreeMap<String, Vec<IfName>>,
@@ -76,6 +78,7 @@ impl Default for World {
             numbers: 0,
             without_nft: false,
             firewalls: BTreeMap::new(),
+            generation: 1,
             obstacles: Vec::new(),
             opened: BTreeMap::new(),
         }

@@ -7,6 +7,7 @@ mod configure;
 mod ethtool;
 mod firewall;
 mod forward;
+mod generation;
 mod inside;
 mod link;
 mod neighbours;
@@ -33,8 +34,8 @@ use self::nft::Nft;
 use self::tool::Programs;
 use super::forward::check as check_forward;
 use super::{
-    Capability, Faults, Firewall, IfName, Kernel, KernelError, LinkChange, LinkInfo, Listening, Netns, NetnsName, Obstacle,
-    Occupant, Opened, Plan, Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
+    Capability, Faults, Firewall, Forwarding, IfName, Kernel, KernelError, LinkChange, LinkInfo, Listening, Netns, NetnsName,
+    Obstacle, Occupant, Opened, Plan, Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
 };
 
 /// The Linux kernel that this process runs on. [`Netns::Daemon`] is the namespace of this process's main thread.
@@ -260,6 +261,15 @@ impl Kernel for LinuxKernel {
     async fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError> {
         let firewall = firewall.clone();
         self.on_host("looking at the firewall", move |nft, _| firewall::is_intact(nft, &firewall)).await
+    }
+
+    async fn forwarding(&self) -> Result<Forwarding, KernelError> {
+        let host = self.host.clone();
+        in_thread("looking at how the host forwards", move || {
+            OpenedNetns::open(&host)?.enter()?;
+            generation::look()
+        })
+        .await
     }
 
     async fn forward_obstacles(&self) -> Result<Vec<Obstacle>, KernelError> {
