@@ -56,6 +56,7 @@ impl Inner {
         self.clear_name(attempt, &network, &name).await?;
         self.check_mac(attempt, &network, new.mac)?;
         self.check_link_local(attempt, &new.link_local)?;
+        self.check_ipv6(attempt, new.link_local.iter().any(IpAddr::is_ipv6)).await?;
         let (id, state) = (Id::random(), EndpointState::Creating);
         let mac = new.mac;
         let mut endpoint =

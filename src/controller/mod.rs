@@ -20,6 +20,7 @@
 //! | `book`, `keys` | what there is, found by what users call it; what of it is in the store |
 //! | `networks`, `endpoints`, `sandboxes`, `joining` | the changes, in libnetwork's order |
 //! | `driver`, `leases`, `names` | what drivers, IPAM, and name servers and files are told |
+//! | `ipv6` | whether the kernel has it |
 //! | `populate`, [`gateway`] | what is set in a sandbox; which endpoint gives the way out, and why |
 //! | `turn` | changes one after the other |
 //! | `vanish` | namespaces that go behind our back |
@@ -32,6 +33,7 @@ mod endpoints;
 mod events;
 pub mod fabric;
 pub mod gateway;
+mod ipv6;
 mod joining;
 mod keys;
 mod leases;
@@ -112,6 +114,8 @@ struct Inner {
     host_id: String,
     /// Whether the limits of the neighbour table have been seen to.
     has_room: AtomicBool,
+    /// Whether the kernel was seen to have IPv6.
+    has_ipv6: AtomicBool,
     writer: Mutex<()>,
 }
 

@@ -63,6 +63,7 @@ impl Inner {
         options.extend(std::mem::take(&mut network.spec.options));
         network.spec.options = options;
         let before = self.book.network(&network.id);
+        self.check_ipv6(attempt, network.spec.ipv6).await?;
         if driver.wants_addresses() {
             (network.v4, network.v6) = self.lease_pools(attempt, &network.id, &network.spec).await?;
         }

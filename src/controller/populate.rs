@@ -43,7 +43,7 @@ impl Inner {
         joint: &Joint,
     ) -> Result<(), Refusal> {
         let Some(ifname) = &joint.ifname else { return Ok(()) };
-        let plan = plan(ifname, endpoint, joint).map_err(|error| attempt.kernel(error))?;
+        let plan = plan(ifname, endpoint, joint, self.has_ipv6().await).map_err(|error| attempt.kernel(error))?;
         self.kernel.configure(&self.netns_of(sandbox), &plan).await.map_err(|error| attempt.kernel(error))
     }
 
@@ -57,7 +57,7 @@ impl Inner {
     ) -> Result<(), Refusal> {
         let Some(ifname) = &joint.ifname else { return Ok(()) };
         let netns = self.netns_of(sandbox);
-        let mut plan = plan(ifname, endpoint, joint).map_err(|error| attempt.kernel(error))?;
+        let mut plan = plan(ifname, endpoint, joint, self.has_ipv6().await).map_err(|error| attempt.kernel(error))?;
         let link = self.kernel.link(&netns, plan.name()).await.map_err(|error| attempt.kernel(error))?;
         let addresses = self.kernel.list_addresses(&netns, plan.name()).await.map_err(|error| attempt.kernel(error))?;
         let routes = self.kernel.list_routes(&netns).await.map_err(|error| attempt.kernel(error))?;
@@ -252,14 +252,15 @@ fn asked_settings(endpoint: &Endpoint) -> impl Iterator<Item = (String, String)>
 
 /// All that is set of an endpoint's interface, in one step. IPv6 is off where the endpoint has none; advertisements of routers are
 /// never followed; and no address is asked for first, since IPAM knows that nobody has it, and who answers all the same means harm.
-fn plan(ifname: &str, endpoint: &Endpoint, joint: &Joint) -> Result<Plan, KernelError> {
+/// A kernel without IPv6 has none of these settings.
+fn plan(ifname: &str, endpoint: &Endpoint, joint: &Joint, has_ipv6: bool) -> Result<Plan, KernelError> {
     let name = IfName::new(ifname)?;
     let has_v6 = endpoint.addresses.iter().copied().chain(endpoint.link_local()).any(|net| net.addr().is_ipv6());
-    let setting = |key: &str, value: &str| {
-        Ok::<_, KernelError>((SysctlKey::new(&format!("net/ipv6/conf/{ifname}/{key}"))?, value.to_owned()))
-    };
-    let mut sysctls =
-        vec![setting("accept_ra", "0")?, setting("accept_dad", "0")?, setting("disable_ipv6", if has_v6 { "0" } else { "1" })?];
+    let settings = [("accept_ra", "0"), ("accept_dad", "0"), ("disable_ipv6", if has_v6 { "0" } else { "1" })];
+    let mut sysctls = Vec::new();
+    for (key, value) in settings.into_iter().filter(|_| has_ipv6) {
+        sysctls.push((SysctlKey::new(&format!("net/ipv6/conf/{ifname}/{key}"))?, value.to_owned()));
+    }
     for (key, value) in asked_settings(endpoint) {
         sysctls.push((SysctlKey::new(&key.replace("IFNAME", ifname))?, value));
     }

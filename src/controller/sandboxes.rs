@@ -2,6 +2,7 @@
 //! its endpoints.
 
 use super::book::{self, Unfound};
+use super::ipv6::has_ipv6;
 use super::model::{Id, NewEndpoint, NewSandbox, Sandbox, SandboxPlace, SandboxState};
 use super::refusal::Attempt;
 use super::{EventKind, Inner, Refusal};
@@ -188,7 +189,8 @@ pub(super) async fn open_namespace(kernel: &dyn Kernel, sandbox: &Sandbox) -> Re
             return Ok(());
         }
         kernel.create_netns(&NetnsName::new(sandbox.name.as_str())?).await?;
-        for (key, value) in SETTINGS {
+        let has_ipv6 = has_ipv6(kernel).await;
+        for (key, value) in SETTINGS.into_iter().filter(|(key, _)| has_ipv6 || !key.starts_with("net/ipv6/")) {
             settings.push((SysctlKey::new(key)?, value.to_owned()));
         }
     }

@@ -103,6 +103,7 @@ impl Controller {
             ephemeral,
             host_id,
             has_room: AtomicBool::new(false),
+            has_ipv6: AtomicBool::new(false),
             writer: tokio::sync::Mutex::new(()),
         };
         let controller = Self { inner: Arc::new(inner) };

@@ -4,6 +4,7 @@ mod asking;
 mod changes;
 mod config;
 mod endpoints;
+mod families;
 mod forced;
 mod gateways;
 mod given;

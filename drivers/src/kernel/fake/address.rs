@@ -11,6 +11,10 @@ use super::world::{Link, Place, World};
 impl World {
     pub(super) fn create_address(&mut self, place: &Place, name: &IfName, address: IpNet) -> Result<(), KernelError> {
         let what = "creating an address";
+        if self.without_ipv6 && address.addr().is_ipv6() {
+            let on = format!("{address} on {name} in {place}");
+            return Err(KernelError::new(what, on, Why::Os(Errno::EOPNOTSUPP)));
+        }
         let link = self.link(what, place, name)?;
         if link.addresses.contains(&address) {
             return Err(KernelError::new(what, format!("{address} on {name} in {place}"), Why::Exists));

@@ -57,6 +57,11 @@ impl FakeKernel {
         self.world().without_nft = !installed;
     }
 
+    /// Has the kernel speak IPv6, as it does at first, or not, as one that was started with `ipv6.disable=1`.
+    pub fn set_ipv6(&self, speaks: bool) {
+        self.world().without_ipv6 = !speaks;
+    }
+
     /// What is loaded under a table's name.
     pub fn firewall(&self, table: &TableName) -> Option<Firewall> {
         self.world().firewalls.get(table).cloned()

@@ -34,16 +34,18 @@ impl World {
     pub(super) fn set_sysctl(&mut self, place: &Place, sysctls: &[(SysctlKey, String)]) -> Result<(), KernelError> {
         let what = "changing a setting";
         sysctls.iter().try_for_each(|(key, value)| key.check_value(value))?;
+        let without_ipv6 = self.without_ipv6;
         let space = self.space(what, place)?;
-        sysctls.iter().try_for_each(|(key, _)| exists(what, space, key))?;
+        sysctls.iter().try_for_each(|(key, _)| exists(what, space, key, without_ipv6))?;
         space.settings.extend(sysctls.iter().cloned());
         Ok(())
     }
 
     pub(super) fn sysctl(&mut self, place: &Place, key: &SysctlKey) -> Result<String, KernelError> {
         let what = "reading a setting";
+        let without_ipv6 = self.without_ipv6;
         let space = self.space(what, place)?;
-        exists(what, space, key)?;
+        exists(what, space, key, without_ipv6)?;
         let preset = || DEFAULTS.iter().find(|(last, _)| key.parts().last() == Some(last)).map_or("0", |(_, value)| value);
         Ok(space.settings.get(key).cloned().unwrap_or_else(|| preset().to_owned()))
     }
@@ -52,7 +54,11 @@ impl World {
     pub(super) fn raise_neighbour_limits(&mut self, at_least: [u32; 3]) -> Result<Vec<String>, KernelError> {
         let mut notes = Vec::new();
         for (key, place) in limits()? {
-            let now = self.sysctl(&Place::Daemon, &key)?;
+            let now = match self.sysctl(&Place::Daemon, &key) {
+                // A kernel without IPv6.
+                Err(error) if *error.why() == Why::NoSuchSetting => continue,
+                now => now?,
+            };
             if let Some(to) = raised(&now, at_least[place]) {
                 notes.push(told(&key, &now, &to));
                 self.set_sysctl(&Place::Daemon, &[(key, to)])?;
@@ -63,9 +69,10 @@ impl World {
 }
 
 /// Every setting is there except those of interfaces that are not, and of families that do not exist.
-fn exists(what: &'static str, space: &Space, key: &SysctlKey) -> Result<(), KernelError> {
+fn exists(what: &'static str, space: &Space, key: &SysctlKey, without_ipv6: bool) -> Result<(), KernelError> {
     let parts: Vec<_> = key.parts().collect();
     let known = match parts.as_slice() {
+        ["net", "ipv6", ..] if without_ipv6 => false,
         ["net", "ipv4" | "ipv6", "conf" | "neigh", name, _] => {
             ["all", "default"].contains(name) || space.links().any(|link| link.name.as_str() == *name)
         }

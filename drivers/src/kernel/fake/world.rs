@@ -36,6 +36,7 @@ pub(super) struct World {
     places: BTreeMap<Place, Space>,
     numbers: u64,
     pub(super) without_nft: bool,
+    pub(super) without_ipv6: bool,
     pub(super) firewalls: BTreeMap<TableName, Firewall>,
     /// The number of the rules' generation.
     pub(super) generation: u32,
@@ -77,6 +78,7 @@ impl Default for World {
             places: BTreeMap::from([(Place::Daemon, Space::new(true))]),
             numbers: 0,
             without_nft: false,
+            without_ipv6: false,
             firewalls: BTreeMap::new(),
             generation: 1,
             obstacles: Vec::new(),

@@ -106,7 +106,9 @@ pub(super) fn list_routes(session: &Session) -> Result<Vec<Route>, KernelError> 
         request.header.address_family = family;
         let messages: Vec<RouteMessage> =
             session.ask("listing routes", "all", |handle| handle.route().get(request).execute().try_collect())?;
-        routes.extend(messages.iter().filter_map(|message| read_route(message, &mut names)));
+        // Without IPv6 the kernel answers with the routes of all families that it has.
+        let asked = messages.iter().filter(|message| message.header.address_family == family);
+        routes.extend(asked.filter_map(|message| read_route(message, &mut names)));
     }
     routes.sort_by_key(|route| route.to);
     Ok(routes)
