@@ -21,7 +21,7 @@
 //! | `networks`, `endpoints`, `sandboxes`, `joining` | the changes, in libnetwork's order |
 //! | `driver`, `leases`, `names` | what drivers, IPAM, and name servers and files are told |
 //! | `ipv6` | whether the kernel has it |
-//! | `populate`, [`gateway`] | what is set in a sandbox; which endpoint gives the way out, and why |
+//! | `populate`, `rerouting`, [`gateway`] | what is set in a sandbox, also later; which endpoint gives the way out, and why |
 //! | `turn` | changes one after the other |
 //! | `vanish` | namespaces that go behind our back |
 //! | `start`, `restore`, `leaving` | how a daemon finds and leaves things |
@@ -44,6 +44,7 @@ mod networks;
 mod populate;
 mod refusal;
 mod requests;
+mod rerouting;
 mod restore;
 mod sandboxes;
 mod show;

@@ -286,8 +286,9 @@ impl Inner {
             return Err(refusal);
         }
         let name = new.name.to_string();
-        self.book.put_network(new);
+        let new = self.book.put_network(new);
         self.spread_pools();
+        self.reroute(&new).await;
         self.tell(EventKind::NetworkUpdated { network: name });
         Ok(())
     }

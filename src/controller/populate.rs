@@ -57,6 +57,7 @@ impl Inner {
     ) -> Result<(), Refusal> {
         let Some(ifname) = &joint.ifname else { return Ok(()) };
         let netns = self.netns_of(sandbox);
+        let joint = &self.with_routes_of_now(attempt, endpoint, joint).await?;
         let mut plan = plan(ifname, endpoint, joint, self.has_ipv6().await).map_err(|error| attempt.kernel(error))?;
         let link = self.kernel.link(&netns, plan.name()).await.map_err(|error| attempt.kernel(error))?;
         let addresses = self.kernel.list_addresses(&netns, plan.name()).await.map_err(|error| attempt.kernel(error))?;

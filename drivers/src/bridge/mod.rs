@@ -52,6 +52,7 @@ use self::egress::Egress;
 use self::registry::Registry;
 use crate::driver::{
     Discovery, Driver, DriverError, EndpointMade, EndpointSpec, External, Fabric, Join, Joined, NetworkSpec, PortGuard, Scope,
+    StaticRoute,
 };
 use crate::kernel::Kernel;
 use options::NetworkOptions;
@@ -130,6 +131,11 @@ impl Driver for Bridge {
 
     async fn join(&self, network: &str, endpoint: &str, join: &Join) -> Result<Joined, DriverError> {
         self.plug(network, endpoint, join).await
+    }
+
+    fn routes(&self, network: &str, endpoint: &str) -> Option<Vec<StaticRoute>> {
+        let (network, endpoint) = self.registry.endpoint("look for the routes of", network, endpoint).ok()?;
+        Some(network.layout.routes(&endpoint.spec))
     }
 
     async fn leave(&self, network: &str, endpoint: &str) -> Result<(), DriverError> {

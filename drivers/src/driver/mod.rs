@@ -114,6 +114,13 @@ pub trait Driver: Send + Sync {
     /// [`DriverErrorKind::Failed`] if the kernel refuses.
     async fn join(&self, network: &str, endpoint: &str, join: &Join) -> Result<Joined, DriverError>;
 
+    /// The routes beside the default one that an endpoint's sandbox is to have as its network is now, where these may have changed
+    /// since [`Driver::join`] named them: a network that was given a subnet has one more. None if they cannot, or if there is no
+    /// such endpoint.
+    fn routes(&self, _network: &str, _endpoint: &str) -> Option<Vec<StaticRoute>> {
+        None
+    }
+
     /// Takes the interface away.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ mod forced;
 mod gateways;
 mod given;
 mod gone;
+mod growing;
 mod history;
 mod house;
 mod names;
