@@ -275,3 +275,19 @@ fn what_is_deleted_leaves_nothing_of_itself_in_the_whole_house() {
         assert_eq!(kept(&host), (Vec::new(), Vec::new()));
     }
 }
+
+#[test]
+fn a_namespace_that_somebody_removes_is_gone_at_once_with_all_that_was_in_it() {
+    let Some(host) = Networks::new() else { return };
+    host.network(1, "");
+    let seats = [10, 11].map(|number| Seat::new(1, number));
+    for (seat, name) in seats.into_iter().zip(["a", "b"]) {
+        host.sandbox(name, &[seat], "");
+    }
+    host.reaches("a", seats[1].v4());
+    // Whoever still held the namespace would keep this one's other end.
+    host.sh("ip link add witness type veth peer name inside netns a");
+    host.sh("ip netns delete a");
+    host.wait_for("the namespace to be gone", || !host.interfaces().contains(&"witness".to_owned()));
+    host.reaches("b", OUTSIDE[0]);
+}

@@ -40,6 +40,7 @@ suite! {
     links::with_one_end_of_a_veth_goes_the_other,
     links::a_tap_moves_to_its_place_under_its_name,
     links::a_tap_can_stay_at_home_and_only_change_its_name,
+    links::a_tap_that_was_made_in_its_place_is_only_named_and_set_up,
     links::a_tap_that_cannot_move_stays_where_it_is,
     links::an_interface_is_changed_as_asked_and_no_further,
     links::what_is_not_there_is_named_in_the_error,

@@ -165,7 +165,7 @@ impl Lab {
                 Kind::PlainTap | Kind::Veth => Box::new(PlainTap::open(&from, false).expect("a TAP")),
             };
             let (netns, name) = (sandbox.netns.clone(), if_name(ifname));
-            let tap = TapMove { from: if_name(&from), netns, name, mtu, mac: None, tx_queue_len: None };
+            let tap = TapMove { home: Netns::Daemon, from: if_name(&from), netns, name, mtu, mac: None, tx_queue_len: None };
             self.wait(self.kernel.move_tap(&tap));
             Plug::Interface(kind.source(&sandbox.netns, ifname, false), Some(link))
         };

@@ -7,11 +7,12 @@ use lanloom::controller::model::{NewEndpoint, NewNetwork, NewSandbox};
 use lanloom::controller::{Controller, Guards, Keep, MadeTap, Networking, Plugger, Setup};
 use lanloom::names::{IfName, Name};
 use lanloom::store::Memory;
-use lanloom_drivers::kernel::{self, FakeKernel, Kernel, NetnsName};
+use lanloom_drivers::kernel::{self, FakeKernel, Kernel, Netns, NetnsName};
 use lanloom_switch_io::link::memory::{Bound, MemoryEnd, pair};
 use lanloom_switch_io::link::{LinkError, Offloads};
 use lanloom_switch_io::plug::{Plug, Source};
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -65,9 +66,10 @@ struct MemoryTap {
 struct Kept;
 
 impl Plugger for MemoryPlugger {
-    fn make_tap(&self, _: bool) -> io::Result<Box<dyn MadeTap>> {
+    fn make_tap(&self, netns: Option<&Path>, _: bool) -> io::Result<Box<dyn MadeTap>> {
         let text = format!("ll{}", self.numbers.fetch_add(1, Ordering::Relaxed));
-        self.kernel.create_tap(&kernel::IfName::new(&text).expect("a name")).map_err(io::Error::other)?;
+        let netns = netns.map_or(Netns::Daemon, |path| Netns::At(path.to_owned()));
+        self.kernel.create_tap(&netns, &kernel::IfName::new(&text).expect("a name")).map_err(io::Error::other)?;
         let (end, _) = pair(Bound::default(), Offloads::ALL)?;
         Ok(Box::new(MemoryTap { name: text.parse().expect("a name"), end }))
     }

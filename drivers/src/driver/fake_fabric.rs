@@ -115,7 +115,7 @@ impl FakeFabric {
     async fn make_tap(&self, port: &SwitchPort, number: u32) -> Result<Option<Box<dyn Any + Send + Sync>>, KernelError> {
         let from = IfName::new(&format!("llfab{number}"))?;
         let held: Option<Box<dyn Any + Send + Sync>> = match &self.memory {
-            Some(memory) => memory.create_tap(&from).map(|()| None)?,
+            Some(memory) => memory.create_tap(&Netns::Daemon, &from).map(|()| None)?,
             None => Some(Box::new(
                 Tap::open(from.as_str(), false)
                     .map_err(|error| KernelError::new("creating a TAP", from.as_str(), Why::Other(error.to_string())))?,
@@ -123,6 +123,7 @@ impl FakeFabric {
         };
         let name = IfName::new(&port.ifname)?;
         let tap = TapMove {
+            home: Netns::Daemon,
             from: from.clone(),
             netns: place(port),
             name,

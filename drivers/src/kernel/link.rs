@@ -46,18 +46,21 @@ pub struct Veth {
     pub peer: LinkInfo,
 }
 
-/// A TAP of the daemon's namespace that goes elsewhere under its final name, and is set up there.
+/// A TAP that goes to its place under its final name, and is set up there. One that was made there already goes nowhere, which spares
+/// a wait of 16 ms in the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TapMove {
-    /// Its name now, in the daemon's namespace.
+    /// Where it is now.
+    pub home: Netns,
+    /// Its name there.
     pub from: IfName,
     /// Where it goes.
     pub netns: Netns,
-    /// Its name there.
+    /// Its name then.
     pub name: IfName,
-    /// Its MTU there in bytes.
+    /// Its MTU then in bytes.
     pub mtu: u32,
-    /// Its address there; it keeps its own if none is given.
+    /// Its address then; it keeps its own if none is given.
     pub mac: Option<MacAddr>,
     /// Frames that the kernel queues for its reader (1000 by default).
     pub tx_queue_len: Option<u32>,

@@ -112,7 +112,7 @@ pub trait Kernel: Send + Sync {
     /// [`Why::Exists`], [`Why::NoSuchNetns`], [`Why::InvalidValue`], [`Why::NotPermitted`].
     async fn create_veth(&self, spec: &VethSpec) -> Result<Veth, KernelError>;
 
-    /// Moves a TAP of the daemon's namespace to its place, names it, and sets it up. On failure it is back, down, under its
+    /// Moves a TAP to its place if it is not there, names it, and sets it up. On failure it is back where it was, down, under its
     /// first name.
     ///
     /// # Errors

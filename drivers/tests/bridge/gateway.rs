@@ -80,7 +80,7 @@ async fn networks_in_each_other_s_way_are_refused() {
 async fn what_others_have_stays_theirs() {
     let bench = Bench::new();
     // An interface of the name that the gateway is to have, and a switch of the network's.
-    bench.kernel.create_tap(&if_name("gw1")).expect("a TAP");
+    bench.kernel.create_tap(&Netns::Daemon, &if_name("gw1")).expect("a TAP");
     bench.driver.create_network(&v4(1, &[])).await.expect_err("the interface is taken");
     assert!(bench.fabric.switches().await.is_empty());
     bench.kernel.link(&Netns::Daemon, &if_name("gw1")).await.expect("it stays");

@@ -46,7 +46,7 @@ async fn what_cannot_be_put_right_is_said_and_the_rest_works() {
     let a = endpoint("a", &["10.1.0.2/24"], &[]);
     bench.join(&network, &a).await;
     bench.fabric.lose_port("net1", GATEWAY).await.expect("gone");
-    bench.kernel.create_tap(&if_name("gw1")).expect("somebody else's");
+    bench.kernel.create_tap(&Netns::Daemon, &if_name("gw1")).expect("somebody else's");
     bench.restart();
     let notes = bench.driver.restore_network(&network, &[(a.clone(), None)]).await.expect("taken up");
     assert!(notes.len() == 1 && notes[0].contains("gw1"), "{notes:?}");

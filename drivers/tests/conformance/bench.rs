@@ -98,10 +98,10 @@ impl Bench {
 
     /// A TAP in the daemon's namespace, with a name that nobody else there has.
     pub(crate) fn tap(&self) -> (IfName, TapGuard) {
-        let name = if_name(&format!("llt{}x{}", std::process::id() % 1_000_000, self.unique));
+        let name = self.tap_name();
         match &self.fake {
             Some(fake) => {
-                fake.create_tap(&name).expect("a TAP in memory");
+                fake.create_tap(&Netns::Daemon, &name).expect("a TAP in memory");
                 (name, Box::new(()))
             }
             None => {
@@ -109,6 +109,26 @@ impl Bench {
                 (name, Box::new(tap))
             }
         }
+    }
+
+    /// A TAP in another namespace.
+    pub(crate) fn tap_in(&self, netns: &Netns) -> (IfName, TapGuard) {
+        let name = self.tap_name();
+        let tap: TapGuard = match &self.fake {
+            Some(fake) => {
+                fake.create_tap(netns, &name).expect("a TAP in memory");
+                Box::new(())
+            }
+            None => {
+                let tap = lanloom_switch_io::link::tap::Tap::open_in(Some(&netns.path()), name.as_str(), false);
+                Box::new(tap.expect("a TAP; this needs /dev/net/tun"))
+            }
+        };
+        (name, tap)
+    }
+
+    fn tap_name(&self) -> IfName {
+        if_name(&format!("llt{}x{}", std::process::id() % 1_000_000, self.unique))
     }
 }
 

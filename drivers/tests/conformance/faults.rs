@@ -57,7 +57,15 @@ async fn a_tap_that_fails_half_way_is_back_at_home() {
         let (netns, (from, _guard)) = (bench.netns("a").await, bench.tap());
         let before = bench.kernel.link(&Netns::Daemon, &from).await.expect("the TAP");
         let name = if_name("eth0");
-        let spec = TapMove { from: from.clone(), netns: netns.clone(), name, mtu: 1400, mac: None, tx_queue_len: None };
+        let spec = TapMove {
+            home: Netns::Daemon,
+            from: from.clone(),
+            netns: netns.clone(),
+            name,
+            mtu: 1400,
+            mac: None,
+            tx_queue_len: None,
+        };
         match failing.move_tap(&spec).await {
             Ok(there) => {
                 moved += 1;

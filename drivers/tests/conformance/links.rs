@@ -94,6 +94,7 @@ pub(crate) async fn with_one_end_of_a_veth_goes_the_other(bench: &Bench) {
 pub(crate) async fn a_tap_moves_to_its_place_under_its_name(bench: &Bench) {
     let (netns, (from, _guard)) = (bench.netns("a").await, bench.tap());
     let spec = TapMove {
+        home: Netns::Daemon,
         from: from.clone(),
         netns: netns.clone(),
         name: if_name("eth0"),
@@ -112,17 +113,58 @@ pub(crate) async fn a_tap_moves_to_its_place_under_its_name(bench: &Bench) {
 pub(crate) async fn a_tap_can_stay_at_home_and_only_change_its_name(bench: &Bench) {
     let (from, _guard) = bench.tap();
     let name = if_name(&format!("{from}r"));
-    let spec = TapMove { from, netns: Netns::Daemon, name: name.clone(), mtu: 1400, mac: None, tx_queue_len: None };
+    let spec = TapMove {
+        home: Netns::Daemon,
+        from,
+        netns: Netns::Daemon,
+        name: name.clone(),
+        mtu: 1400,
+        mac: None,
+        tx_queue_len: None,
+    };
     let there = bench.kernel.move_tap(&spec).await.expect("renamed");
     assert_eq!((there.name.as_str(), there.mtu, there.up), (name.as_str(), 1400, true));
+}
+
+pub(crate) async fn a_tap_that_was_made_in_its_place_is_only_named_and_set_up(bench: &Bench) {
+    let netns = bench.netns("a").await;
+    let (from, _guard) = bench.tap_in(&netns);
+    assert_eq!(names(&*bench.kernel, &netns).await.len(), 2, "lo and the TAP");
+    let before = bench.kernel.link(&netns, &from).await.expect("the TAP");
+    let spec = TapMove {
+        home: netns.clone(),
+        from: from.clone(),
+        netns: netns.clone(),
+        name: if_name("eth0"),
+        mtu: 1400,
+        mac: Some(MAC),
+        tx_queue_len: None,
+    };
+    let error = bench.kernel.move_tap(&TapMove { name: if_name("lo"), ..spec.clone() }).await.expect_err("taken");
+    assert_eq!(sort(&error), "exists", "{error}");
+    assert_eq!(bench.kernel.link(&netns, &from).await, Ok(before.clone()), "after {error}");
+    let there = bench.kernel.move_tap(&spec).await.expect("named");
+    assert_eq!(
+        (there.name.as_str(), there.index, there.mtu, there.mac, there.up),
+        ("eth0", before.index, 1400, Some(MAC), true)
+    );
+    let error = bench.kernel.link(&netns, &from).await.expect_err("it is called otherwise now");
+    assert_eq!(error.why(), &Why::NoSuchLink, "{error}");
 }
 
 pub(crate) async fn a_tap_that_cannot_move_stays_where_it_is(bench: &Bench) {
     let (netns, (from, _guard)) = (bench.netns("a").await, bench.tap());
     bench.kernel.create_veth(&veth(&netns, &netns)).await.expect("the name's owner");
     let before = bench.kernel.link(&Netns::Daemon, &from).await.expect("the TAP");
-    let good =
-        TapMove { from: from.clone(), netns: netns.clone(), name: if_name("eth0"), mtu: 1500, mac: None, tx_queue_len: None };
+    let good = TapMove {
+        home: Netns::Daemon,
+        from: from.clone(),
+        netns: netns.clone(),
+        name: if_name("eth0"),
+        mtu: 1500,
+        mac: None,
+        tx_queue_len: None,
+    };
     let refused = [
         (TapMove { name: if_name("e0"), ..good.clone() }, "exists"),
         (TapMove { netns: bench.kernel.netns("absent").expect("a valid name"), ..good.clone() }, "netns"),

@@ -70,7 +70,10 @@ impl Fabric for EngineFabric {
         let netns = port.netns.clone().map_or(Netns::Daemon, Netns::At);
         let name = IfName::new(&port.ifname).map_err(refused)?;
         let (mtu, mac) = (port.mtu.unwrap_or(1500), port.mac);
-        self.kernel.move_tap(&TapMove { from, netns, name, mtu, mac, tx_queue_len: None }).await.map_err(refused)?;
+        self.kernel
+            .move_tap(&TapMove { home: Netns::Daemon, from, netns, name, mtu, mac, tx_queue_len: None })
+            .await
+            .map_err(refused)?;
         let kind = SourceKind::Tap { offload: true, persist: false };
         let source = Source { ifname: port.ifname.clone(), netns: port.netns.clone(), kind, label: None };
         let plug = Plug::Interface(source, Some(Box::new(tap)));

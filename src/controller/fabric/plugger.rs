@@ -7,14 +7,16 @@ use lanloom_switch_io::link::{Link, LinkError};
 use lanloom_switch_io::plug::{Plug, Source};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
+use std::path::Path;
 
 /// Opens interfaces for ports.
 pub trait Plugger: Send + Sync {
-    /// Makes a TAP in the daemon's namespace under a name of its own, gone again with the last that holds it open.
+    /// Makes a TAP in the namespace at `netns`, or in the daemon's, under a name of its own, gone again with the last that holds it
+    /// open.
     ///
     /// # Errors
     /// The kernel's.
-    fn make_tap(&self, offload: bool) -> io::Result<Box<dyn MadeTap>>;
+    fn make_tap(&self, netns: Option<&Path>, offload: bool) -> io::Result<Box<dyn MadeTap>>;
 
     /// Opens an interface that is there.
     ///
@@ -23,9 +25,9 @@ pub trait Plugger: Send + Sync {
     fn open(&self, source: Source) -> Result<Plug, LinkError>;
 }
 
-/// A TAP on its way to its place.
+/// A TAP that waits for its name.
 pub trait MadeTap: Send {
-    /// What it is called until it is moved.
+    /// What it is called until then.
     fn name(&self) -> &IfName;
 
     /// Takes it apart: what goes into the port, and what makes it outlive the daemon once all else has been done.
@@ -52,14 +54,14 @@ struct NewTap {
 }
 
 impl Plugger for KernelPlugger {
-    fn make_tap(&self, offload: bool) -> io::Result<Box<dyn MadeTap>> {
+    fn make_tap(&self, netns: Option<&Path>, offload: bool) -> io::Result<Box<dyn MadeTap>> {
         let name = passing_name()?;
         let (link, keeper): (Box<dyn Link>, Keeper) = if offload {
-            let tap = Tap::open(name.as_str(), false)?;
+            let tap = Tap::open_in(netns, name.as_str(), false)?;
             let keeper = tap.keeper()?;
             (Box::new(tap), keeper)
         } else {
-            let tap = PlainTap::open(name.as_str(), false)?;
+            let tap = PlainTap::open_in(netns, name.as_str(), false)?;
             let keeper = tap.keeper()?;
             (Box::new(tap), keeper)
         };

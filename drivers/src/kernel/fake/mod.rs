@@ -39,12 +39,12 @@ impl FakeKernel {
         Self { netns_dir: netns_dir.into(), world: Arc::default() }
     }
 
-    /// Makes a TAP in the daemon's namespace, as an ioctl does on Linux: down, with a random local address.
+    /// Makes a TAP in a namespace, as an ioctl does on Linux: down, with a random local address.
     ///
     /// # Errors
-    /// [`Why::Exists`].
-    pub fn create_tap(&self, name: &IfName) -> Result<(), KernelError> {
-        self.world().create_tap(name)
+    /// [`Why::Exists`], [`Why::NoSuchNetns`].
+    pub fn create_tap(&self, netns: &Netns, name: &IfName) -> Result<(), KernelError> {
+        self.world().create_tap(&self.at(netns), name)
     }
 
     /// The sockets that [`Kernel::listen`] opened in a namespace: what was asked for, and the host's where it really listens.
@@ -181,9 +181,9 @@ impl Kernel for FakeKernel {
 
     async fn move_tap(&self, tap: &TapMove) -> Result<LinkInfo, KernelError> {
         tap.check()?;
-        let target = self.at(&tap.netns);
+        let (home, target) = (self.at(&tap.home), self.at(&tap.netns));
         let mut world = self.world();
-        world.move_tap(tap, &target)?;
+        world.move_tap(tap, &home, &target)?;
         world.get(&target, &tap.name)
     }
 

@@ -164,10 +164,10 @@ impl World {
         self.places.keys().filter_map(name).collect()
     }
 
-    pub(super) fn create_tap(&mut self, name: &IfName) -> Result<(), KernelError> {
-        self.refuse_taken("creating a TAP", &Place::Daemon, name)?;
+    pub(super) fn create_tap(&mut self, place: &Place, name: &IfName) -> Result<(), KernelError> {
+        self.refuse_taken("creating a TAP", place, name)?;
         let mac = self.mac();
-        self.space("creating a TAP", &Place::Daemon)?.insert(Link::new(name.clone(), LinkKind::Tun, mac));
+        self.space("creating a TAP", place)?.insert(Link::new(name.clone(), LinkKind::Tun, mac));
         Ok(())
     }
 
@@ -185,18 +185,21 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn move_tap(&mut self, tap: &TapMove, target: &Place) -> Result<(), KernelError> {
+    pub(super) fn move_tap(&mut self, tap: &TapMove, home: &Place, target: &Place) -> Result<(), KernelError> {
         let what = "moving a TAP";
-        if *target != Place::Daemon || tap.from != tap.name {
-            self.refuse_taken(what, target, &tap.name)?;
+        let TapMove { mtu, mac, tx_queue_len, .. } = *tap;
+        if target == home {
+            let change = LinkChange { up: Some(true), mtu: Some(mtu), mac, name: Some(tap.name.clone()), tx_queue_len };
+            return self.set(home, &tap.from, &change);
         }
-        let taken = self.space(what, &Place::Daemon)?.take(&tap.from);
-        let mut link = taken.ok_or_else(|| no_link(what, &Place::Daemon, &tap.from))?;
+        self.refuse_taken(what, target, &tap.name)?;
+        let taken = self.space(what, home)?.take(&tap.from);
+        let mut link = taken.ok_or_else(|| no_link(what, home, &tap.from))?;
         link.addresses.clear();
         link.name = tap.name.clone();
-        link.mtu = tap.mtu;
-        link.mac = tap.mac.unwrap_or(link.mac);
-        link.tx_queue_len = tap.tx_queue_len.unwrap_or(link.tx_queue_len);
+        link.mtu = mtu;
+        link.mac = mac.unwrap_or(link.mac);
+        link.tx_queue_len = tx_queue_len.unwrap_or(link.tx_queue_len);
         link.up = true;
         self.space(what, target)?.insert(link);
         Ok(())

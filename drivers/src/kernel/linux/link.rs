@@ -59,7 +59,7 @@ fn veth_message(spec: &VethSpec, peer_netns: &Opened) -> LinkMessage {
 pub(super) fn move_tap(tap: &TapMove, faults: &Faults) -> Result<LinkInfo, KernelError> {
     tap.check()?;
     let what = "moving a TAP";
-    let home = Opened::here()?;
+    let home = Opened::open(&tap.home)?;
     let target = Opened::open(&tap.netns)?;
     let there = Session::enter(&target)?;
     refuse_taken(&there, what, &tap.name, target.inode == home.inode && tap.name == tap.from)?;
@@ -68,7 +68,7 @@ pub(super) fn move_tap(tap: &TapMove, faults: &Faults) -> Result<LinkInfo, Kerne
     faults.pass(what, &tap.name)?;
     let on = format!("{}, to be {} in {}", tap.from, tap.name, tap.netns);
     let moved = here
-        .ask(what, &on, |handle| handle.link().change(move_message(tap, index, &target)).execute())
+        .ask(what, &on, |handle| handle.link().change(move_message(tap, index, &home, &target)).execute())
         .and_then(|()| finish_move(tap, faults, &there));
     moved.map_err(|error| error.and(bring_back(tap, &there, &here, &home).err()))
 }
@@ -89,8 +89,9 @@ fn refuse_taken(there: &Session, what: &'static str, name: &IfName, itself: bool
     }
 }
 
-fn move_message(tap: &TapMove, index: u32, target: &Opened) -> LinkMessage {
-    LinkUnspec::new_with_index(index).name(tap.name.as_str()).setns_by_fd(target.fd.as_raw_fd()).build()
+fn move_message(tap: &TapMove, index: u32, home: &Opened, target: &Opened) -> LinkMessage {
+    let named = LinkUnspec::new_with_index(index).name(tap.name.as_str());
+    if home.inode == target.inode { named.build() } else { named.setns_by_fd(target.fd.as_raw_fd()).build() }
 }
 
 /// Wherever the TAP has come to, it is to be at home, down, under its first name.

@@ -9,7 +9,7 @@ use lanloom_switch_io::link::memory::{Bound, MemoryEnd, pair};
 use lanloom_switch_io::link::{LinkError, Offloads};
 use lanloom_switch_io::plug::{Plug, Source};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -151,12 +151,13 @@ impl MadeTap for FakeTap {
 }
 
 impl Plugger for FakePlugger {
-    fn make_tap(&self, _: bool) -> io::Result<Box<dyn MadeTap>> {
+    fn make_tap(&self, netns: Option<&Path>, _: bool) -> io::Result<Box<dyn MadeTap>> {
         if self.fails.load(Ordering::SeqCst) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         let name: IfName = format!("ll{}", self.numbers.fetch_add(1, Ordering::SeqCst)).parse().expect("a name");
-        self.kernel.create_tap(&kernel_name(name.as_str())).map_err(io::Error::other)?;
+        let netns = netns.map_or(Netns::Daemon, |path| Netns::At(path.to_owned()));
+        self.kernel.create_tap(&netns, &kernel_name(name.as_str())).map_err(io::Error::other)?;
         let (end, other) = pair(Bound::default(), Offloads::ALL)?;
         let (kept, source) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(None)));
         let ours = FakeEnd { source: Arc::clone(&source), name: name.clone(), other, kept: Arc::clone(&kept) };
@@ -205,7 +206,7 @@ impl House {
         for netns in ["a", "b"] {
             kernel.create_netns(&NetnsName::new(netns).expect("a name")).await.expect("a new namespace");
         }
-        kernel.create_tap(&kernel_name("eth9")).expect("a new interface");
+        kernel.create_tap(&Netns::Daemon, &kernel_name("eth9")).expect("a new interface");
         let store = Arc::new(FlakyStore::new());
         let (numbers, ends, fails) = (AtomicU32::new(0), Mutex::default(), AtomicBool::new(false));
         let plugger = Arc::new(FakePlugger { kernel: kernel.clone(), numbers, ends, fails });

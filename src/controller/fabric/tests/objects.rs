@@ -172,7 +172,7 @@ async fn each_change_is_told_once_in_order() {
 async fn a_tap_that_was_there_detached_is_taken_and_left_when_its_port_goes() {
     let house = House::new().await;
     let controller = house.with_switch().await;
-    house.kernel.create_tap(&kernel_name("mine")).expect("a TAP");
+    house.kernel.create_tap(&Netns::Daemon, &kernel_name("mine")).expect("a TAP");
     controller.add_port(name("s1"), port(None, "tap://mine")).await.expect("adopted");
     controller.delete_port(name("s1"), name("p1")).await.expect("deleted");
     assert!(house.kernel.link(&Netns::Daemon, &kernel_name("mine")).await.is_ok());
@@ -190,8 +190,8 @@ async fn a_stranger_that_took_a_ports_interface_name_is_neither_set_nor_deleted(
     }
     let aside = LinkChange { name: Some(kernel_name("renamed")), ..LinkChange::default() };
     house.kernel.set_link(&at("b"), &kernel_name("v1"), &aside).await.expect("ours");
-    house.kernel.create_tap(&kernel_name("another")).expect("a new interface");
-    house.kernel.create_tap(&kernel_name("t1")).expect("a new interface");
+    house.kernel.create_tap(&Netns::Daemon, &kernel_name("another")).expect("a new interface");
+    house.kernel.create_tap(&Netns::Daemon, &kernel_name("t1")).expect("a new interface");
     house.somebodys_veth(&at("a"), "t2").await;
     house.somebodys_veth(&at("b"), "v1").await;
     let theirs = async || {

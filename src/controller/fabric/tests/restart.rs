@@ -4,7 +4,7 @@ use super::house::*;
 use crate::config::{Config, FdbSpec, SwitchSettings};
 use crate::controller::fabric::{Fabric, Origin, Started};
 use crate::store::{Operation, Store, Txn};
-use lanloom_drivers::kernel::{Kernel, NetnsName};
+use lanloom_drivers::kernel::{Kernel, Netns, NetnsName};
 use lanloom_switch_io::engine::PortState;
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ async fn a_start_never_fails_because_of_what_it_finds() {
     controller.stop().await;
     house.kernel.delete_netns(&at("a")).await.expect("a namespace");
     for gone in ["eth9", "t2"] {
-        house.kernel.delete_link(&lanloom_drivers::kernel::Netns::Daemon, &kernel_name(gone)).await.expect("an interface");
+        house.kernel.delete_link(&Netns::Daemon, &kernel_name(gone)).await.expect("an interface");
     }
     let put = |key: &str, value: &str| Operation::Put { key: key.into(), value: value.into() };
     let odd = [
@@ -268,7 +268,7 @@ async fn a_tap_that_was_somebodys_and_was_made_again_after_a_reboot_is_ours_to_d
     for restarts in 0..2 {
         let house = House::new().await;
         let controller = house.with_switch().await;
-        house.kernel.create_tap(&kernel_name("mine")).expect("a TAP");
+        house.kernel.create_tap(&Netns::Daemon, &kernel_name("mine")).expect("a TAP");
         controller.add_port(name("s1"), port(None, "tap://mine")).await.expect("adopted");
         controller.stop().await;
         let rebooted = House { store: Arc::clone(&house.store), ..House::new().await };
@@ -285,7 +285,7 @@ async fn a_tap_that_was_somebodys_and_was_made_again_after_a_reboot_is_ours_to_d
 #[tokio::test]
 async fn a_port_that_takes_the_name_of_an_earlier_one_neither_takes_its_interface_for_its_own_nor_loses_it() {
     let house = House::new().await;
-    house.kernel.create_tap(&kernel_name("mine")).expect("a TAP of somebody's");
+    house.kernel.create_tap(&Netns::Daemon, &kernel_name("mine")).expect("a TAP of somebody's");
     let theirs = house.traces().await;
     let (controller, _) = house.start_with(Arc::new(house.kernel.clone()), FILE, false).await;
     controller.stop().await;
@@ -304,7 +304,7 @@ async fn a_port_that_takes_the_name_of_an_earlier_one_neither_takes_its_interfac
 async fn a_tap_of_somebodys_that_the_file_names_stays_when_the_file_names_it_no_more() {
     for how in ["reset", "reload", "restart", "ephemeral stop"] {
         let house = House::new().await;
-        house.kernel.create_tap(&kernel_name("mine")).expect("a TAP of somebody's");
+        house.kernel.create_tap(&Netns::Daemon, &kernel_name("mine")).expect("a TAP of somebody's");
         let theirs = house.traces().await;
         let file = "[[switch]]\nname = \"lab\"\n[[switch.port]]\nname = \"p1\"\nurl = \"tap://mine\"\n";
         let (controller, started) = house.start_with(Arc::new(house.kernel.clone()), file, how == "ephemeral stop").await;
@@ -463,7 +463,7 @@ async fn an_ephemeral_daemon_leaves_nothing_and_a_reset_neither() {
         assert_eq!(removed.left, Vec::<String>::new());
         assert!(removed.removed.iter().any(|line| line.contains("port s1/p2 (veth://v7?netns=a)")), "{removed:?}");
         assert_eq!(house.traces().await, before, "ephemeral: {ephemeral}");
-        assert!(!house.kernel.netns_exists(&lanloom_drivers::kernel::Netns::At(PLUMBING.into())).await.expect("an answer"));
+        assert!(!house.kernel.netns_exists(&Netns::At(PLUMBING.into())).await.expect("an answer"));
         assert!(house.kernel.create_netns(&NetnsName::new("a").expect("a name")).await.is_err(), "somebody's namespace stays");
     }
 }

@@ -3,7 +3,7 @@
 use super::house::*;
 use crate::config::{FdbSpec, SwitchSettings};
 use crate::controller::fabric::{Fabric, Refusal};
-use lanloom_drivers::kernel::{Failing, Faults};
+use lanloom_drivers::kernel::{Failing, Faults, Netns};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -13,7 +13,7 @@ const CHANGES: [&str; 10] = ["create", "tap", "veth", "iface", "mtu", "settings"
 async fn furnished() -> (House, Fabric) {
     let house = House::new().await;
     let controller = house.with_switch().await;
-    house.kernel.create_tap(&kernel_name("eth8")).expect("an interface");
+    house.kernel.create_tap(&Netns::Daemon, &kernel_name("eth8")).expect("an interface");
     for url in ["tap://t1?netns=a", "veth://v1?netns=b", "iface://eth9"] {
         controller.add_port(name("s1"), port(None, url)).await.expect("a port");
     }

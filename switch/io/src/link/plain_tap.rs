@@ -6,6 +6,7 @@
 use super::tap::{Keeper, read_error, write_error};
 use super::{Link, LinkError, Offloads, Waiting};
 use crate::buffer::{Batch, FRAME_MAX};
+use crate::sys::netns::inside;
 use crate::sys::{options, tun};
 use crate::vnet::VnetHeader;
 use lanloom_switch_core::{DropReason, EgressFate};
@@ -13,6 +14,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::path::Path;
 use tun_tap::{Iface, Mode};
 
 /// A TAP device opened by `tun-tap`.
@@ -33,6 +35,14 @@ impl PlainTap {
             tun::set_persist(tap.fd())?;
         }
         Ok(tap)
+    }
+
+    /// As [`super::tap::Tap::open_in`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_in(netns: Option<&Path>, name: &str, persist: bool) -> io::Result<Self> {
+        inside(netns, || Self::open(name, persist))
     }
 
     /// As [`super::tap::Tap::keeper`].

@@ -6,12 +6,14 @@
 
 use super::{Link, LinkError, Offloads, Waiting};
 use crate::buffer::{Batch, FRAME_MAX};
+use crate::sys::netns::inside;
 use crate::sys::{netlink, tun};
 use crate::vnet::{VNET_LEN, VnetHeader};
 use lanloom_switch_core::{DropReason, EgressFate};
 use nix::errno::Errno;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 /// A TAP device opened with a virtio-net header.
 #[derive(Debug)]
@@ -42,6 +44,14 @@ impl Tap {
             tun::set_persist(fd.as_fd())?;
         }
         Ok(Self { fd, offloads })
+    }
+
+    /// As [`Tap::open`], in the namespace at `netns`, which the descriptor keeps alive; here if there is none.
+    ///
+    /// # Errors
+    /// Those too, and what entering the namespace meets.
+    pub fn open_in(netns: Option<&Path>, name: &str, persist: bool) -> io::Result<Self> {
+        inside(netns, || Self::open(name, persist))
     }
 
     /// What makes it outlive this descriptor once it is plugged in somewhere.
