@@ -96,6 +96,18 @@ async fn of_networks_with_the_same_name_that_one_answers_which_comes_first_as_a_
     assert_eq!((order(), asked(&house, "box", "twin")), (vec!["four".into(), "six".into()], (NOERROR, 1)));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn on_the_network_bridge_names_are_known_as_on_any_other() {
+    let house = House::new().await;
+    let controller = alone(&house).await;
+    for named in ["one", "two"] {
+        sandbox(&controller, named, &["bridge"]).await.expect("a sandbox");
+    }
+    for known in ["two", "two.bridge"] {
+        assert_eq!(asked(&house, "one", known), (NOERROR, 1), "{known}");
+    }
+}
+
 #[test]
 fn a_name_server_waits_as_long_and_asks_as_much_at_once_as_libnetworks() {
     let limits = Limits::default();

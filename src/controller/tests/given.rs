@@ -168,3 +168,25 @@ async fn networks_of_the_drivers_that_there_are_reach_as_far_as_this_host() {
     let scopes: Vec<_> = controller.networks().iter().map(|view| (view.network.name.to_string(), view.scope)).collect();
     assert_eq!(scopes, ["bridge", "host", "none"].map(|network| (network.to_owned(), "local")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn networks_that_a_sandbox_is_connected_to_at_once_have_an_interface_each() {
+    let house = House::new().await;
+    let controller = house.start().await;
+    let networks: Vec<String> = (0..6).map(|number| format!("n{number}")).collect();
+    for (number, network) in networks.iter().enumerate() {
+        controller.create_network(name(network), with_subnet(&format!("10.9.{number}.0/24"))).await.expect("a network");
+    }
+    sandbox(&controller, "box", &[]).await.expect("a sandbox");
+    let connecting: Vec<_> = networks
+        .iter()
+        .map(|network| {
+            let (controller, network) = (controller.clone(), network.clone());
+            tokio::spawn(async move { connect(&controller, &network, NewEndpoint::default()).await })
+        })
+        .collect();
+    for connected in connecting {
+        connected.await.expect("no panic").expect("connected");
+    }
+    assert_eq!(interfaces(&house, "box").await, ["lo", "eth0", "eth1", "eth2", "eth3", "eth4", "eth5"]);
+}
