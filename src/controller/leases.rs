@@ -50,8 +50,11 @@ impl Inner {
             if has && asked.is_empty() {
                 asked.push(PoolAsked::default());
             }
+            let driver = self.drivers.iter().find(|driver| driver.name() == spec.driver);
+            let wants_gateway = driver.is_none_or(|driver| driver.wants_gateway(&spec.options, of == Family::V4));
             for asked in asked {
-                match self.lease_pool(attempt, id, of, &asked, &avoid) {
+                let has_gateway = wants_gateway || asked.gateway.is_some();
+                match self.lease_pool(attempt, id, of, &asked, has_gateway, &avoid) {
                     Ok(pool) if of == Family::V4 => leased.0.push(pool),
                     Ok(pool) => leased.1.push(pool),
                     Err(refusal) => {
@@ -70,6 +73,7 @@ impl Inner {
         id: &Id,
         family: Family,
         asked: &PoolAsked,
+        has_gateway: bool,
         avoid: &[IpNet],
     ) -> Result<Pool, Refusal> {
         let mut ipam = self.ipam();
@@ -78,7 +82,8 @@ impl Inner {
         let pool = ipam.request_pool(&ask).map_err(|error| pool_refused(attempt, &error))?;
         let aux = asked.auxiliary.values().map(|address| AddressAsk::auxiliary(id.as_str(), *address));
         let mut gateway = None;
-        for ask in aux.chain([AddressAsk::gateway(id.as_str(), asked.gateway)]) {
+        let gateways = has_gateway.then(|| AddressAsk::gateway(id.as_str(), asked.gateway));
+        for ask in aux.chain(gateways) {
             match ipam.request_address(&pool.id, &ask) {
                 Ok(address) if ask.kind == AddressKind::Gateway => gateway = Some(address.addr()),
                 Ok(_) => {}
@@ -179,9 +184,8 @@ impl Inner {
                     auxiliary: pool.auxiliary.clone(),
                 };
                 let family = Family::of_net(pool.subnet);
-                notes.extend(
-                    self.lease_pool(&attempt, &network.id, family, &asked, &[]).err().map(|refusal| refusal.to_string()),
-                );
+                let leased = self.lease_pool(&attempt, &network.id, family, &asked, pool.gateway.is_some(), &[]);
+                notes.extend(leased.err().map(|refusal| refusal.to_string()));
             }
         }
         for endpoint in endpoints {

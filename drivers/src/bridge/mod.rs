@@ -95,6 +95,10 @@ impl Driver for Bridge {
         Scope::Local
     }
 
+    fn wants_gateway(&self, options: &BTreeMap<String, String>, v4: bool) -> bool {
+        NetworkOptions::wants_gateway(options, v4)
+    }
+
     fn config(&self, options: &BTreeMap<String, String>) -> Result<(), DriverError> {
         NetworkOptions::defaults(options)?;
         *self.defaults.write().unwrap_or_else(PoisonError::into_inner) = options.clone();

@@ -59,6 +59,12 @@ pub trait Driver: Send + Sync {
         true
     }
 
+    /// Whether a network with these options is to have a gateway's address in each pool of IPv4, or of IPv6. Where it is not, nobody
+    /// is given one unless it was asked for, and the pool has one address more for endpoints.
+    fn wants_gateway(&self, _options: &BTreeMap<String, String>, _v4: bool) -> bool {
+        true
+    }
+
     /// Takes what the configuration file says of it under `[drivers.NAME]`, untouched, before its first network: the bridge driver
     /// takes options of networks there, which hold for every network that is made from then on and does not say otherwise.
     ///

@@ -137,3 +137,26 @@ async fn a_default_route_that_somebody_set_in_an_adopted_namespace_is_not_taken_
     assert!(controller.endpoints(None).expect("endpoints").is_empty());
     controller.connect("i".into(), "theirs".into(), NewEndpoint::default()).await.expect("an internal network");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_gateway_s_address_is_set_aside_where_the_host_takes_no_part_unless_it_is_asked_for() {
+    let house = House::new().await;
+    let controller = house.start().await;
+    let isolated = || [("com.docker.network.bridge.gateway_mode_ipv4".to_owned(), "isolated".to_owned())].into();
+    let apart = |subnet| NewNetwork { internal: true, options: isolated(), ..with_subnet(subnet) };
+    controller.create_network(name("apart"), apart("10.9.0.0/30")).await.expect("a network");
+    let mut asked = apart("10.8.0.0/30");
+    asked.pools[0].gateway = "10.8.0.1".parse().ok();
+    controller.create_network(name("asked"), asked).await.expect("a network");
+    controller.stop().await;
+    let controller = house.start().await;
+    let gateway = |network| controller.network(network).expect("the network").network.v4[0].gateway;
+    assert_eq!((gateway("apart"), gateway("asked")), (None, "10.8.0.1".parse().ok()));
+    for (network, endpoints) in [("apart", 2), ("asked", 1)] {
+        for number in 0..endpoints {
+            let named = name(&format!("e{number}"));
+            controller.create_endpoint(network.into(), named, NewEndpoint::default()).await.expect("an address is left");
+        }
+        controller.create_endpoint(network.into(), name("last"), NewEndpoint::default()).await.expect_err("none is left");
+    }
+}

@@ -129,6 +129,12 @@ impl NetworkOptions {
         Ok(options)
     }
 
+    /// Whether the host takes part in IPv4, or IPv6, of a network: unless it is to be isolated. What cannot be read is refused later.
+    pub(super) fn wants_gateway(all: &BTreeMap<String, String>, v4: bool) -> bool {
+        let asked = Known(all).read(if v4 { MODE_V4 } else { MODE_V6 }, mode);
+        !matches!(asked, Ok(Some(GatewayMode::Isolated)))
+    }
+
     /// Reads what is to hold for every network that does not say otherwise: of what each has for itself, nothing.
     pub(super) fn defaults(all: &BTreeMap<String, String>) -> Result<Self, DriverError> {
         let own = [NAME, DEFAULT_BRIDGE, HOST_V4, HOST_V6];
