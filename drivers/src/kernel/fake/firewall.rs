@@ -34,8 +34,14 @@ impl World {
     }
 
     pub(super) fn forwarding(&mut self) -> Result<Forwarding, KernelError> {
-        let [v4, v6] = [FORWARD_V4, FORWARD_V6].map(|key| Ok(self.sysctl(&Place::Daemon, &SysctlKey::new(key)?)? != "0"));
-        Ok(Forwarding { generation: Some(self.generation), legacy: Default::default(), v4: Some(v4?), v6: Some(v6?) })
+        let [v4, v6] = [FORWARD_V4, FORWARD_V6].map(|key| {
+            // A kernel without IPv6 has no such setting.
+            match self.sysctl(&Place::Daemon, &SysctlKey::new(key)?) {
+                Err(error) if *error.why() == Why::NoSuchSetting => Ok(None),
+                value => Ok(Some(value? != "0")),
+            }
+        });
+        Ok(Forwarding { generation: Some(self.generation), legacy: Default::default(), v4: v4?, v6: v6? })
     }
 
     pub(super) fn set_obstacles(&mut self, obstacles: Vec<Obstacle>) {
