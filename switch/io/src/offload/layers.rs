@@ -8,6 +8,11 @@ use lanloom_switch_core::frame::HEADER_LEN;
 /// with all options take 122, so 390 are left for extension headers.
 const HEADERS_MAX: usize = 512;
 
+/// EtherTypes.
+pub(super) const IPV4: u16 = 0x0800;
+pub(super) const IPV6: u16 = 0x86dd;
+pub(super) const ARP: u16 = 0x0806;
+
 /// Offsets from the destination address on. Everything before `payload` is inside the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Layers {
@@ -33,6 +38,17 @@ pub(super) enum Transport {
     Udp,
 }
 
+impl Network {
+    /// The protocol of a whole packet whose IP header starts at `l3`, and where its own header starts. `None` for fragments, and for
+    /// headers that are cut short.
+    pub(super) fn upper(self, bytes: &[u8], l3: usize) -> Option<(u8, usize)> {
+        match self {
+            Self::V4 => v4(bytes, l3),
+            Self::V6 => v6(bytes, l3),
+        }
+    }
+}
+
 impl Transport {
     /// Where the checksum is in the header.
     pub(super) fn checksum_offset(self) -> usize {
@@ -56,17 +72,12 @@ impl Layers {
     /// cut short or too long.
     pub(super) fn find(bytes: &[u8]) -> Option<Self> {
         let l3 = network_start(bytes);
-        let (network, protocol, l4) = match word(bytes, l3 - 2)? {
-            0x0800 => {
-                let (protocol, l4) = v4(bytes, l3)?;
-                (Network::V4, protocol, l4)
-            }
-            0x86dd => {
-                let (protocol, l4) = v6(bytes, l3)?;
-                (Network::V6, protocol, l4)
-            }
+        let network = match word(bytes, l3 - 2)? {
+            IPV4 => Network::V4,
+            IPV6 => Network::V6,
             _ => return None,
         };
+        let (protocol, l4) = network.upper(bytes, l3)?;
         let (transport, header_len) = match protocol {
             6 => (Transport::Tcp, usize::from(bytes.get(l4 + 12)? >> 4) * 4),
             17 => (Transport::Udp, 8),

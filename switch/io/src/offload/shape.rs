@@ -1,6 +1,6 @@
 //! Whether a frame's virtio-net header agrees with its bytes, and what the frame will be on the wire.
 
-use super::layers::{Layers, Network, Transport, network_start, word};
+use super::layers::{ARP, IPV4, IPV6, Layers, Network, Transport, network_start, word};
 use crate::buffer::FRAME_MAX;
 use crate::vnet::{Checksum, Gso, GsoKind, VnetHeader};
 use lanloom_switch_core::DropReason;
@@ -13,6 +13,16 @@ pub const MIN_TCP_SIZE: u16 = 8;
 /// The most datagrams in a UDP super-frame: Linux neither makes nor takes more (`UDP_MAX_SEGMENTS`).
 pub const MAX_UDP_SEGMENTS: usize = 128;
 
+/// Numbers of protocols and of extension headers in an IP header.
+const HOP_BY_HOP: u8 = 0;
+const ICMP: u8 = 1;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const ICMPV6: u8 = 58;
+const DESTINATION: u8 = 60;
+
 /// What a frame will be on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
@@ -24,8 +34,9 @@ pub struct Shape {
 
 /// Holds a frame's virtio-net header against its bytes. Costs next to nothing for a plain frame.
 ///
-/// - A partial checksum lies behind the tags and inside the frame, so that finishing it can change neither what the switch
-///   decided on nor other memory.
+/// - A partial checksum lies inside the frame and where a packet's layer 4 or its payload has one: behind the IP header, in TCP, UDP,
+///   ICMP and ICMPv6 in no other field, and in no ARP packet and no fragment. So finishing it can change neither what the switch and
+///   its guards decided on nor other memory.
 /// - A super-frame is one of the kind it says, by its outermost IP packet: not a fragment, not a tunnel with such a packet
 ///   inside, all headers complete, lengths in them those of the frame (or 0 in the IP header, as Linux writes where a length
 ///   does not fit, "BIG TCP"), a partial checksum being that of its layer 4. UDP must have a partial one, as Linux demands.
@@ -64,9 +75,32 @@ fn shape(layers: &Layers, payload: usize, size: u16) -> Shape {
 }
 
 fn check_partial(bytes: &[u8], start: u16, offset: u16) -> Result<(), DropReason> {
-    let field = usize::from(start) + usize::from(offset);
-    let sound = usize::from(start) >= network_start(bytes) && field + 2 <= bytes.len();
-    sound.then_some(()).ok_or(DropReason::Malformed)
+    let (start, offset, l3) = (usize::from(start), usize::from(offset), network_start(bytes));
+    let is_its_own = |network: Network| {
+        let upper = network.upper(bytes, l3);
+        upper.is_some_and(|(protocol, l4)| is_a_checksum(protocol, start.checked_sub(l4), offset))
+    };
+    let is_possible = match word(bytes, l3 - 2) {
+        Some(IPV4) => is_its_own(Network::V4),
+        Some(IPV6) => is_its_own(Network::V6),
+        Some(ARP) | None => false,
+        Some(_) => start >= l3,
+    };
+    (is_possible && start + offset + 2 <= bytes.len()).then_some(()).ok_or(DropReason::Malformed)
+}
+
+/// Whether a packet of that protocol may have a checksum that is summed from so many bytes behind the start of its header, and is at
+/// `offset` from there. What is further inside is a tunnel's.
+fn is_a_checksum(protocol: u8, start: Option<usize>, offset: usize) -> bool {
+    let (header_len, field) = match protocol {
+        ICMP | ICMPV6 => return start == Some(0) && offset == 2,
+        TCP => (20, 16),
+        UDP => (8, 6),
+        // A fragment, or more extension headers than anybody needs.
+        HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION => return false,
+        _ => return start.is_some(),
+    };
+    start.is_some_and(|start| start >= header_len || (start == 0 && offset == field))
 }
 
 /// The layers and shape of a super-frame, as [`check`] says.

@@ -85,6 +85,41 @@ fn a_partial_checksum_lies_inside_the_frame_and_behind_its_tags() {
 }
 
 #[test]
+fn a_partial_checksum_is_in_no_field_that_a_guard_looks_at() {
+    let checked = |bytes: &[u8], start: u16, offset: u16| {
+        check(bytes, &VnetHeader { checksum: Checksum::Partial { start, offset }, ..VnetHeader::default() })
+    };
+    let arp = [&[0xff; 6][..], &[2, 0, 0, 0, 0, 1, 8, 6], &[0; 46]].concat();
+    for start in 14..50 {
+        assert_eq!(checked(&arp, start, 0), LIE, "byte {start} of an ARP packet");
+    }
+    let (tcp, _) = tcp4(100);
+    let (udp, _) = udp6(100);
+    // IPv4 in 14..34, TCP in 34..54; IPv6 in 14..54, an extension header in 54..62, UDP in 62..70.
+    for (bytes, l4, own, inside) in [(&tcp, 34, 16, 54), (&udp, 62, 6, 70)] {
+        assert!(checked(bytes, l4, own).is_ok() && checked(bytes, inside, 0).is_ok(), "its own, and a tunnel's");
+        let shifted = (14..inside).flat_map(|start| (0..20).map(move |offset| (start, offset)));
+        for (start, offset) in shifted.filter(|at| *at != (l4, own)) {
+            assert_eq!(checked(bytes, start, offset), LIE, "{start}+{offset}");
+        }
+    }
+    // The same as ICMP and ICMPv6: their own, and nothing further inside, where the addresses of neighbours are.
+    let (mut icmp, mut icmpv6) = (tcp.clone(), udp.clone());
+    (icmp[23], icmpv6[54]) = (1, 58);
+    for (bytes, l4) in [(&icmp, 34), (&icmpv6, 62)] {
+        assert!(checked(bytes, l4, 2).is_ok());
+        for (start, offset) in [(l4, 8), (l4 + 8, 0), (l4 + 2, 0), (l4 - 2, 4)] {
+            assert_eq!(checked(bytes, start, offset), LIE, "{start}+{offset}");
+        }
+    }
+    let (mut first, mut first_of_v6) = (tcp, udp);
+    first[20] |= 0x20;
+    first_of_v6[20] = 44;
+    assert_eq!(checked(&first, 34, 16), LIE, "of a fragment");
+    assert_eq!(checked(&first_of_v6, 62, 6), LIE, "of a fragment");
+}
+
+#[test]
 fn a_super_frame_has_as_many_segments_as_its_payload_fills() {
     for (payload, segments, wire_len) in [(250, 3, 154), (200, 2, 154), (99, 1, 153), (0, 1, 54)] {
         let (bytes, vnet) = tcp4(payload);
