@@ -75,3 +75,28 @@ fn a_network_is_captured_traced_and_counted_by_its_name() {
     assert_eq!(ports, ["\"_gateway\"", "\"a\"", "\"b\""]);
     assert!(counters["ports"][1]["rx"]["frames"].as_u64() > Some(0), "{counters}");
 }
+
+#[test]
+fn an_address_that_comes_back_with_another_mac_address_is_found_there_at_once() {
+    for kind in ["tap", "veth"] {
+        let Some(host) = Networks::new() else { return };
+        host.network(1, "");
+        let (watcher, moved) = (Seat::new(1, 10), Seat::new(1, 11));
+        host.sandbox("a", &[watcher], "");
+        // What it knows it goes on believing, unless it is told otherwise.
+        for family in ["ipv4", "ipv6"] {
+            let setting = format!("/proc/sys/net/{family}/neigh/eth0/base_reachable_time_ms");
+            host.script(&format!("ip netns exec a sh -c 'echo 7200000 > {setting}'"));
+        }
+        for (name, mac) in [("first", "02:00:00:00:00:01"), ("second", "02:00:00:00:00:02")] {
+            let place = format!("n1:ip={},ip6={},mac={mac}", moved.v4(), moved.v6());
+            host.says(&format!("sandbox create {name} --network {place} --endpoint {kind}"));
+            for address in moved.addresses() {
+                host.reaches("a", address);
+                let known = host.sh(&format!("ip -n a neigh show {address} dev eth0"));
+                assert!(known.contains(mac), "{kind}, {name}: {known}");
+            }
+            host.says(&format!("sandbox delete {name}"));
+        }
+    }
+}

@@ -9,7 +9,8 @@ use super::name::IfName;
 use super::sysctl::SysctlKey;
 
 /// What an interface is to become, done in the order of the fields inside one entry into its namespace. One that fails half
-/// way is undone: name, MAC, MTU, up or down, settings, addresses and routes are as they were before.
+/// way is undone: name, MAC, MTU, up or down, settings, addresses and routes are as they were before. Neighbours are told of
+/// addresses that are new.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// Its name now.

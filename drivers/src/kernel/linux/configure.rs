@@ -9,7 +9,7 @@ use super::super::name::IfName;
 use super::super::netns::Netns;
 use super::super::plan::Plan;
 use super::inside::{Opened, Session};
-use super::{address, link, sysctl};
+use super::{address, announce, link, sysctl};
 
 /// What undoes a step that was done.
 type Undo<'a> = Box<dyn FnOnce(&Session) -> Vec<KernelError> + 'a>;
@@ -42,6 +42,11 @@ fn steps<'a>(session: &Session, plan: &'a Plan, faults: &Faults, undo: &mut Vec<
         faults.pass("creating a route", route.to)?;
         address::create_route(session, route)?;
         undo.push(Box::new(|session| address::delete_route(session, route).err().into_iter().collect()));
+    }
+    let mac = plan.mac.or(before.mac).filter(|_| !plan.addresses.is_empty());
+    if let Some(mac) = mac {
+        // Neighbours that cannot be told find out by themselves, later.
+        let _ = announce::announce(session, plan.name(), mac, &plan.addresses);
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! Each operation is one thread: it enters the namespace, does all of its steps there, undoes them if one fails, and ends.
 
 mod address;
+mod announce;
 mod configure;
 mod ethtool;
 mod firewall;
