@@ -122,5 +122,7 @@ fn networks_of_two_daemons_on_one_host_are_as_far_from_each_other_as_from_the_wo
         let mut own = host.wire(&sandbox, "eth0");
         assert_eq!(gets_in(&host, &other, Seat::gateway(9).addresses(), mine, &mut own), [is_open; 2], "{name}");
         assert_eq!(gets_in(&host, &sandbox, Seat::gateway(number).addresses(), seat, &mut wire), [false; 2], "from {name}");
+        // It was the other one that had the host forward.
+        OUTSIDE.into_iter().for_each(|to| assert!(host.source_outside(&sandbox, to).is_some(), "{name}"));
     }
 }

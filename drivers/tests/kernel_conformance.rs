@@ -65,6 +65,7 @@ suite! {
     forwards::a_comment_or_an_interface_that_says_more_is_refused,
     firewalls::a_firewall_is_what_was_set_last,
     firewalls::a_change_of_any_part_of_a_firewall_is_seen,
+    firewalls::what_was_there_before_and_whose_gateways_there_are_is_read_from_the_tables,
     firewalls::a_deleted_firewall_is_gone_and_may_be_already,
     firewalls::a_firewall_of_overlapping_networks_is_refused,
 }

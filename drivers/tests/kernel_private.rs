@@ -11,8 +11,8 @@ use std::process::{Command, ExitCode};
 
 use lanloom_drivers::kernel::private::{Forbidden, Step, try_private_namespaces};
 use lanloom_drivers::kernel::{
-    Capability, CapabilityKind, Egress, Firewall, IfName, Kernel, LinuxKernel, Netns, NetnsName, SysctlKey, TableName,
-    VethSpec, Why, private_namespaces,
+    Bystanders, Capability, CapabilityKind, Egress, Firewall, IfName, Kernel, LinuxKernel, Netns, NetnsName, SysctlKey,
+    TableName, VethSpec, Why, private_namespaces,
 };
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -140,7 +140,7 @@ async fn firewalled(kernel: &LinuxKernel, netns: &Netns) -> Outcome {
     let table = TableName::new("lanloom-private")?;
     let (pools, gateway) = (vec!["10.0.0.0/24".parse()?], IfName::new("gw0")?);
     let network = Egress { gateway, pools, masquerade: true, snat: None, internal: false, protected: true };
-    let firewall = Firewall { table, networks: vec![network], forwarding_was_off: true };
+    let firewall = Firewall { table, networks: vec![network], bystanders: Bystanders::default() };
     match kernel.set_firewall(&firewall).await {
         Err(error) if matches!(error.why(), Why::MissingTool { .. }) && std::env::var_os("CI").is_none() => {
             eprintln!("skipped: a firewall needs the package nftables");

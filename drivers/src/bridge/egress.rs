@@ -1,29 +1,25 @@
 //! The way out of the host, which all networks share: the firewall, whole, and that the host forwards.
 //!
 //! Whatever changes, everything is brought to what the networks that are there want ([`Egress::apply`]); undoing is the same with
-//! one network less. That the host forwarded nothing before we came has to be known after a restart too: a table without any network,
-//! the marker, says so for as long as we have it forward.
+//! one network less. What the host was before it forwarded for us has to be known after a restart too: the table itself says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
+use super::forwarding::{Family, look_around, relying, start, stop};
 use super::layout::Layout;
 use crate::driver::{DriverError, DriverErrorKind};
-use crate::kernel::{
-    FORWARD_V4, FORWARD_V6, Firewall, Forwarding, IfName, Kernel, KernelError, Netns, Opened, SysctlKey, TableName, Why,
-};
+use crate::kernel::{Bystanders, Firewall, Forwarding, IfName, Kernel, KernelError, Opened, TableName, Why};
 
-/// What to know once IPv6 is forwarded (`accept_ra` in the kernel's ip-sysctl.rst).
-const ROUTER_NOTE: &str = "IPv6 forwarding was switched on: an interface of this host that learns its routes from router \
-                           advertisements needs accept_ra=2 from now on";
+/// What the names of all daemons' tables begin with.
+const PREFIX: &str = "lanloom-";
 
 /// The way out of the host.
 pub(super) struct Egress {
     kernel: Arc<dyn Kernel>,
     table: TableName,
-    marker: TableName,
     /// What marks our rules in tables of others.
     comment: String,
     state: Mutex<State>,
@@ -33,8 +29,14 @@ pub(super) struct Egress {
 struct State {
     /// The networks with a gateway, by id.
     networks: BTreeMap<String, Arc<Layout>>,
-    /// Whether the host forwards only because of us; unknown until looked at.
-    was_off: Option<bool>,
+    /// Who was there when the host began to forward for us; unknown until looked at.
+    found: Option<Bystanders>,
+    /// Whether the host forwarded IPv4, and IPv6, when a network first needed it.
+    forwarded: [bool; 2],
+    /// The gateways that an earlier start left in the table.
+    earlier: BTreeSet<IfName>,
+    /// The gateway of a network that goes.
+    leaving: Option<IfName>,
     /// Whether the firewall is loaded.
     loaded: bool,
     /// Why it cannot be.
@@ -53,8 +55,10 @@ struct State {
     clear: bool,
     /// The table that drops what we have forwarded, if one does.
     obstacle: Option<String>,
-    /// Why nothing leaves the host, as it was said last.
-    told: Option<String>,
+    /// That the host goes on forwarding for others.
+    stays: Vec<String>,
+    /// What is not as it should be, as it was said last.
+    told: Vec<String>,
 }
 
 /// How everything is brought to what is wanted.
@@ -77,22 +81,13 @@ pub(super) struct Outcome {
     pub(super) obstacle: Option<KernelError>,
 }
 
-/// A family of addresses that is to be forwarded.
-struct Family {
-    key: SysctlKey,
-    wanted: bool,
-    is_on: bool,
-}
-
 impl Egress {
     /// The way out for a daemon whose instance has that name: one kernel may have several.
     pub(super) fn new(kernel: Arc<dyn Kernel>, instance: &str) -> Result<Self, DriverError> {
-        let table = |suffix: &str| {
-            TableName::new(&format!("lanloom-{instance}{suffix}"))
-                .map_err(|error| DriverError::kernel("name the firewall's table of", instance, &error))
-        };
+        let table = TableName::new(&format!("{PREFIX}{instance}"))
+            .map_err(|error| DriverError::kernel("name the firewall's table of", instance, &error))?;
         let comment = format!("lanloom:{instance}");
-        Ok(Self { kernel, table: table("")?, marker: table("-forwards")?, comment, state: Mutex::default() })
+        Ok(Self { kernel, table, comment, state: Mutex::default() })
     }
 
     /// Knows of a network, for the next change to open it.
@@ -125,7 +120,9 @@ impl Egress {
     pub(super) async fn close(&self, id: &str) -> Result<(), KernelError> {
         let mut state = self.state.lock().await;
         let Some(layout) = state.networks.remove(id) else { return Ok(()) };
+        state.leaving = Some(layout.ifname.clone());
         let done = self.apply(&mut state, Way::Load).await.map(drop);
+        state.leaving = None;
         if done.is_err() {
             state.networks.insert(id.to_owned(), layout);
         }
@@ -139,8 +136,9 @@ impl Egress {
         let mut outcome = self.apply(&mut state, Way::Check).await?;
         let wanted = state.networks.values().any(|layout| !layout.spec.internal);
         let why = state.missing.clone().or_else(|| state.obstacle.clone()).filter(|_| wanted);
-        outcome.notes.extend(why.as_ref().filter(|why| state.told.as_ref() != Some(why)).map(closed));
-        state.told = why;
+        let tell: Vec<_> = why.as_ref().map(closed).into_iter().chain(state.stays.iter().cloned()).collect();
+        outcome.notes.extend(tell.iter().filter(|one| !state.told.contains(one)).cloned());
+        state.told = tell;
         Ok(outcome)
     }
 
@@ -177,14 +175,14 @@ impl Egress {
         outcome.renew |= way == Way::Check && (right.is_none() || state.missing.is_some());
         let after = self.kernel.forwarding().await?;
         state.right = after.follows(&before, state.transactions).then_some(after);
-        state.bare = empty && state.missing.is_none();
+        state.bare = empty && state.missing.is_none() && state.found == Some(Bystanders::default());
         Ok(outcome)
     }
 
     /// Brings everything to what is wanted; `quiet`: nobody else has changed anything since all was right.
     async fn bring(&self, state: &mut State, way: Way, before: &Forwarding, quiet: bool) -> Result<Outcome, KernelError> {
         let was_loaded = state.loaded;
-        match self.load(state, way, before).await {
+        match self.load(state, way, before, quiet).await {
             Ok(mut outcome) => {
                 let is_clear = quiet && state.clear && self.kernel.forwarding().await?.follows(before, state.transactions);
                 if !is_clear || state.networks.is_empty() {
@@ -206,34 +204,52 @@ impl Egress {
     }
 
     /// The firewall is there before the host forwards, and goes after it has stopped.
-    async fn load(&self, state: &mut State, way: Way, before: &Forwarding) -> Result<Outcome, KernelError> {
-        let was_off = match state.was_off {
-            Some(known) => known,
-            None => self.kernel.firewall_intact(&self.empty(&self.marker)).await?,
+    async fn load(&self, state: &mut State, way: Way, before: &Forwarding, quiet: bool) -> Result<Outcome, KernelError> {
+        let kernel = &*self.kernel;
+        let mut found = match &state.found {
+            Some(known) => known.clone(),
+            None => {
+                state.earlier = kernel.gateways(PREFIX).await?.remove(&self.table).unwrap_or_default();
+                kernel.bystanders(&self.table).await?
+            }
         };
-        state.was_off = Some(was_off);
-        let families = families(state, before)?;
-        let wanted = families.iter().any(|family| family.wanted);
-        let is_off = families.iter().all(|family| !family.is_on);
-        if wanted && (is_off && !was_off || was_off && way == Way::Check) {
-            self.set(state, &self.empty(&self.marker), way).await?;
-            state.was_off = Some(true);
+        let own: BTreeSet<_> =
+            state.networks.values().map(|layout| layout.ifname.clone()).chain(state.leaving.clone()).collect();
+        let own = &own | &state.earlier;
+        let wanted = [true, false].map(|v4| state.networks.values().any(|layout| layout.forwards(v4)));
+        let families = Family::all(wanted, before, state.forwarded)?;
+        let looked = look_around(kernel, &families, &mut found, &own).await?;
+        if looked || !quiet && found != Bystanders::default() {
+            // Those of a daemon that starts at the same time may have been there before it has the host forward.
+            let others = kernel.gateways(PREFIX).await?.into_iter().filter(|(table, _)| *table != self.table);
+            found = found.without(&others.flat_map(|(_, gateways)| gateways).collect());
         }
-        let stop = was_off && !wanted;
-        if stop {
-            let on: Vec<_> =
-                families.iter().filter(|family| family.is_on).map(|family| (family.key.clone(), "0".into())).collect();
-            self.kernel.set_sysctl(&Netns::Daemon, &on).await?;
+        state.found = Some(found.clone());
+        let unwanted = families.iter().filter(|family| !family.wanted && found.of(family.v4).is_some());
+        let (mut ending, mut stays) = (Vec::new(), Vec::new());
+        for family in unwanted {
+            let others = relying(kernel, family, &found, &own).await?;
+            if others.is_empty() { ending.push(family) } else { stays.push(goes_on(family, &others)) }
         }
-        match state.networks.is_empty() {
-            true => self.delete(state, &self.table).await?,
-            false => self.set(state, &self.firewall(state, state.was_off == Some(true) && wanted), way).await?,
+        state.stays = stays;
+        if !ending.is_empty() {
+            stop(kernel, &ending, &found).await?;
         }
-        if stop {
-            self.delete(state, &self.marker).await?;
-            state.was_off = Some(false);
+        for family in &ending {
+            *found.of_mut(family.v4) = None;
         }
-        self.switch_on(&families).await
+        if found.v6.is_none() {
+            found.listeners = BTreeSet::new();
+        }
+        let firewall = self.firewall(state, found.clone().without(&own));
+        match firewall.networks.is_empty() && found == Bystanders::default() {
+            true => self.delete(state).await?,
+            false => self.set(state, &firewall, way).await?,
+        }
+        state.found = Some(found.clone());
+        let started = start(kernel, &families, &found).await?;
+        state.forwarded = [true, false].map(|v4| wanted[usize::from(!v4)] && found.of(v4).is_none());
+        Ok(Outcome { renew: started.is_some(), notes: started.unwrap_or_default(), obstacle: None })
     }
 
     async fn set(&self, state: &mut State, firewall: &Firewall, way: Way) -> Result<(), KernelError> {
@@ -246,21 +262,10 @@ impl Egress {
         Ok(())
     }
 
-    async fn delete(&self, state: &mut State, table: &TableName) -> Result<(), KernelError> {
-        self.kernel.delete_firewall(table).await?;
+    async fn delete(&self, state: &mut State) -> Result<(), KernelError> {
+        self.kernel.delete_firewall(&self.table).await?;
         state.transactions += 1;
         Ok(())
-    }
-
-    async fn switch_on(&self, families: &[Family]) -> Result<Outcome, KernelError> {
-        let off: Vec<_> = families.iter().filter(|family| family.wanted && !family.is_on).collect();
-        let keys: Vec<_> = off.iter().map(|family| (family.key.clone(), "1".to_owned())).collect();
-        if keys.is_empty() {
-            return Ok(Outcome::default());
-        }
-        self.kernel.set_sysctl(&Netns::Daemon, &keys).await?;
-        let v6 = off.iter().any(|family| family.key.to_string() == FORWARD_V6);
-        Ok(Outcome { notes: v6.then(|| ROUTER_NOTE.to_owned()).into_iter().collect(), renew: true, obstacle: None })
     }
 
     /// Has tables of others accept what is forwarded for us, and no more; the one that cannot, if one cannot.
@@ -287,14 +292,16 @@ impl Egress {
         }
     }
 
-    fn firewall(&self, state: &State, forwarding_was_off: bool) -> Firewall {
+    fn firewall(&self, state: &State, bystanders: Bystanders) -> Firewall {
         let networks = state.networks.values().flat_map(|layout| layout.egress()).collect();
-        Firewall { table: self.table.clone(), networks, forwarding_was_off }
+        Firewall { table: self.table.clone(), networks, bystanders }
     }
+}
 
-    fn empty(&self, table: &TableName) -> Firewall {
-        Firewall { table: table.clone(), networks: Vec::new(), forwarding_was_off: false }
-    }
+/// That the host forwards a family though none of our networks needs it.
+fn goes_on(family: &Family, others: &BTreeSet<IfName>) -> String {
+    let others: Vec<_> = others.iter().map(IfName::as_str).collect();
+    format!("the host goes on forwarding {} for what came after it began to: {}", family.name(), others.join(", "))
 }
 
 /// That nothing leaves the host.
@@ -315,18 +322,4 @@ pub(super) fn refused(what: &str, network: &str, error: &KernelError) -> DriverE
     let failed = DriverError::kernel(what, network, error);
     // Whatever it was, it is not that the network is there or not.
     DriverError { kind: DriverErrorKind::Failed, ..failed }
-}
-
-/// What is wanted of each family, and how it is; a kernel without IPv6 has but one.
-fn families(state: &State, now: &Forwarding) -> Result<Vec<Family>, KernelError> {
-    let mut families = Vec::new();
-    for (key, v4, is_on) in [(FORWARD_V4, true, now.v4), (FORWARD_V6, false, now.v6)] {
-        let wanted = state.networks.values().any(|layout| layout.forwards(v4));
-        match is_on {
-            Some(is_on) => families.push(Family { key: SysctlKey::new(key)?, wanted, is_on }),
-            None if wanted => return Err(KernelError::new("having the host forward", key, Why::NoSuchSetting)),
-            None => {}
-        }
-    }
-    Ok(families)
 }

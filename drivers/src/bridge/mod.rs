@@ -31,11 +31,13 @@
 //! | `network.rs` | making and deleting one, and taking one up again |
 //! | `gateway.rs` | the gateway's interface |
 //! | `egress.rs` | the way out of the host |
+//! | `forwarding.rs` | that the host forwards |
 //! | `endpoint.rs` | endpoints, and their ports |
 //! | `mac.rs` | hardware addresses |
 
 mod egress;
 mod endpoint;
+mod forwarding;
 mod gateway;
 mod layout;
 mod mac;

@@ -1,5 +1,6 @@
 //! A kernel that says no at random, by a seed: what acts on a kernel is tried against every failure.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
@@ -11,8 +12,8 @@ use ipnet::IpNet;
 
 use super::error::{KernelError, Why};
 use super::{
-    Capability, Firewall, Forwarding, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns, NetnsName, Obstacle, Occupant,
-    Opened, Plan, Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
+    Bystanders, Capability, Firewall, Forwarding, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns, NetnsName, Obstacle,
+    Occupant, Opened, Plan, Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
 };
 
 /// Decides which calls fail: the same seed, the same decisions in the same order. [`fmt::Display`] says how to have them again.
@@ -272,6 +273,16 @@ impl Kernel for Failing {
     async fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError> {
         self.faults.pass("looking at the firewall", &firewall.table)?;
         self.inner.firewall_intact(firewall).await
+    }
+
+    async fn bystanders(&self, table: &TableName) -> Result<Bystanders, KernelError> {
+        self.faults.pass("looking at who was there before", table)?;
+        self.inner.bystanders(table).await
+    }
+
+    async fn gateways(&self, prefix: &str) -> Result<BTreeMap<TableName, BTreeSet<IfName>>, KernelError> {
+        self.faults.pass("looking for networks of all daemons", prefix)?;
+        self.inner.gateways(prefix).await
     }
 
     async fn forwarding(&self) -> Result<Forwarding, KernelError> {

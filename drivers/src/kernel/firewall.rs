@@ -1,5 +1,6 @@
 //! What the host's firewall is to do for our networks: a whole, as a value.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -46,17 +47,52 @@ impl fmt::Display for TableName {
     }
 }
 
-/// One daemon's table of family `inet`, whole. Two chains: at postrouting it rewrites sources, at forward it keeps networks
-/// apart. What it accepts, another table may still drop ([`Kernel::open_forward`](super::Kernel::open_forward)).
+/// One daemon's table of family `inet`, whole. At postrouting it rewrites sources, at forward it keeps networks apart. What it accepts, another table may still drop ([`Kernel::open_forward`](super::Kernel::open_forward)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Firewall {
     /// The table, one for each daemon.
     pub table: TableName,
     /// The networks that have a gateway on the host.
     pub networks: Vec<Egress>,
-    /// Whether the host forwards only since we switched that on. Then what neither comes from nor goes to a gateway interface
-    /// of ours is dropped: the host is not to become a router.
-    pub forwarding_was_off: bool,
+    /// What was there when we had the host forward.
+    pub bystanders: Bystanders,
+}
+
+/// The interfaces that were there when we had the host forward, which it did not before: it is not to become a router by us. Those
+/// that come later are somebody's who may rely on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bystanders {
+    /// Nothing of IPv4 is forwarded between two of these. None if the host forwarded it already.
+    pub v4: Option<BTreeSet<IfName>>,
+    /// The same of IPv6.
+    pub v6: Option<BTreeSet<IfName>>,
+    /// Those that still listen to router advertisements although the host forwards IPv6: their `accept_ra` is 2, and was 1.
+    pub listeners: BTreeSet<IfName>,
+}
+
+impl Bystanders {
+    /// Those of one family.
+    pub fn of(&self, v4: bool) -> Option<&BTreeSet<IfName>> {
+        if v4 { self.v4.as_ref() } else { self.v6.as_ref() }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn of_mut(&mut self, v4: bool) -> &mut Option<BTreeSet<IfName>> {
+        if v4 { &mut self.v4 } else { &mut self.v6 }
+    }
+
+    /// All but these interfaces.
+    #[must_use]
+    pub(crate) fn without(mut self, names: &BTreeSet<IfName>) -> Self {
+        for set in [self.v4.as_mut(), self.v6.as_mut(), Some(&mut self.listeners)].into_iter().flatten() {
+            set.retain(|name| !names.contains(name));
+        }
+        self
+    }
+
+    fn all(&self) -> impl Iterator<Item = &IfName> {
+        [self.v4.as_ref(), self.v6.as_ref(), Some(&self.listeners)].into_iter().flatten().flatten()
+    }
 }
 
 /// One network's way out of the host. Packets between the gateway interfaces of two networks are dropped, whatever else holds.
@@ -81,7 +117,8 @@ pub struct Egress {
 impl Firewall {
     /// Whether it can be loaded at all.
     pub(crate) fn check(&self) -> Result<(), KernelError> {
-        self.networks.iter().try_for_each(|network| check_interface(&network.gateway))?;
+        let gateways = self.networks.iter().map(|network| &network.gateway);
+        gateways.chain(self.bystanders.all()).try_for_each(check_interface)?;
         let of =
             |network: &Egress| network.pools.iter().map(|pool| (pool.trunc(), network.gateway.clone())).collect::<Vec<_>>();
         let mut pools: Vec<_> = self.networks.iter().flat_map(of).collect();
@@ -127,7 +164,7 @@ mod tests {
     }
 
     fn checked(networks: Vec<Egress>) -> Result<(), KernelError> {
-        Firewall { table: TableName::new("t").expect("valid"), networks, forwarding_was_off: false }.check()
+        Firewall { table: TableName::new("t").expect("valid"), networks, bystanders: Bystanders::default() }.check()
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub mod private;
 pub mod sockets;
 pub mod sysctl;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
 
@@ -47,7 +48,7 @@ pub use capability::{Capability, CapabilityKind, Missing};
 pub use error::{KernelError, Needs, Why};
 pub use failing::{Failing, Faults};
 pub use fake::{FakeKernel, ListeningAt};
-pub use firewall::{Egress, Firewall, TableName};
+pub use firewall::{Bystanders, Egress, Firewall, TableName};
 pub use forward::{FORWARD_V4, FORWARD_V6, Forwarding, Manager, Obstacle, Opened};
 pub use link::{LinkChange, LinkInfo, LinkKind, Route, TapMove, Veth, VethSpec};
 pub use linux::LinuxKernel;
@@ -257,6 +258,19 @@ pub trait Kernel: Send + Sync {
     /// # Errors
     /// [`Why::MissingTool`], [`Why::NotPermitted`], [`Why::Unsupported`].
     async fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError>;
+
+    /// The bystanders that a loaded table knows: what we found the host to be survives a restart there. None of a table that is
+    /// not there.
+    ///
+    /// # Errors
+    /// [`Why::MissingTool`], [`Why::NotPermitted`], [`Why::Unsupported`].
+    async fn bystanders(&self, table: &TableName) -> Result<Bystanders, KernelError>;
+
+    /// The gateway interfaces that each loaded table knows whose name begins so: those of all daemons.
+    ///
+    /// # Errors
+    /// [`Why::MissingTool`], [`Why::NotPermitted`], [`Why::Unsupported`].
+    async fn gateways(&self, prefix: &str) -> Result<BTreeMap<TableName, BTreeSet<IfName>>, KernelError>;
 
     /// How the host forwards, to be compared with another reading: one message to the kernel and a few settings read.
     ///

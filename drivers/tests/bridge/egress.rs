@@ -1,7 +1,11 @@
 //! The way out of the host.
 
+use std::collections::BTreeSet;
+
 use lanloom_drivers::driver::{Driver, DriverErrorKind};
-use lanloom_drivers::kernel::{Egress, FORWARD_V4, FORWARD_V6, Manager, Obstacle};
+use lanloom_drivers::kernel::{
+    Bystanders, Egress, FORWARD_V4, FORWARD_V6, Firewall, Kernel, Manager, Netns, Obstacle, TableName,
+};
 
 use super::{Bench, driver, dual, endpoint, if_name, internal, net, v4};
 
@@ -44,40 +48,99 @@ async fn the_firewall_has_all_networks_as_their_options_say() {
     assert_eq!(bench.firewall().expect("it is loaded").networks.len(), 6);
 }
 
+/// Has the daemon's namespace have an interface that is nobody's of ours, with an address if one is given.
+async fn interface(bench: &Bench, name: &str, address: Option<&str>) {
+    bench.kernel.create_tap(&Netns::Daemon, &if_name(name)).expect("a TAP");
+    if let Some(address) = address {
+        bench.kernel.create_address(&Netns::Daemon, &if_name(name), net(address)).await.expect("an address");
+    }
+}
+
+fn bystanders(bench: &Bench) -> Bystanders {
+    bench.firewall().expect("loaded").bystanders
+}
+
 #[tokio::test]
 async fn the_host_forwards_as_long_as_a_network_needs_it() {
     let mut bench = Bench::new();
     let (one, two) = (v4(1, &[]), dual(2, &[]));
+    interface(&bench, "eth0", Some("192.0.2.1/24")).await;
+    let there = BTreeSet::from([if_name("eth0")]);
     assert_eq!(bench.create(&one).await, Vec::<String>::new());
     assert_eq!((bench.sysctl(FORWARD_V4).await, bench.sysctl(FORWARD_V6).await), ("1".to_owned(), "0".to_owned()));
-    assert!(bench.firewall().expect("loaded").forwarding_was_off, "the host is not to become a router");
+    let first = Bystanders { v4: Some(there.clone()), ..Bystanders::default() };
+    assert_eq!(bystanders(&bench), first, "between these the host is not to become a router");
     let notes = bench.create(&two).await;
-    assert!(notes.len() == 1 && notes[0].contains("accept_ra=2"), "{notes:?}");
+    assert!(notes.len() == 1 && notes[0].contains("eth0") && notes[0].contains("accept_ra is 2"), "{notes:?}");
     assert_eq!(bench.sysctl(FORWARD_V6).await, "1");
+    let all = Bystanders { v6: Some(there.clone()), listeners: there, ..first };
+    assert_eq!((bystanders(&bench), bench.sysctl("net.ipv6.conf.eth0.accept_ra").await.as_str()), (all.clone(), "2"));
     // What was found at first is known after a restart too.
     bench.restart();
     for network in [&one, &two] {
         assert_eq!(bench.driver.restore_network(network, &[]).await, Ok(Vec::new()));
     }
     assert_eq!(bench.driver.settle().await, Ok(Vec::new()));
-    assert!(bench.firewall().expect("loaded").forwarding_was_off);
-    for network in [&one, &two] {
-        bench.driver.delete_network(&network.id).await.expect("deleted");
-    }
-    assert_eq!((bench.sysctl(FORWARD_V4).await, bench.sysctl(FORWARD_V6).await), ("0".to_owned(), "0".to_owned()));
-    assert_eq!(bench.firewall(), None);
+    assert_eq!(bystanders(&bench), all);
+    bench.driver.delete_network(&two.id).await.expect("deleted");
+    assert_eq!((bench.sysctl(FORWARD_V4).await, bench.sysctl(FORWARD_V6).await), ("1".to_owned(), "0".to_owned()));
+    assert_eq!(bench.sysctl("net.ipv6.conf.eth0.accept_ra").await, "1");
+    bench.driver.delete_network(&one.id).await.expect("deleted");
+    assert_eq!((bench.sysctl(FORWARD_V4).await, bench.firewall()), ("0".to_owned(), None));
+    interface(&bench, "eth1", None).await;
     bench.create(&one).await;
-    assert!(bench.firewall().expect("loaded").forwarding_was_off, "and again");
+    assert_eq!(bystanders(&bench).v4, Some(["eth0", "eth1"].map(if_name).into()), "and again");
 }
 
 #[tokio::test]
 async fn a_host_that_forwarded_before_goes_on_to() {
     let bench = Bench::new();
+    interface(&bench, "docker0", Some("172.17.0.1/16")).await;
     bench.set_sysctl(FORWARD_V4, "1").await;
-    bench.create(&v4(1, &[])).await;
-    assert!(!bench.firewall().expect("loaded").forwarding_was_off);
+    bench.create(&dual(1, &[])).await;
+    assert_eq!((bystanders(&bench).v4, bystanders(&bench).v6), (None, Some([if_name("docker0")].into())), "IPv4 alone");
+    // Somebody has it stop for a while: that cuts off nobody else once it goes on.
+    bench.set_sysctl(FORWARD_V4, "0").await;
+    assert_eq!(bench.driver.settle().await, Ok(Vec::new()));
+    assert_eq!((bench.sysctl(FORWARD_V4).await.as_str(), bystanders(&bench).v4), ("1", None));
     bench.driver.delete_network(&v4(1, &[]).id).await.expect("deleted");
-    assert_eq!(bench.sysctl(FORWARD_V4).await, "1");
+    assert_eq!((bench.sysctl(FORWARD_V4).await, bench.sysctl(FORWARD_V6).await), ("1".to_owned(), "0".to_owned()));
+}
+
+#[tokio::test]
+async fn a_host_goes_on_forwarding_for_what_came_meanwhile_and_stops_when_that_is_gone() {
+    let mut bench = Bench::new();
+    interface(&bench, "eth0", Some("192.0.2.1/24")).await;
+    bench.create(&dual(1, &[])).await;
+    interface(&bench, "virbr0", Some("192.168.122.1/24")).await;
+    interface(&bench, "tap9", None).await;
+    bench.driver.delete_network(&v4(1, &[]).id).await.expect("deleted");
+    assert_eq!((bench.sysctl(FORWARD_V4).await, bench.sysctl(FORWARD_V6).await), ("1".to_owned(), "0".to_owned()));
+    let left = Bystanders { v4: Some([if_name("eth0")].into()), ..Bystanders::default() };
+    assert_eq!(bystanders(&bench), left, "it is still no router between what was there before");
+    let notes = bench.driver.settle().await.expect("settled");
+    assert!(notes.len() == 1 && notes[0].ends_with("virbr0"), "{notes:?}");
+    assert_eq!(bench.driver.settle().await, Ok(Vec::new()), "that has been said");
+    bench.restart();
+    assert!(bench.driver.settle().await.is_ok_and(|notes| notes.len() == 1));
+    bench.kernel.delete_link(&Netns::Daemon, &if_name("virbr0")).await.expect("deleted");
+    bench.create(&v4(2, &[])).await;
+    assert_eq!(bystanders(&bench), left);
+    bench.driver.delete_network(&v4(2, &[]).id).await.expect("deleted");
+    assert_eq!((bench.sysctl(FORWARD_V4).await, bench.firewall()), ("0".to_owned(), None));
+}
+
+#[tokio::test]
+async fn daemons_that_start_at_the_same_time_do_not_cut_each_other_off() {
+    let bench = Bench::new();
+    interface(&bench, "gw9", Some("10.9.0.1/24")).await;
+    bench.create(&v4(1, &[])).await;
+    assert_eq!(bystanders(&bench).v4, Some([if_name("gw9")].into()), "whose it is, nobody knows yet");
+    let table = TableName::new("lanloom-other").expect("a valid name");
+    let theirs = Firewall { table, networks: vec![entry(9, &["10.9.0.0/24"])], bystanders: Bystanders::default() };
+    bench.kernel.set_firewall(&theirs).await.expect("set");
+    assert_eq!(bench.driver.settle().await, Ok(Vec::new()));
+    assert_eq!(bystanders(&bench).v4, Some([].into()));
 }
 
 #[tokio::test]

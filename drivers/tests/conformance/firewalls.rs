@@ -1,6 +1,6 @@
 //! The host's firewall, as a value.
 
-use lanloom_drivers::kernel::{Egress, Firewall, TableName, Why};
+use lanloom_drivers::kernel::{Bystanders, Egress, Firewall, TableName, Why};
 
 use super::bench::{Bench, if_name};
 
@@ -16,7 +16,13 @@ pub(crate) fn egress(gateway: &str, pools: &[&str]) -> Egress {
 }
 
 pub(crate) fn firewall(networks: Vec<Egress>) -> Firewall {
-    Firewall { table: TableName::new("lanloom-test").expect("a valid name"), networks, forwarding_was_off: false }
+    Firewall { table: TableName::new("lanloom-test").expect("a valid name"), networks, bystanders: Bystanders::default() }
+}
+
+/// A host on which there were two interfaces, one of which listens.
+fn bystanders() -> Bystanders {
+    let both = [if_name("eth0"), if_name("eth1.7")];
+    Bystanders { v4: Some(both.clone().into()), v6: Some([].into()), listeners: [both[0].clone()].into() }
 }
 
 /// Every kind of element and rule.
@@ -27,7 +33,7 @@ fn rich() -> Firewall {
     // One pool beside and within another, a half of everything, and addresses that can be written in two ways.
     let first =
         egress("gw0", &["10.1.0.0/25", "10.1.0.128/25", "10.1.0.0/28", "128.0.0.0/1", "fd00:0:0:1::/64", "fd01::1/128"]);
-    Firewall { forwarding_was_off: true, ..firewall(vec![first, chosen, internal, routed]) }
+    Firewall { bystanders: bystanders(), ..firewall(vec![first, chosen, internal, routed]) }
 }
 
 pub(crate) async fn a_firewall_is_what_was_set_last(bench: &Bench) {
@@ -51,7 +57,15 @@ pub(crate) async fn a_change_of_any_part_of_a_firewall_is_seen(bench: &Bench) {
     }
     let (kernel, _) = bench.host().await;
     kernel.set_firewall(&rich()).await.expect("set");
-    let mut others = vec![Firewall { forwarding_was_off: false, ..rich() }];
+    let mut others = vec![Firewall { bystanders: Bystanders::default(), ..rich() }];
+    for change in [
+        Bystanders { v4: None, ..bystanders() },
+        Bystanders { v6: None, ..bystanders() },
+        Bystanders { v6: Some([if_name("eth0")].into()), ..bystanders() },
+        Bystanders { listeners: [].into(), ..bystanders() },
+    ] {
+        others.push(Firewall { bystanders: change, ..rich() });
+    }
     for at in 0..4 {
         let mut other = rich();
         other.networks.remove(at);
@@ -64,6 +78,29 @@ pub(crate) async fn a_change_of_any_part_of_a_firewall_is_seen(bench: &Bench) {
         assert_eq!(kernel.firewall_intact(&other).await, Ok(false), "{other:?}");
     }
     assert_eq!(kernel.firewall_intact(&rich()).await, Ok(true));
+}
+
+pub(crate) async fn what_was_there_before_and_whose_gateways_there_are_is_read_from_the_tables(bench: &Bench) {
+    if bench.lacks(&["nft"]) {
+        return;
+    }
+    let (kernel, _) = bench.host().await;
+    let table = |name: &str| TableName::new(name).expect("a valid name");
+    assert_eq!(kernel.bystanders(&rich().table).await, Ok(Bystanders::default()), "there is no such table");
+    for firewall in [firewall(Vec::new()), rich()] {
+        kernel.set_firewall(&firewall).await.expect("set");
+        assert_eq!(kernel.bystanders(&firewall.table).await, Ok(firewall.bystanders));
+    }
+    let theirs = |network| Firewall { table: table("lanloom-other"), ..firewall(vec![network]) };
+    kernel.set_firewall(&theirs(egress("gw9", &["10.9.0.0/24"]))).await.expect("set");
+    kernel.set_firewall(&Firewall { table: table("strange"), ..theirs(egress("gw8", &[])) }).await.expect("set");
+    let gateways = kernel.gateways("lanloom-").await.expect("listed");
+    let expected = [("lanloom-other", &["gw9"][..]), ("lanloom-test", &["gw0", "gw1", "gw2", "gw3"])];
+    let expected = expected.map(|(name, gateways)| (table(name), gateways.iter().copied().map(if_name).collect()));
+    assert_eq!(gateways, expected.into());
+    for name in ["lanloom-other", "strange"] {
+        kernel.delete_firewall(&table(name)).await.expect("deleted");
+    }
 }
 
 pub(crate) async fn a_deleted_firewall_is_gone_and_may_be_already(bench: &Bench) {

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use lanloom_drivers::kernel::{FORWARD_V4, Firewall, IfName, Kernel, LinuxKernel, Manager, Netns, Obstacle, Opened, Why};
+use lanloom_drivers::kernel::{
+    Bystanders, FORWARD_V4, Firewall, IfName, Kernel, LinuxKernel, Manager, Netns, Obstacle, Opened, Why,
+};
 
 use super::bench::{Bench, if_name};
 use super::firewalls::{egress, firewall};
@@ -222,7 +224,8 @@ async fn what_somebody_else_loads_is_told_from_what_we_load() {
 async fn our_own_firewall_is_no_obstacle() {
     let Some(net) = host().await else { return };
     let ours = egress("g1", &["10.1.0.0/24"]);
-    net.set(&Firewall { forwarding_was_off: true, ..firewall(vec![ours]) }).await;
+    let bystanders = Bystanders { v4: Some([if_name("g2")].into()), ..Bystanders::default() };
+    net.set(&Firewall { bystanders, ..firewall(vec![ours]) }).await;
     assert_eq!(net.bench.host().await.0.forward_obstacles().await, Ok(Vec::new()));
 }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use lanloom_drivers::kernel::{Egress, Firewall, Netns, Plan, Route, VethSpec};
+use lanloom_drivers::kernel::{Bystanders, Egress, Firewall, Netns, Plan, Route, VethSpec};
 
 use super::bench::{Bench, Twin, if_name};
 use super::firewalls::{egress, firewall};
@@ -219,13 +219,19 @@ async fn an_internal_network_reaches_nothing_and_nothing_reaches_it() {
 }
 
 #[tokio::test]
-async fn a_host_that_did_not_forward_forwards_for_us_alone() {
-    let Some(mut net) = Net::new(3).await else { return };
+async fn a_host_that_did_not_forward_forwards_for_us_and_for_what_came_later_in_each_family() {
+    let Some(mut net) = Net::new(4).await else { return };
     let ours = firewall(vec![egress("g1", &["10.1.0.0/24"])]);
     net.set(&ours).await;
     net.ask(2, 3).await;
-    net.set(&Firewall { forwarding_was_off: true, ..ours }).await;
-    assert!(!net.passes(2, 3).await);
+    let there = Some(["g2", "g3"].map(if_name).into());
+    net.set(&Firewall { bystanders: Bystanders { v6: there.clone(), ..Bystanders::default() }, ..ours.clone() }).await;
+    net.ask(2, 3).await;
+    net.set(&Firewall { bystanders: Bystanders { v4: there, ..Bystanders::default() }, ..ours }).await;
+    assert_eq!((net.passes(2, 3).await, net.passes(3, 2).await), (false, false));
+    net.ask(2, 4).await;
+    net.ask(4, 3).await;
+    assert_eq!(net.source(Family::V6, 2, 3).await, Family::V6.address(2, 2), "the other family");
     assert_eq!(net.source(Family::V4, 1, 3).await, Family::V4.address(3, 1));
 }
 

@@ -1,10 +1,11 @@
 //! The host's firewall as the value that it was asked to be.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use super::super::capability::Missing;
 use super::super::error::{KernelError, Why};
-use super::super::firewall::{Firewall, TableName};
+use super::super::firewall::{Bystanders, Firewall, TableName};
 use super::super::forward::{FORWARD_V4, FORWARD_V6, Forwarding, Obstacle, Opened};
 use super::super::name::IfName;
 use super::super::sysctl::SysctlKey;
@@ -31,6 +32,18 @@ impl World {
     pub(super) fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError> {
         self.find_nft()?;
         Ok(self.firewalls.get(&firewall.table) == Some(firewall))
+    }
+
+    pub(super) fn bystanders(&self, table: &TableName) -> Result<Bystanders, KernelError> {
+        self.find_nft()?;
+        Ok(self.firewalls.get(table).map(|firewall| firewall.bystanders.clone()).unwrap_or_default())
+    }
+
+    pub(super) fn gateways(&self, prefix: &str) -> Result<BTreeMap<TableName, BTreeSet<IfName>>, KernelError> {
+        self.find_nft()?;
+        let ours = self.firewalls.values().filter(|one| one.table.as_str().starts_with(prefix));
+        let of = |one: &Firewall| one.networks.iter().map(|network| network.gateway.clone()).collect();
+        Ok(ours.map(|one| (one.table.clone(), of(one))).collect())
     }
 
     pub(super) fn forwarding(&mut self) -> Result<Forwarding, KernelError> {

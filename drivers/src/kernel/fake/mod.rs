@@ -8,6 +8,7 @@ mod settings;
 mod sockets;
 mod world;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -22,8 +23,8 @@ use super::forward::check as check_forward;
 use super::netns::{HeldNetns, Keeper};
 use super::sockets::loopback_server;
 use super::{
-    Capability, CapabilityKind, Firewall, Forwarding, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns, NetnsName,
-    Obstacle, Occupant, Opened, Plan, Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
+    Bystanders, Capability, CapabilityKind, Firewall, Forwarding, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns,
+    NetnsName, Obstacle, Occupant, Opened, Plan, Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
 };
 
 /// A kernel in memory. Clones are the same kernel.
@@ -278,6 +279,14 @@ impl Kernel for FakeKernel {
 
     async fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError> {
         self.world().firewall_intact(firewall)
+    }
+
+    async fn bystanders(&self, table: &TableName) -> Result<Bystanders, KernelError> {
+        self.world().bystanders(table)
+    }
+
+    async fn gateways(&self, prefix: &str) -> Result<BTreeMap<TableName, BTreeSet<IfName>>, KernelError> {
+        self.world().gateways(prefix)
     }
 
     async fn forwarding(&self) -> Result<Forwarding, KernelError> {

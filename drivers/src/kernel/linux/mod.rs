@@ -23,6 +23,7 @@ mod sockets;
 mod sysctl;
 mod tool;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,8 +36,8 @@ use self::nft::Nft;
 use self::tool::Programs;
 use super::forward::check as check_forward;
 use super::{
-    Capability, Faults, Firewall, Forwarding, IfName, Kernel, KernelError, LinkChange, LinkInfo, Listening, Netns, NetnsName,
-    Obstacle, Occupant, Opened, Plan, Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
+    Bystanders, Capability, Faults, Firewall, Forwarding, IfName, Kernel, KernelError, LinkChange, LinkInfo, Listening, Netns,
+    NetnsName, Obstacle, Occupant, Opened, Plan, Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
 };
 
 /// The Linux kernel that this process runs on. [`Netns::Daemon`] is the namespace of this process's main thread.
@@ -262,6 +263,16 @@ impl Kernel for LinuxKernel {
     async fn firewall_intact(&self, firewall: &Firewall) -> Result<bool, KernelError> {
         let firewall = firewall.clone();
         self.on_host("looking at the firewall", move |nft, _| firewall::is_intact(nft, &firewall)).await
+    }
+
+    async fn bystanders(&self, table: &TableName) -> Result<Bystanders, KernelError> {
+        let table = table.clone();
+        self.on_host("looking at who was there before", move |nft, _| firewall::bystanders(nft, &table)).await
+    }
+
+    async fn gateways(&self, prefix: &str) -> Result<BTreeMap<TableName, BTreeSet<IfName>>, KernelError> {
+        let prefix = prefix.to_owned();
+        self.on_host("looking for networks of all daemons", move |nft, _| firewall::gateways(nft, &prefix)).await
     }
 
     async fn forwarding(&self) -> Result<Forwarding, KernelError> {

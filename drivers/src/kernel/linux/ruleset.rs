@@ -10,8 +10,8 @@ use nftables::schema::SetType;
 use nftables::stmt::{JumpTarget, NAT, NATFamily, Statement};
 use nftables::types::{NfChainType, NfFamily, NfHook};
 
-use super::super::firewall::{Egress, Firewall};
-use super::nft::{NewTable, both, ct, field, flow_is_known, is, is_not, is_one_of, meta, named, prefix, text};
+use super::super::firewall::{Bystanders, Egress, Firewall};
+use super::nft::{NewTable, both, ct, field, flow_is_known, is, is_one_of, meta, named, prefix, text};
 
 /// `NF_IP_PRI_NAT_SRC`, where sources are rewritten.
 const SOURCE: i32 = 100;
@@ -19,6 +19,11 @@ const SOURCE: i32 = 100;
 const FILTER: i32 = 0;
 /// The chain for what goes to a network that is protected.
 const TO_PROTECTED: &str = "to-protected";
+
+/// The sets of [`Bystanders`], IPv4, IPv6 and listeners, and of gateway interfaces.
+pub(super) const BYSTANDERS: [&str; 2] = ["bystanders4", "bystanders6"];
+pub(super) const LISTENERS: &str = "listeners";
+pub(super) const GATEWAYS: &str = "gateways";
 
 /// What is said for each family of addresses.
 struct Words {
@@ -33,6 +38,7 @@ struct Words {
     sources: &'static str,
     snat: &'static str,
     protected: &'static str,
+    bystanders: &'static str,
 }
 
 const FAMILIES: [Words; 2] = [
@@ -47,6 +53,7 @@ const FAMILIES: [Words; 2] = [
         sources: "sources4",
         snat: "snat4",
         protected: "protected4",
+        bystanders: BYSTANDERS[0],
     },
     Words {
         v4: false,
@@ -59,6 +66,7 @@ const FAMILIES: [Words; 2] = [
         sources: "sources6",
         snat: "snat6",
         protected: "protected6",
+        bystanders: BYSTANDERS[1],
     },
 ];
 
@@ -70,6 +78,7 @@ pub(super) fn ruleset(firewall: &Firewall) -> Batch<'_> {
     FAMILIES.iter().for_each(|words| rewrite_sources(&mut table, firewall, words));
     keep_apart(&mut table, firewall);
     protect(&mut table, firewall);
+    stand_by(&mut table, &firewall.bystanders);
     table.finish()
 }
 
@@ -110,19 +119,15 @@ fn rewrite_sources<'a>(table: &mut NewTable<'a>, firewall: &'a Firewall, words: 
 fn keep_apart<'a>(table: &mut NewTable<'a>, firewall: &'a Firewall) {
     let (all, internal) = (gateways(firewall, |_| true), gateways(firewall, |network| network.internal));
     table.set("own", &[SetType::Ifname, SetType::Ifname], false, all.iter().map(|name| both(text(name), text(name))).collect());
-    table.set("gateways", &[SetType::Ifname], false, all.iter().map(text).collect());
+    table.set(GATEWAYS, &[SetType::Ifname], false, all.iter().map(text).collect());
     table.set("internal", &[SetType::Ifname], false, internal.iter().map(text).collect());
 
     let same = is(both(from(), to()), of("own"));
     table.rule("forward", "from a network to itself", vec![same, Statement::Accept(None)]);
-    let between = vec![is(from(), of("gateways")), is(to(), of("gateways")), Statement::Drop(None)];
+    let between = vec![is(from(), of(GATEWAYS)), is(to(), of(GATEWAYS)), Statement::Drop(None)];
     table.rule("forward", "from a network to another", between);
     table.rule("forward", "from an internal network", vec![is(from(), of("internal")), Statement::Drop(None)]);
     table.rule("forward", "to an internal network", vec![is(to(), of("internal")), Statement::Drop(None)]);
-    if firewall.forwarding_was_off {
-        let others = vec![is_not(from(), of("gateways")), is_not(to(), of("gateways")), Statement::Drop(None)];
-        table.rule("forward", "what has nothing to do with us", others);
-    }
 }
 
 /// Of what goes to a network that is protected, only what belongs to a known flow or was sent there by a published port.
@@ -140,6 +145,20 @@ fn protect<'a>(table: &mut NewTable<'a>, firewall: &'a Firewall) {
         let goes_there = vec![is(meta(MetaKey::Nfproto), text(words.protocol)), is(to(), of(words.protected))];
         let goto = Statement::Goto(JumpTarget { target: TO_PROTECTED.into() });
         table.rule("forward", "to a protected network", [goes_there, vec![goto]].concat());
+    }
+}
+
+/// Nothing passes between interfaces that were there before the host forwarded.
+fn stand_by<'a>(table: &mut NewTable<'a>, bystanders: &'a Bystanders) {
+    for words in &FAMILIES {
+        let Some(names) = bystanders.of(words.v4) else { continue };
+        table.set(words.bystanders, &[SetType::Ifname], false, names.iter().map(text).collect());
+        let between = [is(from(), of(words.bystanders)), is(to(), of(words.bystanders)), Statement::Drop(None)];
+        let family = vec![is(meta(MetaKey::Nfproto), text(words.protocol))];
+        table.rule("forward", "what has nothing to do with us", [family, between.into()].concat());
+    }
+    if !bystanders.listeners.is_empty() {
+        table.set(LISTENERS, &[SetType::Ifname], false, bystanders.listeners.iter().map(text).collect());
     }
 }
 

@@ -1,0 +1,107 @@
+//! What becomes of a host that forwards only since there are networks: it is no router for anybody else, those who come later may
+//! rely on it, and it goes on learning its own routes. Each test's host is a house of its own, with a namespace outside.
+//!
+//! Needs root, `ip` (iproute2), `ping` (iputils) and `nft` (nftables).
+
+#[path = "lab/networks.rs"]
+mod networks;
+
+use networks::crafted::router_advertisement;
+use networks::{HOST, Networks, OUTSIDE, SILENCE, Seat, WORLD};
+use std::net::IpAddr;
+
+/// Gives the host another neighbour `name`: 10.90.N.2 and fd90:N::2 beyond the host's own …1. The world knows the way there.
+fn neighbour(host: &Networks, name: &str, number: u8) -> [IpAddr; 2] {
+    let [v4, v6] = [format!("10.90.{number}"), format!("fd90:{number}:")];
+    host.script(&format!(
+        "ip netns add {name}
+         ip link add {name}0 type veth peer name {name}1 netns {name}
+         ip address add {v4}.1/24 dev {name}0; ip address add {v6}:1/64 dev {name}0 nodad; ip link set {name}0 up
+         ip -n {name} address add {v4}.2/24 dev {name}1; ip -n {name} address add {v6}:2/64 dev {name}1 nodad
+         ip -n {name} link set {name}1 up
+         ip -n {name} route add default via {v4}.1; ip -n {name} -6 route add default via {v6}:1
+         ip -n {WORLD} route add {v4}.0/24 via {}; ip -n {WORLD} -6 route add {v6}:/64 via {}",
+        HOST[0], HOST[1]
+    ));
+    [format!("{v4}.2"), format!("{v6}:2")].map(|text| text.parse().expect("an address"))
+}
+
+/// Whether an echo request from a namespace of the host's is answered; one that is to be is waited for.
+fn answered(host: &Networks, from: &str, to: IpAddr, is_to_be: bool) -> bool {
+    let patience = if is_to_be { "20".to_owned() } else { SILENCE.as_secs_f64().to_string() };
+    let words = format!("ip netns exec {from} ping -n -c 1 -W {patience} -w {} {to}", if is_to_be { 20 } else { 1 });
+    host.command(&words.split(' ').collect::<Vec<_>>()).output().expect("ping").status.success()
+}
+
+/// Whether the host forwards IPv4, and IPv6.
+fn forwards(host: &Networks) -> [bool; 2] {
+    ["ipv4/ip_forward", "ipv6/conf/all/forwarding"].map(|name| host.sh(&format!("cat /proc/sys/net/{name}")) == "1\n")
+}
+
+#[test]
+fn a_host_becomes_no_router_between_its_neighbours_and_those_who_come_later_may_rely_on_its_forwarding() {
+    let Some(host) = Networks::new() else { return };
+    let before = neighbour(&host, "before", 1);
+    assert_eq!(forwards(&host), [false; 2]);
+    host.network(1, "");
+    host.sandbox("a", &[Seat::new(1, 10)], "");
+    assert_eq!(forwards(&host), [true; 2]);
+    let later = neighbour(&host, "later", 2);
+    let check = |what: &str| {
+        for (family, world) in OUTSIDE.into_iter().enumerate() {
+            assert!(answered(&host, "later", world, true), "{what}");
+            assert!(answered(&host, WORLD, later[family], true), "{what}");
+            assert!(answered(&host, "before", later[family], true), "{what}");
+            assert!(!answered(&host, "before", world, false), "{what}");
+            assert!(!answered(&host, WORLD, before[family], false), "{what}");
+        }
+    };
+    check("with a network");
+    OUTSIDE.into_iter().chain(before).chain(later).for_each(|to| host.reaches("a", to));
+    host.says("sandbox delete a");
+    host.says("network rm n1");
+    assert_eq!(forwards(&host), [true; 2], "somebody relies on it");
+    check("with no network any more");
+    host.sh("ip link delete later0");
+    host.network(1, "");
+    host.says("network rm n1");
+    assert_eq!(forwards(&host), [false; 2]);
+    assert!(!host.sh("nft list ruleset").contains("lanloom"), "nothing is left");
+}
+
+#[test]
+fn where_ipv4_was_forwarded_before_it_goes_on_to_be_for_everybody_and_ipv6_is_for_networks_alone() {
+    let Some(host) = Networks::new() else { return };
+    let before = neighbour(&host, "before", 1);
+    host.script("echo 1 > /proc/sys/net/ipv4/ip_forward");
+    host.network(1, "");
+    assert!(answered(&host, WORLD, before[0], true));
+    assert!(!answered(&host, WORLD, before[1], false));
+    host.says("network rm n1");
+    assert_eq!(forwards(&host), [true, false]);
+}
+
+#[test]
+fn a_host_that_learns_its_way_out_from_router_advertisements_keeps_it_and_goes_on_learning() {
+    let Some(host) = Networks::new() else { return };
+    let accept = || host.sh("cat /proc/sys/net/ipv6/conf/up0/accept_ra");
+    host.script("ip -6 route del default; echo 1 > /proc/sys/net/ipv6/conf/up0/accept_ra");
+    let routes = || host.sh("ip -6 route show default");
+    let mut router = host.wire(WORLD, "up1");
+    let mut advertise = |number: u8| {
+        host.wait_for("a route by way of a router", || {
+            router.send(&router_advertisement(Seat::new(number, 9)));
+            routes().lines().filter(|line| line.contains("proto ra")).count() == usize::from(number)
+        });
+    };
+    advertise(1);
+    let output = host.lanloom("network create n1 --subnet 10.81.1.0/24 --ipv6 --subnet fd81:1::/64");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("up0 goes on listening to router advertisements"), "{said}");
+    assert!(forwards(&host)[1]);
+    assert_eq!(routes().lines().filter(|line| line.contains("proto ra")).count(), 1, "{}", routes());
+    advertise(2);
+    host.says("network rm n1");
+    assert_eq!((accept(), forwards(&host)[1]), ("1\n".to_owned(), false));
+    assert_eq!(routes().lines().filter(|line| line.contains("proto ra")).count(), 2, "{}", routes());
+}
