@@ -6,8 +6,9 @@
 #[path = "lab/networks.rs"]
 mod networks;
 
+use networks::crafted::frame;
 use networks::house::has;
-use networks::{HOST, Networks, OUTSIDE, STATE, Seat, WORLD};
+use networks::{HOST, Networks, OUTSIDE, STATE, Seat, WORLD, holds, mac_text};
 use std::net::IpAddr;
 
 /// Options of both families, `FAMILY` in them standing for 4 and 6.
@@ -93,6 +94,30 @@ fn without_nft_networks_and_names_work_and_what_does_not_says_which_package_brin
     // Somebody else has the host forward: networks stay apart.
     host.script("echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding");
     c.addresses().into_iter().for_each(|to| assert!(!host.answers("a", to), "{to} answered"));
+}
+
+#[test]
+fn what_has_a_source_that_its_network_has_not_stays_in_the_host_unless_the_guard_is_off() {
+    let Some(host) = Networks::new() else { return };
+    let mut world = host.wire(WORLD, "up1");
+    let routed = both("-o com.docker.network.bridge.gateway_mode_ipvFAMILY=routed");
+    for (number, options, leaves) in [(1, "", false), (2, routed.as_str(), false), (3, "-o lanloom.guard=off", true)] {
+        let (name, seat) = sandbox_on(&host, number, options);
+        let (smac, dmac) = (seat.mac_text(), mac_text(host.mac_of(&format!("gw{number}"))));
+        let mut wire = host.wire(&name, "eth0");
+        for (to, source) in OUTSIDE.into_iter().zip([format!("10.99.0.{number}"), format!("fd99::{number}")]) {
+            world.frames();
+            let words = format!("udp smac={smac} dmac={dmac} src={source} dst={to} sport=1024 dport=4242 len=32");
+            wire.send(&frame(&words));
+            // What comes after it has come out, with whatever source.
+            host.source_outside(&name, to).expect("the sandbox's own packets leave");
+            let octets = match source.parse().expect("an address") {
+                IpAddr::V4(source) => source.octets().to_vec(),
+                IpAddr::V6(source) => source.octets().to_vec(),
+            };
+            assert_eq!(world.frames().iter().any(|frame| holds(frame, &octets)), leaves, "{source}, {options}");
+        }
+    }
 }
 
 /// What others' firewalls hold, without counters and without our own tables.

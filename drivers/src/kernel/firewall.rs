@@ -112,6 +112,8 @@ pub struct Egress {
     /// Of what is forwarded to it in the families of its pools, only flows that are known and published ports (`dnat`) get in:
     /// whoever has a route here starts nothing.
     pub protected: bool,
+    /// What it sends out with a source outside of its pools is dropped: it would leave the host with that source.
+    pub own_sources: bool,
 }
 
 impl Firewall {
@@ -160,6 +162,7 @@ mod tests {
             snat: None,
             internal: false,
             protected: true,
+            own_sources: true,
         }
     }
 

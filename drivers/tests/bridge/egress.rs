@@ -17,6 +17,7 @@ fn entry(number: u8, pools: &[&str]) -> Egress {
         snat: None,
         internal: false,
         protected: true,
+        own_sources: true,
     }
 }
 
@@ -33,7 +34,8 @@ async fn the_firewall_has_all_networks_as_their_options_say() {
     let mode = ("com.docker.network.bridge.gateway_mode_ipv6", "routed");
     bench.create(&dual(3, &[mode, ("com.docker.network.host_ipv4", "192.0.2.1")])).await;
     bench.create(&v4(4, &[("com.docker.network.bridge.enable_ip_masquerade", "false")])).await;
-    bench.create(&v4(5, &[("com.docker.network.bridge.gateway_mode_ipv4", "nat-unprotected")])).await;
+    let unprotected = ("com.docker.network.bridge.gateway_mode_ipv4", "nat-unprotected");
+    bench.create(&v4(5, &[unprotected, ("lanloom.guard", "off")])).await;
     let expected = [
         entry(1, &["10.1.0.0/24"]),
         entry(1, &["fd00:1::/64"]),
@@ -41,7 +43,7 @@ async fn the_firewall_has_all_networks_as_their_options_say() {
         Egress { snat: "192.0.2.1".parse().ok(), ..entry(3, &["10.3.0.0/24"]) },
         Egress { masquerade: false, protected: false, ..entry(3, &["fd00:3::/64"]) },
         Egress { masquerade: false, ..entry(4, &["10.4.0.0/24"]) },
-        Egress { protected: false, ..entry(5, &["10.5.0.0/24"]) },
+        Egress { protected: false, own_sources: false, ..entry(5, &["10.5.0.0/24"]) },
     ];
     assert_eq!(bench.firewall().expect("it is loaded").networks, expected);
     bench.driver.delete_network(&v4(2, &[]).id).await.expect("deleted");

@@ -12,6 +12,7 @@ pub(crate) fn egress(gateway: &str, pools: &[&str]) -> Egress {
         snat: None,
         internal: false,
         protected: true,
+        own_sources: true,
     }
 }
 

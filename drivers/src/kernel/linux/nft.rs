@@ -181,6 +181,10 @@ pub(super) fn is<'a>(left: Expression<'a>, right: Expression<'a>) -> Statement<'
     Statement::Match(Match { left, right, op: Operator::EQ })
 }
 
+pub(super) fn is_not<'a>(left: Expression<'a>, right: Expression<'a>) -> Statement<'a> {
+    Statement::Match(Match { left, right, op: Operator::NEQ })
+}
+
 /// Whether the left side, a set of flags or states, has one of the right side's.
 pub(super) fn is_one_of<'a>(left: Expression<'a>, right: Expression<'a>) -> Statement<'a> {
     Statement::Match(Match { left, right, op: Operator::IN })

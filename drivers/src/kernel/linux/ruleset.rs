@@ -11,12 +11,14 @@ use nftables::stmt::{JumpTarget, NAT, NATFamily, Statement};
 use nftables::types::{NfChainType, NfFamily, NfHook};
 
 use super::super::firewall::{Bystanders, Egress, Firewall};
-use super::nft::{NewTable, both, ct, field, flow_is_known, is, is_one_of, meta, named, prefix, text};
+use super::nft::{NewTable, both, ct, field, flow_is_known, is, is_not, is_one_of, meta, named, prefix, text};
 
 /// `NF_IP_PRI_NAT_SRC`, where sources are rewritten.
 const SOURCE: i32 = 100;
 /// `NF_IP_PRI_FILTER`.
 const FILTER: i32 = 0;
+/// The gateways from which only sources of their networks' pools come.
+const HONEST: &str = "honest";
 /// The chain for what goes to a network that is protected.
 const TO_PROTECTED: &str = "to-protected";
 
@@ -39,6 +41,7 @@ struct Words {
     snat: &'static str,
     protected: &'static str,
     bystanders: &'static str,
+    pools: &'static str,
 }
 
 const FAMILIES: [Words; 2] = [
@@ -54,6 +57,7 @@ const FAMILIES: [Words; 2] = [
         snat: "snat4",
         protected: "protected4",
         bystanders: BYSTANDERS[0],
+        pools: "pools4",
     },
     Words {
         v4: false,
@@ -67,6 +71,7 @@ const FAMILIES: [Words; 2] = [
         snat: "snat6",
         protected: "protected6",
         bystanders: BYSTANDERS[1],
+        pools: "pools6",
     },
 ];
 
@@ -77,6 +82,7 @@ pub(super) fn ruleset(firewall: &Firewall) -> Batch<'_> {
     table.chain("forward", NfChainType::Filter, NfHook::Forward, FILTER);
     FAMILIES.iter().for_each(|words| rewrite_sources(&mut table, firewall, words));
     keep_apart(&mut table, firewall);
+    keep_honest(&mut table, firewall);
     protect(&mut table, firewall);
     stand_by(&mut table, &firewall.bystanders);
     table.finish()
@@ -128,6 +134,26 @@ fn keep_apart<'a>(table: &mut NewTable<'a>, firewall: &'a Firewall) {
     table.rule("forward", "from a network to another", between);
     table.rule("forward", "from an internal network", vec![is(from(), of("internal")), Statement::Drop(None)]);
     table.rule("forward", "to an internal network", vec![is(to(), of("internal")), Statement::Drop(None)]);
+}
+
+/// What a network sends out has a source of its pools.
+fn keep_honest<'a>(table: &mut NewTable<'a>, firewall: &'a Firewall) {
+    let honest = || firewall.networks.iter().filter(|network| network.own_sources);
+    table.set(HONEST, &[SetType::Ifname], false, gateways(firewall, |network| network.own_sources).iter().map(text).collect());
+    for words in &FAMILIES {
+        let mut pools = BTreeMap::<_, Vec<_>>::new();
+        for network in honest() {
+            let own = network.pools.iter().filter(|pool| pool.addr().is_ipv4() == words.v4);
+            pools.entry(network.gateway.as_str()).or_default().extend(own.copied());
+        }
+        let pair = |(gateway, pools): (_, Vec<IpNet>)| {
+            // An interval set takes no pool that is within another.
+            IpNet::aggregate(&pools).into_iter().map(move |pool| both(prefix(pool), text(gateway)))
+        };
+        table.set(words.pools, &words.pool_and_gateway, true, pools.into_iter().flat_map(pair).collect());
+        let comes = is_not(both(field(words.header, "saddr"), from()), of(words.pools));
+        table.rule("forward", "a source of another's", vec![is(from(), of(HONEST)), comes, Statement::Drop(None)]);
+    }
 }
 
 /// Of what goes to a network that is protected, only what belongs to a known flow or was sent there by a published port.
