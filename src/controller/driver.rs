@@ -72,6 +72,10 @@ impl Inner {
 
     /// Has an endpoint's interface taken out of its sandbox.
     pub(super) async fn take_out(&self, network: &Network, endpoint: &Endpoint) -> Result<(), Refusal> {
+        let sandbox = endpoint.state.joint().and_then(|joint| self.book.sandbox(&joint.sandbox));
+        if sandbox.is_some_and(|sandbox| sandbox.is_stale()) {
+            self.fabric.disown(network.name.clone(), endpoint.name.clone()).await?;
+        }
         match self.known_driver(network) {
             Some(driver) => Ok(driver.leave(network.id.as_str(), endpoint.id.as_str()).await?),
             None => self.delete_its_port(network, endpoint).await,

@@ -279,7 +279,7 @@ impl Inner {
     pub(super) fn ready_sandbox(&self, attempt: &Attempt, text: &str) -> Result<Arc<Sandbox>, Refusal> {
         let sandbox = self.find_sandbox(attempt, text)?;
         match sandbox.state {
-            SandboxState::Ready => Ok(sandbox),
+            SandboxState::Ready => self.check_not_stale(attempt, &sandbox).map(|()| sandbox),
             SandboxState::Creating | SandboxState::Deleting => {
                 let why = format!("sandbox {} is {}", sandbox.name, sandbox.state.name());
                 Err(attempt.conflict(why, format!("delete it with `lanloom sandbox delete {}`", sandbox.name)))

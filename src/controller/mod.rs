@@ -22,6 +22,7 @@
 //! | `driver`, `leases`, `names` | what drivers, IPAM, and name servers and files are told |
 //! | `ipv6` | whether the kernel has it |
 //! | `populate`, `rerouting`, [`gateway`] | what is set in a sandbox, also later; which endpoint gives the way out, and why |
+//! | `identity` | whether the namespace at a path is still the one that was adopted |
 //! | `turn` | changes one after the other |
 //! | `vanish` | namespaces that go behind our back |
 //! | `start`, `restore`, `leaving` | how a daemon finds and leaves things |
@@ -33,6 +34,7 @@ mod endpoints;
 mod events;
 pub mod fabric;
 pub mod gateway;
+mod identity;
 mod ipv6;
 mod joining;
 mod keys;

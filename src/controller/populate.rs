@@ -56,6 +56,7 @@ impl Inner {
         joint: &Joint,
     ) -> Result<(), Refusal> {
         let Some(ifname) = &joint.ifname else { return Ok(()) };
+        self.check_not_stale(attempt, sandbox)?;
         let netns = self.netns_of(sandbox);
         let joint = &self.with_routes_of_now(attempt, endpoint, joint).await?;
         let mut plan = plan(ifname, endpoint, joint, self.has_ipv6().await).map_err(|error| attempt.kernel(error))?;
@@ -102,6 +103,9 @@ impl Inner {
 
     /// Has the way out lead where it is to lead now: the old one is revoked and its route taken away, the new one set.
     pub(super) async fn choose_ways_out(&self, attempt: &Attempt, sandbox: &Sandbox) -> Result<(), Refusal> {
+        if sandbox.is_stale() {
+            return Ok(());
+        }
         let wanted: WaysOut = self.choices(&sandbox.id).map(|choice| choice.and_then(|choice| Id::try_from(choice.key).ok()));
         let present = self.ways.get(&sandbox.id).map(|ways| ways.clone()).unwrap_or_default();
         for (at, way) in WAYS.into_iter().enumerate() {

@@ -22,6 +22,7 @@ impl Inner {
     async fn route_anew(&self, attempt: &Attempt, endpoint: &Endpoint, joint: &Joint) -> Result<(), Refusal> {
         let now = self.with_routes_of_now(attempt, endpoint, joint).await?;
         let (Some(ifname), Some(sandbox)) = (&now.ifname, self.book.sandbox(&now.sandbox)) else { return Ok(()) };
+        self.check_not_stale(attempt, &sandbox)?;
         let dev = IfName::new(ifname).map_err(|error| attempt.kernel(error))?;
         for (to, via) in now.routes.iter().filter(|route| !joint.routes.contains(route)) {
             let route = Route { to: *to, via: *via, dev: dev.clone(), on_link: false };

@@ -101,7 +101,7 @@ impl Inner {
 
     fn told(&self, endpoint: &Arc<Endpoint>) -> (EndpointSpec, Option<Join>) {
         let join = endpoint.state.joint().and_then(|joint| {
-            let sandbox = self.book.sandbox(&joint.sandbox)?;
+            let sandbox = self.book.sandbox(&joint.sandbox).filter(|sandbox| !sandbox.is_stale())?;
             Some(join_of(self.netns_path(&sandbox), joint.ifname.as_deref()?))
         });
         (endpoint_spec_of(endpoint), join)
@@ -131,12 +131,13 @@ impl Inner {
         for sandbox in self.book.sandboxes() {
             let attempt = Attempt::new("find sandbox again", &sandbox.name);
             let is_gone = match &sandbox.spec.place {
-                SandboxPlace::At(path) => !self.has_namespace(path).await,
+                SandboxPlace::At(path) => sandbox.is_stale() || !self.has_namespace(path).await,
                 SandboxPlace::Own | SandboxPlace::Host => false,
             };
             let done = match sandbox.state {
                 SandboxState::Ready if is_gone => {
-                    notes.push(format!("sandbox {} was removed: its namespace is gone", sandbox.name));
+                    let why = sandbox.stale_note().unwrap_or_else(|| "its namespace is gone".to_owned());
+                    notes.push(format!("sandbox {} was removed: {why}", sandbox.name));
                     self.unmake_sandbox(&attempt, &sandbox, false).await
                 }
                 SandboxState::Ready => self.restore_sandbox(&attempt, &sandbox).await,

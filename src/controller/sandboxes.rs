@@ -2,6 +2,7 @@
 //! its endpoints.
 
 use super::book::{self, Unfound};
+use super::identity::identity;
 use super::ipv6::has_ipv6;
 use super::model::{Id, NewEndpoint, NewSandbox, Sandbox, SandboxPlace, SandboxState};
 use super::refusal::Attempt;
@@ -47,7 +48,11 @@ impl Inner {
             before.push(self.find_network(&attempt, network)?);
         }
         let (id, state, created) = (Id::random(), SandboxState::Creating, super::now());
-        let sandbox = Sandbox { id: id.clone(), name, state, created, spec };
+        let identity = match &spec.place {
+            SandboxPlace::At(path) => identity(path),
+            SandboxPlace::Own | SandboxPlace::Host => None,
+        };
+        let sandbox = Sandbox { id: id.clone(), name, state, created, spec, identity };
         self.save(&attempt, &sandbox).await?;
         let sandbox = self.book.put_sandbox(sandbox);
         if let Err(refusal) = self.furnish(&attempt, &sandbox, networks).await {
@@ -80,14 +85,15 @@ impl Inner {
             }
             SandboxPlace::At(path) => path,
         };
-        let identity = identity(path);
-        if identity.is_some() && identity == self::identity(Path::new(OWN_NAMESPACE)) {
+        let number = number(path);
+        if number.is_some() && number == self::number(Path::new(OWN_NAMESPACE)) {
             let why = format!("{} is the daemon's own network namespace", path.display());
             return Err(attempt.invalid(why, "write `--netns host` for a sandbox there, or name another"));
         }
-        let is_same = |other: &PathBuf| other == path || (identity.is_some() && self::identity(other) == identity);
+        let is_same = |other: &PathBuf| other == path || (number.is_some() && self::number(other) == number);
         let holder = self.book.sandboxes().into_iter().find(|sandbox| self.netns_path(sandbox).as_ref().is_some_and(is_same));
         if let Some(holder) = holder {
+            self.check_not_stale(attempt, &holder)?;
             let why = format!("sandbox {} has the namespace {}", holder.name, path.display());
             return Err(attempt.conflict(why, "connect networks to that one"));
         }
@@ -141,11 +147,12 @@ impl Inner {
             left.extend(self.leave(attempt, &endpoint, force).await.err().map(|refusal| refusal.why));
         }
         self.stop_names(sandbox).await;
-        left.extend(self.close_redirect(sandbox).await.err().map(|error| error.to_string()));
         left.extend(self.delete_files(sandbox).err());
         let gone = match sandbox.spec.place {
+            // What is at its path now is another's.
+            SandboxPlace::At(_) if sandbox.is_stale() => Ok(()),
             SandboxPlace::Own => self.kernel.delete_netns(&self.netns_of(sandbox)).await.map(drop),
-            SandboxPlace::At(_) => self.kernel.delete_dns_redirect(&self.netns_of(sandbox)).await,
+            SandboxPlace::At(_) => self.close_redirect(sandbox).await,
             SandboxPlace::Host => Ok(()),
         };
         // Where there is no nft, there was no rule.
@@ -171,7 +178,7 @@ impl Inner {
 }
 
 /// What a namespace is, whatever path leads to it: the device and the number of its file.
-fn identity(path: &Path) -> Option<(u64, u64)> {
+fn number(path: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 

@@ -68,12 +68,16 @@ impl Inner {
         });
         SandboxView {
             sandbox: Sandbox::clone(sandbox),
+            is_stale: sandbox.is_stale(),
             netns: self.netns_path(sandbox),
             files: self.files_of(sandbox).map(|files| files.dir().to_owned()),
             endpoints: endpoints.iter().filter_map(|endpoint| self.endpoint_view(endpoint)).collect(),
             gateway,
             dns: self.servers.shown(&sandbox.id),
-            notes: self.notes_of(&sandbox.id).into_iter().chain(self.ways_astray(&sandbox.id)).collect(),
+            notes: {
+                let notes = self.notes_of(&sandbox.id).into_iter().chain(self.ways_astray(&sandbox.id));
+                notes.chain(sandbox.stale_note()).collect()
+            },
         }
     }
 

@@ -3,6 +3,7 @@
 use super::book::Book;
 use super::driver::{endpoint_spec_of, spec_of};
 use super::fabric::{Fabric, Guards, Setup, Started};
+use super::identity::forget_ports;
 use super::keys::{HOST_ID, Shelf, put_host};
 use super::model::{Id, SandboxPlace, SandboxState};
 use super::names::NameServers;
@@ -79,6 +80,7 @@ impl Controller {
         let options = setup.config.as_ref().map(|config| config.drivers.clone()).unwrap_or_default();
         notes.extend(configure(&drivers, &options));
         let guards = guards(&shelf, &drivers, &yard);
+        notes.extend(forget_ports(&*store, &shelf).await);
         reopen_namespaces(&shelf, &kernel, &mut notes).await;
         let (fabric, mut started) = Fabric::start(Setup { guards, ..setup }).await?;
         yard.open(fabric.clone());

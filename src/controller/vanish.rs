@@ -5,6 +5,7 @@
 //! it is given up when its process has ended, which a descriptor of that process tells. One thread waits for both, and sleeps
 //! while nothing goes.
 
+use super::identity::process_of;
 use super::names::NameServers;
 use super::{Event, EventKind};
 use nix::errno::Errno;
@@ -138,10 +139,4 @@ async fn sweep(servers: &NameServers, events: &broadcast::Sender<Event>) {
         // Nobody may be listening.
         let _ = events.send(EventKind::SandboxLost { sandbox }.into());
     }
-}
-
-/// The process whose namespace a path is.
-fn process_of(path: &Path) -> Option<i32> {
-    let rest = path.strip_prefix("/proc").ok()?;
-    rest.components().next()?.as_os_str().to_str()?.parse().ok()
 }

@@ -40,6 +40,8 @@ pub struct EndpointView {
 pub struct SandboxView {
     /// The sandbox.
     pub sandbox: Sandbox,
+    /// Whether its path leads to another namespace by now, in which nothing is done.
+    pub is_stale: bool,
     /// Where its namespace is; none for the daemon's own.
     pub netns: Option<PathBuf>,
     /// Where its `hosts` and `resolv.conf` are.

@@ -65,9 +65,11 @@ pub(super) fn sandbox(text: &str) -> SandboxView {
         state: SandboxState::Ready,
         created: CREATED,
         spec: NewSandbox::default(),
+        identity: None,
     };
     SandboxView {
         sandbox,
+        is_stale: false,
         netns: Some(format!("/run/netns/{text}").into()),
         files: None,
         endpoints: Vec::new(),

@@ -77,6 +77,11 @@ impl Ping {
 /// Where a sandbox is. One that has the host's namespace is where the daemon is.
 async fn place(client: &Client, what: &'static str, sandbox: &str) -> Result<Place, Failure> {
     let sandbox = super::one(client, what, sandbox).await?;
+    if sandbox.state == "stale" {
+        let (name, at) = (&sandbox.name, sandbox.netns.unwrap_or_default());
+        let why = format!("its namespace is gone: {at} leads to another one now");
+        return Err(Failure::failed(format!("cannot {what} {name}: {why}; delete it with `lanloom sandbox delete {name}`")));
+    }
     let netns = match sandbox.netns {
         Some(netns) => netns,
         None => {

@@ -43,6 +43,7 @@ pub(super) mod tests;
 
 pub use plugger::{Keep, KernelPlugger, MadeTap, Plugger};
 pub use ports::{Capturing, NewPort};
+pub(super) use records::forgetting;
 pub use registry::{FdbView, Origin, PortView, SwitchView};
 pub use start::{Guards, Setup, Started};
 pub use stop::Removed;
@@ -183,6 +184,15 @@ impl Fabric {
     /// The same for whoever made it.
     pub(super) async fn delete_port_for(&self, switch: Name, port: Name, by: Origin) -> Result<(), Refusal> {
         self.change(move |inner| async move { inner.delete_port(&switch, &port, by).await }).await
+    }
+
+    /// The namespace of a port is gone, and its path leads to another's: a TAP there is not ours, and stays when the port goes.
+    pub(super) async fn disown(&self, switch: Name, port: Name) -> Result<(), Refusal> {
+        self.change(move |inner| async move {
+            inner.disown(&switch, &port);
+            Ok(())
+        })
+        .await
     }
 
     /// Changes what a port's frames are held to.

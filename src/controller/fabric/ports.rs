@@ -238,6 +238,14 @@ impl Inner {
         Ok(())
     }
 
+    /// A TAP went with its namespace. Our end of a veth is where it was.
+    pub(super) fn disown(&self, switch: &Name, name: &Name) {
+        let Some(entry) = self.switches.get(switch).map(|entry| Arc::clone(entry.value())) else { return };
+        if let Some(port) = entry.port(name).filter(|port| matches!(port.spec.url, PortUrl::Tap(_))) {
+            entry.ports.insert(name.clone(), PortEntry { made: false, ..port });
+        }
+    }
+
     /// Takes a port and the entries on it out of the store, the port last, so that what a crash leaves is a whole port.
     async fn forget_port(&self, attempt: &Attempt, entry: &SwitchEntry, port: &PortEntry) -> Result<(), Refusal> {
         let ours = |key| Operation::Delete { key };

@@ -4,7 +4,7 @@ use super::registry::{Origin, PortEntry, SwitchEntry};
 use super::wiring::place;
 use crate::config::{FdbSpec, PortSettings, SwitchSettings};
 use crate::names::Name;
-use crate::store::{self, Operation, RecordError};
+use crate::store::{self, Operation, RecordError, Store, StoreError};
 use crate::url::PortUrl;
 use lanloom_switch_core::MacAddr;
 use serde::{Deserialize, Serialize};
@@ -101,6 +101,20 @@ pub(super) fn put_made(switch: &Name, port: &Name, url: &PortUrl, file: bool) ->
 
 pub(super) fn put_fdb(switch: &Name, entry: &FdbSpec) -> Result<Operation, RecordError> {
     put(fdb_key(switch, entry.mac), entry)
+}
+
+/// What forgets a port whose namespace is gone. A TAP went with that, and its name there may be another's by now; our end of a veth
+/// is still ours, so that its record stays until it is looked for.
+pub(in crate::controller) async fn forgetting(
+    store: &dyn Store,
+    switch: &Name,
+    port: &Name,
+) -> Result<Vec<Operation>, StoreError> {
+    let (port_key, made_key) = (port_key(switch, port), made_key(switch, port));
+    let pairs = store.range(&made_key).await?.pairs.into_iter().filter(|pair| pair.key == made_key).collect::<Vec<_>>();
+    let is_veth = Records::read(&pairs).made.iter().any(|(_, _, record)| matches!(record.url, PortUrl::Veth(_)));
+    let made = (!is_veth).then_some(Operation::Delete { key: made_key });
+    Ok(made.into_iter().chain([Operation::Delete { key: port_key }]).collect())
 }
 
 fn put(key: String, value: &impl Serialize) -> Result<Operation, RecordError> {

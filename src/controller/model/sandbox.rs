@@ -20,6 +20,23 @@ pub struct Sandbox {
     pub created: u64,
     /// What was asked for.
     pub spec: NewSandbox,
+    /// Which namespace was adopted, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+}
+
+/// What tells a namespace, and the process by whose number it was named, from any other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// The device of the namespace's file.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
+    /// What the kernel called this start of the machine.
+    pub boot: String,
+    /// When the process was started, in ticks of the clock since the machine was; none for a path that names no process.
+    pub started: Option<u64>,
 }
 
 /// How far a sandbox has come.

@@ -1,0 +1,141 @@
+//! Which namespace was adopted: a path may lead to another one later. The number of a process is given to the next one, and after a
+//! restart of the machine all begin anew. What is told of a namespace by its path only is therefore compared with what the path led
+//! to when it was adopted; a sandbox whose path leads elsewhere now is *stale*, and nothing is done in that other namespace.
+
+use super::fabric::forgetting;
+use super::keys::Shelf;
+use super::model::{EndpointState, Identity, Sandbox, SandboxPlace};
+use super::refusal::Attempt;
+use super::{Inner, Refusal};
+use crate::store::{Operation, Store, Txn};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// What the kernel says at each start of the machine anew (random(4)).
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// The place of a process's start time among the fields of `/proc/PID/stat` behind its name (proc(5), field 22).
+const START_TIME: usize = 19;
+
+/// What tells the namespace at a path from others; none if there is no such file.
+pub(super) fn identity(path: &Path) -> Option<Identity> {
+    let file = fs::metadata(path).ok()?;
+    let boot = fs::read_to_string(BOOT_ID).unwrap_or_default().trim().to_owned();
+    let process = process_of(path).or_else(|| process_of(&fs::read_link(path).ok()?));
+    Some(Identity { device: file.dev(), inode: file.ino(), boot, started: process.and_then(started) })
+}
+
+/// The process whose namespace a path is.
+pub(super) fn process_of(path: &Path) -> Option<i32> {
+    let rest = path.strip_prefix("/proc").ok()?;
+    rest.components().next()?.as_os_str().to_str()?.parse().ok()
+}
+
+/// When a process was started, in ticks of the clock since the machine was.
+fn started(process: i32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // A name may hold blanks and brackets.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(START_TIME)?.parse().ok()
+}
+
+impl Sandbox {
+    /// Whether its path leads to another namespace than the one that was adopted.
+    pub(super) fn is_stale(&self) -> bool {
+        let (SandboxPlace::At(path), Some(adopted)) = (&self.spec.place, &self.identity) else { return false };
+        identity(path).is_some_and(|now| now != *adopted)
+    }
+
+    /// Why nothing is done with it, if it is stale.
+    pub(super) fn stale_note(&self) -> Option<String> {
+        let SandboxPlace::At(path) = &self.spec.place else { return None };
+        self.is_stale().then(|| format!("its namespace is gone: {} leads to another one now", path.display()))
+    }
+}
+
+impl Inner {
+    /// Refuses what would be done in another's namespace.
+    pub(super) fn check_not_stale(&self, attempt: &Attempt, sandbox: &Sandbox) -> Result<(), Refusal> {
+        let Some(why) = sandbox.stale_note() else { return Ok(()) };
+        Err(attempt.conflict(why, format!("delete it with `lanloom sandbox delete {}`", sandbox.name)))
+    }
+}
+
+/// Has ports in the namespaces of stale sandboxes forgotten, before any is looked for: what is there by their name is another's.
+/// Answers a line for each that could not be.
+pub(super) async fn forget_ports(store: &dyn Store, shelf: &Shelf) -> Vec<String> {
+    let mut notes = Vec::new();
+    for sandbox in shelf.sandboxes.iter().filter(|sandbox| sandbox.is_stale()) {
+        let joined = |state: &EndpointState| state.joint().is_some_and(|joint| joint.sandbox == sandbox.id);
+        for endpoint in shelf.endpoints.iter().filter(|endpoint| joined(&endpoint.state)) {
+            let Some(network) = shelf.networks.iter().find(|network| network.id == endpoint.network) else { continue };
+            let attempt = Attempt::new("forget the port of endpoint", format!("{}/{}", network.name, endpoint.name));
+            let done = match forgetting(store, &network.name, &endpoint.name).await {
+                Ok(operations) => forget(&attempt, store, operations).await,
+                Err(error) => Err(attempt.store(error)),
+            };
+            notes.extend(done.err().map(|refusal| refusal.to_string()));
+        }
+    }
+    notes
+}
+
+async fn forget(attempt: &Attempt, store: &dyn Store, operations: Vec<Operation>) -> Result<(), Refusal> {
+    attempt.committed(store.txn(Txn::of(operations)).await)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::model::{Id, NewSandbox, SandboxState};
+    use std::process::{Child, Command};
+
+    struct Process(Child);
+
+    impl Process {
+        /// One with the namespace of this one.
+        fn start() -> Self {
+            Self(Command::new("sleep").arg("1000").spawn().expect("a process"))
+        }
+
+        fn path(&self) -> std::path::PathBuf {
+            format!("/proc/{}/ns/net", self.0.id()).into()
+        }
+    }
+
+    impl Drop for Process {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    fn adopted(path: std::path::PathBuf, identity: Option<Identity>) -> Sandbox {
+        let (name, spec) = ("box".parse().expect("a name"), NewSandbox { place: SandboxPlace::At(path), ..Default::default() });
+        Sandbox { id: Id::random(), name, state: SandboxState::Ready, created: 0, spec, identity }
+    }
+
+    #[test]
+    fn a_process_that_has_the_number_of_another_is_told_from_it_also_in_the_same_namespace() {
+        let (one, two) = (Process::start(), Process::start());
+        let known = identity(&one.path()).expect("it is there");
+        assert_eq!(known.started, started(one.0.id().try_into().expect("a number")));
+        assert!(known.started.is_some() && !known.boot.is_empty());
+        assert!(!adopted(one.path(), Some(known.clone())).is_stale());
+        // As the kernel would show it if `two` had been given the number of `one` a tick later.
+        let later = Identity { started: identity(&two.path()).and_then(|two| two.started).map(|ticks| ticks + 1), ..known };
+        assert!(adopted(one.path(), Some(later.clone())).is_stale());
+        assert!(!adopted(one.path(), None).is_stale(), "a record of before knows nothing to compare");
+        let gone = one.path();
+        drop(one);
+        assert!(!adopted(gone, Some(later)).is_stale(), "it is gone, and not another's");
+    }
+
+    #[test]
+    fn after_a_restart_of_the_machine_nothing_is_the_same() {
+        let process = Process::start();
+        let before = identity(&process.path()).map(|known| Identity { boot: "another".to_owned(), ..known });
+        assert!(adopted(process.path(), before).is_stale());
+    }
+}
