@@ -3,14 +3,11 @@
 use super::model::{Endpoint, Id, Network, NewNetwork, Pool, PoolAsked};
 use super::refusal::Attempt;
 use super::{Inner, Refusal};
-use crate::ipam::{AddressAsk, AddressError, AddressKind, Config, Family, Ipam, PoolAsk, PoolError, PoolId};
+use crate::ipam::{AddressAsk, AddressError, AddressKind, Config, DRIVERS, Family, Ipam, Null, PoolAsk, PoolError, PoolId};
 use ipnet::IpNet;
 use lanloom_drivers::kernel::Netns;
 use std::net::IpAddr;
 use std::sync::{MutexGuard, PoisonError};
-
-/// IPAM drivers that there are.
-const IPAM_DRIVERS: [&str; 2] = ["default", "null"];
 
 /// Whether endpoints get the lowest free address, and not the next one.
 const SERIAL: &str = "com.docker.network.ipam.serial";
@@ -24,17 +21,16 @@ impl Inner {
 
     /// Pools for a network, IPv4 and IPv6, each with its gateway and what is set aside. What fails leaves nothing leased.
     pub(super) async fn lease_pools(&self, attempt: &Attempt, id: &Id, spec: &NewNetwork) -> Result<Pools, Refusal> {
+        let configs: Vec<Config> = spec.pools.iter().map(config).collect();
+        Config::check(&configs).map_err(|errors| attempt.invalid(&errors, errors.hint()))?;
         match spec.ipam_driver.as_str() {
             "default" => {}
-            "null" if spec.pools.is_empty() && !spec.ipv6 => return Ok(Pools::default()),
-            "null" => return Err(attempt.invalid("null ipam driver does not give addresses", "leave out subnets and IPv6")),
+            "null" => return no_pools(spec).map_err(|error| pool_refused(attempt, &error)),
             other => {
-                let hint = format!("there are: {}", IPAM_DRIVERS.join(", "));
+                let hint = format!("there are: {}", DRIVERS.join(", "));
                 return Err(attempt.not_found(format!("unknown IPAM driver {other:?}"), hint));
             }
         }
-        let configs: Vec<Config> = spec.pools.iter().map(config).collect();
-        Config::check(&configs).map_err(|errors| attempt.invalid(&errors, errors.hint()))?;
         let family = |pool: &PoolAsked| pool.subnet.map_or(Family::V4, Family::of_net);
         for asked in &spec.pools {
             let has = if family(asked) == Family::V4 { spec.ipv4 } else { spec.ipv6 };
@@ -202,6 +198,14 @@ impl Inner {
         }
         notes
     }
+}
+
+/// What the null driver gives, which may be asked for nothing in particular: a pool without addresses, which is none.
+fn no_pools(spec: &NewNetwork) -> Result<Pools, PoolError> {
+    let named = spec.pools.iter().map(|pool| PoolAsk { subnet: pool.subnet, range: pool.range, ..PoolAsk::any(Family::V4) });
+    let six = spec.ipv6.then(|| PoolAsk::any(Family::V6));
+    named.chain(six).try_for_each(|ask| Null.request_pool(&ask).map(drop))?;
+    Ok(Pools::default())
 }
 
 /// What was asked for, as IPAM checks it: all that is wrong with it is said at once.

@@ -11,13 +11,12 @@
 //! - a pool takes its leases with it, and only its own,
 //! - /31, /32, /127 and /128 are usable as a whole (RFC 3021, RFC 6164).
 //!
-//! [`Driver`] is what a network's `--ipam-driver` names: [`Ipam`], or [`Null`], which gives nothing. [`Config`] is what a
+//! [`DRIVERS`] are what a network's `--ipam-driver` names: [`Ipam`], or [`Null`], which gives nothing. [`Config`] is what a
 //! network's creator may say, checked.
 
 mod choose;
 mod config;
 mod defaults;
-mod driver;
 mod error;
 mod fault;
 mod free;
@@ -32,7 +31,6 @@ mod tests;
 
 pub use config::{Config, ConfigText, DEFAULT_GATEWAY_V4, DEFAULT_GATEWAY_V6};
 pub use defaults::{Defaults, PoolRange, ula};
-pub use driver::Driver;
 pub use error::{AddressError, Met, PoolError, Tried};
 pub use fault::{ConfigError, ConfigErrors};
 pub use lease::{AddressAsk, AddressKind, Holder, Lease, Usage};
@@ -44,6 +42,9 @@ use ipnet::IpNet;
 use pool::Wish;
 use space::Space;
 use std::net::IpAddr;
+
+/// The IPAM drivers: [`Ipam`] and [`Null`].
+pub const DRIVERS: [&str; 2] = ["default", "null"];
 
 /// The default IPAM driver: one address space, in which no two pools overlap but sub-ranges of the same subnet.
 ///

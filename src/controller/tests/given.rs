@@ -178,15 +178,19 @@ async fn networks_that_a_sandbox_is_connected_to_at_once_have_an_interface_each(
         controller.create_network(name(network), with_subnet(&format!("10.9.{number}.0/24"))).await.expect("a network");
     }
     sandbox(&controller, "box", &[]).await.expect("a sandbox");
-    let connecting: Vec<_> = networks
-        .iter()
-        .map(|network| {
+    for _ in 0..20 {
+        let connect = |network: &String| {
             let (controller, network) = (controller.clone(), network.clone());
             tokio::spawn(async move { connect(&controller, &network, NewEndpoint::default()).await })
-        })
-        .collect();
-    for connected in connecting {
-        connected.await.expect("no panic").expect("connected");
+        };
+        for connected in networks.iter().map(connect).collect::<Vec<_>>() {
+            connected.await.expect("no panic").expect("connected");
+        }
+        let mut names = interfaces(&house, "box").await;
+        names.sort();
+        assert_eq!(names, ["eth0", "eth1", "eth2", "eth3", "eth4", "eth5", "lo"]);
+        for network in &networks {
+            controller.disconnect(network.clone(), "box".into(), false).await.expect("disconnected");
+        }
     }
-    assert_eq!(interfaces(&house, "box").await, ["lo", "eth0", "eth1", "eth2", "eth3", "eth4", "eth5"]);
 }

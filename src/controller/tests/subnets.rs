@@ -75,8 +75,40 @@ async fn a_network_without_addresses_of_ours_has_switches_and_interfaces_and_not
     let asked = NewEndpoint { v4: Some("10.9.0.4".parse().expect("an address")), ..NewEndpoint::default() };
     let refused = why(controller.create_endpoint("web".into(), name("x"), asked).await);
     assert!(refused.contains("of a family that network web does not have"), "{refused}");
-    let six = why(controller.create_network(name("six"), NewNetwork { ipv6: true, ..new() }).await);
-    assert!(six.contains("null ipam driver"), "{six}");
+    let named = NewNetwork { pools: with_subnet("10.9.0.0/24").pools, ..new() };
+    for (asked, said) in [(named, "specific address pool requests: 10.9.0.0/24"), (NewNetwork { ipv6: true, ..new() }, "IPv6")]
+    {
+        let refused = why(controller.create_network(name("third"), asked).await);
+        assert!(refused.contains(&format!("null ipam driver does not handle {said}")), "{refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ipv6_subnets_are_of_one_prefix_of_the_hosts_which_it_keeps_over_restarts_and_resets() {
+    let house = House::new().await;
+    let both = || NewNetwork { ipv6: true, ..NewNetwork::default() };
+    let mut prefixes = Vec::new();
+    for named in ["first", "second", "third"] {
+        let controller = house.start().await;
+        controller.create_network(name(named), both()).await.expect("a network");
+        let subnet = controller.network(named).expect("it").network.v6[0].subnet;
+        assert!(subnet.prefix_len() == 64 && subnet.to_string().starts_with("fd"), "{subnet}");
+        prefixes.push(prefix(subnet));
+        if named == "second" {
+            assert_eq!(controller.reset().await.left, Vec::<String>::new());
+        }
+        controller.stop().await;
+    }
+    assert!(prefixes.windows(2).all(|pair| pair[0] == pair[1]), "{prefixes:?}");
+    let other = House::new().await.start().await;
+    other.create_network(name("first"), both()).await.expect("a network");
+    let subnet = other.network("first").expect("it").network.v6[0].subnet;
+    assert_ne!(prefix(subnet), prefixes[0], "another host has another");
+}
+
+/// The /48 that a subnet lies in.
+fn prefix(subnet: ipnet::IpNet) -> ipnet::IpNet {
+    ipnet::IpNet::new(subnet.addr(), 48).expect("a prefix").trunc()
 }
 
 #[tokio::test(flavor = "multi_thread")]

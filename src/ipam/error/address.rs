@@ -45,8 +45,6 @@ pub enum AddressError {
     NoPool,
     /// An auxiliary address was asked for, and not which.
     AuxiliaryUnnamed,
-    /// The null driver gives no addresses, and was asked for this one.
-    Null(IpAddr),
 }
 
 impl AddressError {
@@ -65,7 +63,6 @@ impl AddressError {
             Self::NoSuchPool(_) => "request the pool first".to_owned(),
             Self::NoPool => "give the network a subnet of that family".to_owned(),
             Self::AuxiliaryUnnamed => "give the address".to_owned(),
-            Self::Null(_) => "leave the address out, or use the default IPAM driver".to_owned(),
         }
     }
 }
@@ -90,7 +87,6 @@ impl fmt::Display for AddressError {
             Self::NoSuchPool(pool) => write!(out, "unknown pool id: {pool}"),
             Self::NoPool => out.write_str("there is no pool to take an address from"),
             Self::AuxiliaryUnnamed => out.write_str("an auxiliary address is one that is named, and none was"),
-            Self::Null(address) => write!(out, "null ipam driver gives no addresses: {address}"),
         }
     }
 }

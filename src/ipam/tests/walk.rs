@@ -239,7 +239,6 @@ fn refusal(error: &AddressError) -> Answer {
         AddressError::NoSuchPool(_) => "no pool".to_owned(),
         AddressError::NoPool => "none named".to_owned(),
         AddressError::AuxiliaryUnnamed => "unnamed".to_owned(),
-        AddressError::Null(_) => format!("unforeseen: {error}"),
     };
     Answer::Refused(why)
 }
