@@ -67,5 +67,6 @@ suite! {
     firewalls::a_change_of_any_part_of_a_firewall_is_seen,
     firewalls::what_was_there_before_and_whose_gateways_there_are_is_read_from_the_tables,
     firewalls::a_deleted_firewall_is_gone_and_may_be_already,
+    firewalls::a_firewall_is_extended_by_networks_and_is_as_if_set_whole,
     firewalls::a_firewall_of_overlapping_networks_is_refused,
 }

@@ -39,6 +39,8 @@ struct State {
     leaving: Option<IfName>,
     /// Whether the firewall is loaded.
     loaded: bool,
+    /// What was loaded last.
+    last: Option<Firewall>,
     /// Why it cannot be.
     missing: Option<String>,
     /// Where tables of others accept our packets.
@@ -244,7 +246,7 @@ impl Egress {
         let firewall = self.firewall(state, found.clone().without(&own));
         match firewall.networks.is_empty() && found == Bystanders::default() {
             true => self.delete(state).await?,
-            false => self.set(state, &firewall, way).await?,
+            false => self.set(state, firewall, way, quiet).await?,
         }
         state.found = Some(found.clone());
         let started = start(kernel, &families, &found).await?;
@@ -252,17 +254,30 @@ impl Egress {
         Ok(Outcome { renew: started.is_some(), notes: started.unwrap_or_default(), obstacle: None })
     }
 
-    async fn set(&self, state: &mut State, firewall: &Firewall, way: Way) -> Result<(), KernelError> {
+    async fn set(&self, state: &mut State, firewall: Firewall, way: Way, quiet: bool) -> Result<(), KernelError> {
+        let last = state.last.take().filter(|last| quiet && firewall.extends(last));
         match way {
-            Way::Check if self.kernel.firewall_intact(firewall).await? => return Ok(()),
-            Way::Check | Way::Load => {}
+            Way::Check if self.kernel.firewall_intact(&firewall).await? => {}
+            Way::Check | Way::Load => {
+                self.load_rules(last.as_ref(), &firewall).await?;
+                state.transactions += 1;
+            }
         }
-        self.kernel.set_firewall(firewall).await?;
-        state.transactions += 1;
+        state.last = Some(firewall);
         Ok(())
     }
 
+    /// Adds to what is loaded, if that is known to be there still and is all there is to do.
+    async fn load_rules(&self, loaded: Option<&Firewall>, firewall: &Firewall) -> Result<(), KernelError> {
+        match loaded {
+            // Whatever is in the way: making the table anew puts it right, or fails too and says why.
+            Some(loaded) if self.kernel.extend_firewall(loaded, firewall).await.is_ok() => Ok(()),
+            Some(_) | None => self.kernel.set_firewall(firewall).await,
+        }
+    }
+
     async fn delete(&self, state: &mut State) -> Result<(), KernelError> {
+        state.last = None;
         self.kernel.delete_firewall(&self.table).await?;
         state.transactions += 1;
         Ok(())

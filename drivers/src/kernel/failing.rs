@@ -265,6 +265,11 @@ impl Kernel for Failing {
         self.inner.set_firewall(firewall).await
     }
 
+    async fn extend_firewall(&self, loaded: &Firewall, firewall: &Firewall) -> Result<(), KernelError> {
+        self.faults.pass("extending the firewall", &firewall.table)?;
+        self.inner.extend_firewall(loaded, firewall).await
+    }
+
     async fn delete_firewall(&self, table: &TableName) -> Result<(), KernelError> {
         self.faults.pass("deleting a table of the firewall", table)?;
         self.inner.delete_firewall(table).await

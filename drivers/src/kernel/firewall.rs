@@ -117,6 +117,12 @@ pub struct Egress {
 }
 
 impl Firewall {
+    /// Whether it is `other` and some networks more.
+    pub fn extends(&self, other: &Self) -> bool {
+        let is_kept = |network: &Egress| self.networks.contains(network);
+        self.table == other.table && self.bystanders == other.bystanders && other.networks.iter().all(is_kept)
+    }
+
     /// Whether it can be loaded at all.
     pub(crate) fn check(&self) -> Result<(), KernelError> {
         let gateways = self.networks.iter().map(|network| &network.gateway);

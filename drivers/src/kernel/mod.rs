@@ -247,6 +247,14 @@ pub trait Kernel: Send + Sync {
     /// [`Why::MissingTool`], [`Why::InvalidValue`], [`Why::InvalidName`], [`Why::NotPermitted`], [`Why::Unsupported`].
     async fn set_firewall(&self, firewall: &Firewall) -> Result<(), KernelError>;
 
+    /// As [`set_firewall`](Self::set_firewall), where `loaded` is loaded and the other [`extends`](Firewall::extends) it: only what is
+    /// new is added, which is nothing the kernel has to wait for (2 ms, where 6 ms to 16 ms go by until a table is replaced). Fails
+    /// if nothing is loaded; what else somebody changed in between stays so.
+    ///
+    /// # Errors
+    /// Those of `set_firewall`.
+    async fn extend_firewall(&self, loaded: &Firewall, firewall: &Firewall) -> Result<(), KernelError>;
+
     /// Deletes a table of the host's firewall with all that is in it. One that is not there is no error.
     ///
     /// # Errors

@@ -116,6 +116,27 @@ pub(crate) async fn a_deleted_firewall_is_gone_and_may_be_already(bench: &Bench)
     }
 }
 
+pub(crate) async fn a_firewall_is_extended_by_networks_and_is_as_if_set_whole(bench: &Bench) {
+    if bench.lacks(&["nft"]) {
+        return;
+    }
+    let (kernel, _) = bench.host().await;
+    let steps: Vec<Firewall> =
+        (0..=4).map(|count| Firewall { networks: rich().networks.drain(..count).collect(), ..rich() }).collect();
+    for pair in steps.windows(2) {
+        assert!(pair[1].extends(&pair[0]) && !pair[0].extends(&pair[1]));
+    }
+    assert!(!rich().extends(&Firewall { bystanders: Bystanders::default(), ..rich() }), "that is more than networks");
+    kernel.extend_firewall(&steps[0], &steps[1]).await.expect_err("nothing is loaded");
+    kernel.set_firewall(&steps[0]).await.expect("set");
+    for pair in steps.windows(2) {
+        kernel.extend_firewall(&pair[0], &pair[1]).await.expect("extended");
+        assert_eq!(kernel.firewall_intact(&pair[1]).await, Ok(true));
+        assert_eq!(kernel.firewall_intact(&pair[0]).await, Ok(false));
+    }
+    kernel.delete_firewall(&rich().table).await.expect("deleted");
+}
+
 pub(crate) async fn a_firewall_of_overlapping_networks_is_refused(bench: &Bench) {
     if bench.lacks(&["nft"]) {
         return;

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use nix::errno::Errno;
+
 use super::super::capability::Missing;
 use super::super::error::{KernelError, Why};
 use super::super::firewall::{Bystanders, Firewall, TableName};
@@ -18,6 +20,17 @@ impl World {
     pub(super) fn set_firewall(&mut self, firewall: &Firewall) -> Result<(), KernelError> {
         self.find_nft()?;
         self.firewalls.insert(firewall.table.clone(), firewall.clone());
+        self.generation += 1;
+        Ok(())
+    }
+
+    /// What nft would leave as it is, this does too: all but the networks that are new.
+    pub(super) fn extend_firewall(&mut self, loaded: &Firewall, firewall: &Firewall) -> Result<(), KernelError> {
+        self.find_nft()?;
+        let known = self.firewalls.get_mut(&firewall.table);
+        let absent = || KernelError::new("extending the firewall", firewall.table.as_str(), Why::Os(Errno::ENOENT));
+        let new = firewall.networks.iter().filter(|network| !loaded.networks.contains(network));
+        known.ok_or_else(absent)?.networks.extend(new.cloned());
         self.generation += 1;
         Ok(())
     }

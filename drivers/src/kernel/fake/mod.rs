@@ -273,6 +273,11 @@ impl Kernel for FakeKernel {
         self.world().set_firewall(firewall)
     }
 
+    async fn extend_firewall(&self, loaded: &Firewall, firewall: &Firewall) -> Result<(), KernelError> {
+        firewall.check()?;
+        self.world().extend_firewall(loaded, firewall)
+    }
+
     async fn delete_firewall(&self, table: &TableName) -> Result<(), KernelError> {
         self.world().delete_firewall(table)
     }

@@ -20,6 +20,11 @@ pub(super) fn set(nft: &Nft, firewall: &Firewall) -> Result<(), KernelError> {
     nft.apply("setting the firewall", ruleset(firewall))
 }
 
+/// Adds what it has more than what is loaded.
+pub(super) fn extend(nft: &Nft, loaded: &Firewall, firewall: &Firewall) -> Result<(), KernelError> {
+    nft.apply("extending the firewall", nft::additions(ruleset(loaded), ruleset(firewall)))
+}
+
 /// Deletes the table, if it is there.
 pub(super) fn delete(nft: &Nft, table: &TableName) -> Result<(), KernelError> {
     nft.apply("deleting a table of the firewall", nft::deletion(NfFamily::INet, table.as_str()))

@@ -255,6 +255,12 @@ impl Kernel for LinuxKernel {
         self.on_host("setting the firewall", move |nft, _| firewall::set(nft, &firewall)).await
     }
 
+    async fn extend_firewall(&self, loaded: &Firewall, firewall: &Firewall) -> Result<(), KernelError> {
+        firewall.check()?;
+        let (loaded, firewall) = (loaded.clone(), firewall.clone());
+        self.on_host("extending the firewall", move |nft, _| firewall::extend(nft, &loaded, &firewall)).await
+    }
+
     async fn delete_firewall(&self, table: &TableName) -> Result<(), KernelError> {
         let table = table.clone();
         self.on_host("deleting a table of the firewall", move |nft, _| firewall::delete(nft, &table)).await

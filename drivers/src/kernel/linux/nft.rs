@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use nftables::batch::Batch;
 use nftables::expr::{CT, Expression, Meta, MetaKey, NamedExpression, Payload, PayloadField, Prefix};
-use nftables::schema::{Chain, NfCmd, NfListObject, Rule, Set, SetFlag, SetType, SetTypeValue, Table};
+use nftables::schema::{Chain, Element, NfCmd, NfListObject, NfObject, Rule, Set, SetFlag, SetType, SetTypeValue, Table};
 use nftables::stmt::{Match, Operator, Statement};
 use nftables::types::{NfChainPolicy, NfChainType, NfFamily, NfHook};
 use serde_json::Value;
@@ -135,6 +135,31 @@ impl<'a> NewTable<'a> {
             ..Rule::default()
         }));
     }
+}
+
+/// The elements that the sets and maps of one table have and those of another do not.
+pub(super) fn additions<'a>(before: Batch<'a>, after: Batch<'a>) -> Batch<'a> {
+    let known: Vec<_> = before.to_nftables().objects.iter().filter_map(elements).collect();
+    let mut batch = Batch::new();
+    for mut set in after.to_nftables().objects.iter().filter_map(elements) {
+        let same = known.iter().find(|known| known.name == set.name);
+        set.elem.to_mut().retain(|element| !same.is_some_and(|same| same.elem.contains(element)));
+        if !set.elem.is_empty() {
+            batch.add(NfListObject::Element(set));
+        }
+    }
+    batch
+}
+
+/// What a set or map begins with.
+fn elements<'a>(object: &NfObject<'a>) -> Option<Element<'a>> {
+    let NfObject::CmdObject(NfCmd::Add(object)) = object else { return None };
+    let (family, table, name, elem) = match object {
+        NfListObject::Set(set) => (set.family, &set.table, &set.name, &set.elem),
+        NfListObject::Map(map) => (map.family, &map.table, &map.name, &map.elem),
+        _ => return None,
+    };
+    Some(Element { family, table: table.clone(), name: name.clone(), elem: elem.clone().unwrap_or_default() })
 }
 
 /// Deletes a table if it is there: making it first makes that no error.
