@@ -6,7 +6,7 @@
 #[path = "lab/networks.rs"]
 mod networks;
 
-use networks::{Networks, STATE, Seat};
+use networks::{HOST, Networks, OUTSIDE, STATE, Seat};
 use nix::sys::signal::Signal;
 use std::process::Stdio;
 
@@ -99,4 +99,21 @@ fn an_address_that_comes_back_with_another_mac_address_is_found_there_at_once() 
             host.says(&format!("sandbox delete {name}"));
         }
     }
+}
+
+#[test]
+fn a_network_of_ipv6_alone_reaches_its_gateway_its_neighbours_by_name_and_the_world_and_has_no_ipv4() {
+    let Some(host) = Networks::new() else { return };
+    host.says("network create six --ipv4=false --ipv6 --subnet fd81:6::/64 -o com.docker.network.bridge.name=gw6");
+    host.says("sandbox create a --network six");
+    host.says("sandbox create b --network six");
+    assert_eq!(addresses(&host, "a", "eth0").iter().filter(|address| !address.starts_with("fe80")).count(), 1);
+    assert!(addresses(&host, "a", "eth0").contains(&"fd81:6::2/64".to_owned()));
+    assert_eq!(host.sh("ip -n a -4 route"), "");
+    assert!(!host.sh("ip -4 -brief address show dev gw6").contains("gw6"), "nor has the host there");
+    host.reaches("a", "fd81:6::1".parse::<std::net::IpAddr>().expect("an address"));
+    host.says("sandbox ping a b -c 1 -W 20");
+    host.reaches("a", OUTSIDE[1]);
+    assert_eq!(host.source_outside("a", OUTSIDE[1]), Some(HOST[1]));
+    assert_eq!(host.escapes("a", OUTSIDE[0]), None);
 }

@@ -21,22 +21,13 @@ impl Inner {
 
     /// Pools for a network, IPv4 and IPv6, each with its gateway and what is set aside. What fails leaves nothing leased.
     pub(super) async fn lease_pools(&self, attempt: &Attempt, id: &Id, spec: &NewNetwork) -> Result<Pools, Refusal> {
-        let configs: Vec<Config> = spec.pools.iter().map(config).collect();
-        Config::check(&configs).map_err(|errors| attempt.invalid(&errors, errors.hint()))?;
+        check_subnets(attempt, spec)?;
         match spec.ipam_driver.as_str() {
             "default" => {}
             "null" => return no_pools(spec).map_err(|error| pool_refused(attempt, &error)),
             other => {
                 let hint = format!("there are: {}", DRIVERS.join(", "));
                 return Err(attempt.not_found(format!("unknown IPAM driver {other:?}"), hint));
-            }
-        }
-        let family = |pool: &PoolAsked| pool.subnet.map_or(Family::V4, Family::of_net);
-        for asked in &spec.pools {
-            let has = if family(asked) == Family::V4 { spec.ipv4 } else { spec.ipv6 };
-            if !has {
-                let why = format!("a subnet of {} was given for a network without it", family(asked));
-                return Err(attempt.invalid(why, "give --ipv6, or leave that subnet out"));
             }
         }
         let avoid = self.networks_of_the_host().await;
@@ -198,6 +189,24 @@ impl Inner {
         }
         notes
     }
+}
+
+/// Whether a network can have the subnets that are asked for. All that is wrong with them is said at once.
+pub(super) fn check_subnets(attempt: &Attempt, spec: &NewNetwork) -> Result<(), Refusal> {
+    let configs: Vec<Config> = spec.pools.iter().map(config).collect();
+    Config::check(&configs).map_err(|errors| attempt.invalid(&errors, errors.hint()))?;
+    let has = |family| if family == Family::V4 { spec.ipv4 } else { spec.ipv6 };
+    match spec.pools.iter().map(family).find(|family| !has(*family)) {
+        None => Ok(()),
+        Some(family) => {
+            let why = format!("a subnet of {family} was given for a network without it");
+            Err(attempt.invalid(why, "give --ipv6, or leave that subnet out"))
+        }
+    }
+}
+
+fn family(pool: &PoolAsked) -> Family {
+    pool.subnet.map_or(Family::V4, Family::of_net)
 }
 
 /// What the null driver gives, which may be asked for nothing in particular: a pool without addresses, which is none.

@@ -3,6 +3,7 @@
 
 use super::book::{self, Unfound};
 use super::driver::spec_of;
+use super::leases::check_subnets;
 use super::model::{Id, Network, NetworkChange, NetworkState, NewNetwork, Pool, PoolAsked};
 use super::refusal::Attempt;
 use super::{EventKind, Inner, Origin, Refusal};
@@ -43,6 +44,7 @@ impl Inner {
         self.clear_network_name(&attempt, &name).await?;
         let spec = self.with_configuration(&attempt, new)?;
         if spec.config_only {
+            check_subnets(&attempt, &spec)?;
             let spec = NewNetwork { driver: NULL.to_owned(), ..spec };
             return self.keep_configuration(&attempt, name, spec).await;
         }

@@ -122,14 +122,17 @@ async fn all_that_is_wrong_with_the_subnets_of_a_network_is_said_at_once() {
         gateway: Some(parsed("10.7.0.1")),
         auxiliary: [("router".to_owned(), parsed("fd00::1"))].into(),
     };
-    let refused = why(controller.create_network(name("web"), NewNetwork { pools: vec![pool], ..NewNetwork::default() }).await);
-    for fault in [
-        "invalid network config: invalid subnet 10.9.0.5/24: it should be 10.9.0.0/24",
-        "invalid ip-range 10.8.0.0/25: parent subnet 10.9.0.0/24 doesn't contain ip-range",
-        "invalid gateway 10.7.0.1: parent subnet 10.9.0.0/24 doesn't contain this address",
-        "invalid auxiliary address router fd00::1: parent subnet is an IPv4 block",
-    ] {
-        assert!(refused.contains(fault), "{fault} in {refused}");
+    for config_only in [false, true] {
+        let new = NewNetwork { pools: vec![pool.clone()], config_only, ..NewNetwork::default() };
+        let refused = why(controller.create_network(name("web"), new).await);
+        for fault in [
+            "invalid network config: invalid subnet 10.9.0.5/24: it should be 10.9.0.0/24",
+            "invalid ip-range 10.8.0.0/25: parent subnet 10.9.0.0/24 doesn't contain ip-range",
+            "invalid gateway 10.7.0.1: parent subnet 10.9.0.0/24 doesn't contain this address",
+            "invalid auxiliary address router fd00::1: parent subnet is an IPv4 block",
+        ] {
+            assert!(refused.contains(fault), "{fault} in {refused}");
+        }
     }
     let pools = ["10.9.0.0/24", "10.9.0.0/25"].map(|subnet| with_subnet(subnet).pools.remove(0)).to_vec();
     let refused = why(controller.create_network(name("web"), NewNetwork { pools, ..NewNetwork::default() }).await);
