@@ -1,6 +1,7 @@
 //! How a daemon finds things: what the store and the configuration want is held against the kernel, and brought about as far as
 //! it can be. Nothing of it can fail the start.
 
+use super::adopt::Adopted;
 use super::ports::plug;
 use super::reconcile::{self, Step, Wanted, WantedKind};
 use super::records::{ROOT, Records, fdb_key, origin, port_key, switch_key};
@@ -22,13 +23,21 @@ use std::sync::atomic::Ordering;
 const WAITING: &str = "it is down until that interface is there: see to it, or delete the port";
 
 /// A port to be found again.
-pub(super) struct Finding<'a> {
-    pub(super) entry: &'a SwitchEntry,
+pub(super) struct Finding {
+    pub(super) entry: Arc<SwitchEntry>,
     pub(super) spec: PortSpec,
     pub(super) origin: Origin,
     /// Whether what is there under its interface's name, if it can be plugged in, is what we made for it.
     pub(super) made: bool,
     pub(super) order: u64,
+}
+
+impl Finding {
+    /// What is to be wired.
+    pub(super) fn wire(&self) -> Wire<'_> {
+        let Self { entry, spec, origin, .. } = self;
+        Wire { switch: &entry.name, port: &spec.name, url: &spec.url, origin: *origin, mtu: spec.settings.mtu }
+    }
 }
 
 /// Why a port was not plugged in, and the number of its own interface if that is there all the same.
@@ -41,6 +50,10 @@ impl From<Refusal> for Unplugged {
     fn from(why: Refusal) -> Self {
         Self { why, there: None }
     }
+}
+
+fn attempt_of(switch: &Name, port: &Name, url: &PortUrl) -> Attempt {
+    Attempt::new("find port again", format!("{switch}/{port} ({url})"))
 }
 
 /// Whether what is recorded on a switch can never be again: the file had it and has it no more.
@@ -88,9 +101,11 @@ impl Inner {
         started
     }
 
+    /// TAPs that are as they were left come first, so that what they carry goes on; then all others, one after the other.
     async fn find_ports(&self, records: &Records, has_file: bool, notes: &mut Vec<String>) {
+        let mut all = Vec::new();
         for (switch, name, record) in &records.ports {
-            let attempt = Attempt::new("find port again", format!("{switch}/{name} ({})", record.url));
+            let attempt = attempt_of(switch, name, &record.url);
             let Some(entry) = self.switches.get(switch).map(|entry| Arc::clone(entry.value())) else {
                 self.without_switch(&attempt, is_orphan(records, switch, has_file), (switch, name), notes).await;
                 continue;
@@ -100,18 +115,28 @@ impl Inner {
                 self.drop_record(&attempt, port_key(switch, name), told, notes).await;
                 continue;
             }
-            let is_noted = records.has_made(switch, name, &record.url);
+            let made = record.made || records.has_made(switch, name, &record.url);
             let spec = PortSpec { name: name.clone(), url: record.url.clone(), settings: record.settings.clone() };
-            let (made, order) = (record.made || is_noted, record.order);
-            let origin = origin(record.network);
-            self.find_port(&attempt, Finding { entry: &entry, spec, origin, made, order }, notes).await;
-            let wire = Wire { switch, port: name, url: &record.url, origin, mtu: None };
-            if record.made
-                && !is_noted
-                && let Err(refusal) = self.claim(&attempt, wire).await
-            {
-                notes.push(refusal.to_string());
+            all.push(Finding { entry, spec, origin: origin(record.network), made, order: record.order });
+        }
+        let adopted = self.adopt_taps(&all);
+        for (found, adopted) in all.into_iter().zip(adopted) {
+            let attempt = attempt_of(&found.entry.name, &found.spec.name, &found.spec.url);
+            self.find_port(&attempt, found, adopted, notes).await;
+        }
+        self.claim_all(records, notes).await;
+    }
+
+    /// Of what schema 1 says that we made it, a record of its own is written.
+    async fn claim_all(&self, records: &Records, notes: &mut Vec<String>) {
+        let unclaimed = records.ports.iter().filter(|(_, _, record)| record.made);
+        for (switch, port, record) in unclaimed.filter(|(switch, port, record)| !records.has_made(switch, port, &record.url)) {
+            if self.switches.get(switch).is_none_or(|entry| entry.port(port).is_none_or(|port| port.origin == Origin::Config)) {
+                continue;
             }
+            let wire = Wire { switch, port, url: &record.url, origin: origin(record.network), mtu: None };
+            let claimed = self.claim(&attempt_of(switch, port, &record.url), wire).await;
+            notes.extend(claimed.err().map(|refusal| refusal.to_string()));
         }
     }
 
@@ -161,18 +186,23 @@ impl Inner {
         notes.extend(gone.err().map(|refusal| refusal.to_string()));
     }
 
-    /// Brings a port about: adopted, made again, or waiting.
-    pub(super) async fn find_port(&self, attempt: &Attempt, found: Finding<'_>, notes: &mut Vec<String>) {
-        let Finding { entry, spec, origin, made, order } = found;
-        let wire = Wire { switch: &entry.name, port: &spec.name, url: &spec.url, origin, mtu: spec.settings.mtu };
-        let plugged = match self.try_port(attempt, entry, &spec, wire).await {
+    /// Brings a port about that may be adopted already: adopted, made again, or waiting.
+    pub(super) async fn find_port(&self, attempt: &Attempt, found: Finding, adopted: Option<Adopted>, notes: &mut Vec<String>) {
+        let wire = found.wire();
+        let Finding { entry, spec, origin, made, order } = &found;
+        let (origin, made) = (*origin, *made);
+        let tried = match adopted {
+            Some((id, number)) => Ok((id, false, Some(number))),
+            None => self.try_port(attempt, entry, spec, wire).await,
+        };
+        let plugged = match tried {
             Ok((id, is_new, number)) => Ok((id, made || is_new, number)),
             Err(Unplugged { why, there }) => {
                 notes.push(why.to_string());
                 // What it waits for is ours if it is there already and only could not be opened, or if its end in our namespace
                 // says so; otherwise whose it will be is not known, and it is not ours to delete.
                 let made = made && (there.is_some() || matches!(spec.url, PortUrl::Veth(_)));
-                self.wait_for(attempt, entry, &spec, wire).await.map(|id| (id, made, there))
+                self.wait_for(attempt, entry, spec, wire).await.map(|id| (id, made, there))
             }
         };
         match plugged {
@@ -183,6 +213,7 @@ impl Inner {
                 {
                     notes.push(refusal.to_string());
                 }
+                let (spec, order) = (spec.clone(), *order);
                 self.register(entry, PortEntry { id, origin, spec, made, number, order, leaving: false });
             }
             Err(refusal) => notes.push(refusal.to_string()),
@@ -248,7 +279,7 @@ impl Inner {
         entry.handle.add_waiting_port(name, &url, source, config).map_err(|error| attempt.port(error))
     }
 
-    fn guard(&self, wire: Wire<'_>) -> Option<Arc<Guard>> {
+    pub(super) fn guard(&self, wire: Wire<'_>) -> Option<Arc<Guard>> {
         self.guards.get(&(wire.switch.clone(), wire.port.clone())).cloned()
     }
 

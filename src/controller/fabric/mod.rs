@@ -22,8 +22,9 @@
 //! | `plugger` | opening links |
 //! | `wiring` | from a URL to something plugged in, and back |
 //! | `switches`, `ports`, `fdb` | the changes |
-//! | `start`, `stop` | how a daemon finds and leaves things |
+//! | `start`, `find`, `adopt`, `sweep`, `stop` | how a daemon finds and leaves things |
 
+mod adopt;
 mod fdb;
 mod find;
 mod plugger;

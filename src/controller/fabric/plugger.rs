@@ -23,6 +23,13 @@ pub trait Plugger: Send + Sync {
     /// # Errors
     /// If it is not there, or not of that kind.
     fn open(&self, source: Source) -> Result<Plug, LinkError>;
+
+    /// Opens a TAP that is there and open to nobody, with its number, for whoever opens many: nothing is looked at first. `None` if
+    /// it is not so, or cannot be had so quickly; [`Plugger::open`] says why.
+    fn adopt(&self, source: Source) -> Option<(Plug, u32)> {
+        drop(source);
+        None
+    }
 }
 
 /// A TAP that waits for its name.
@@ -71,6 +78,11 @@ impl Plugger for KernelPlugger {
     fn open(&self, source: Source) -> Result<Plug, LinkError> {
         let link = source.open_existing()?;
         Ok(Plug::Interface(source, Some(link)))
+    }
+
+    fn adopt(&self, source: Source) -> Option<(Plug, u32)> {
+        let (link, number) = source.open_numbered().ok()?;
+        Some((Plug::Interface(source, Some(link)), number))
     }
 }
 

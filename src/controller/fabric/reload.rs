@@ -10,6 +10,7 @@ use crate::config::{self, Change, Config};
 use crate::names::Name;
 use crate::url::PortUrl;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 impl Inner {
     pub(super) async fn reload(&self, config: &Config) -> Started {
@@ -66,8 +67,8 @@ impl Inner {
                     PortUrl::Iface(_) | PortUrl::Memory(_) => false,
                 };
                 let order = self.next_order();
-                let found = Finding { entry: &entry, spec: port, origin: Origin::Config, made, order };
-                self.find_port(&attempt, found, notes).await;
+                let found = Finding { entry: Arc::clone(&entry), spec: port, origin: Origin::Config, made, order };
+                self.find_port(&attempt, found, None, notes).await;
                 Ok(())
             }
         }

@@ -90,18 +90,26 @@ impl Inner {
         Ok(plumbing.insert(opened).clone())
     }
 
-    /// How a port's link is opened, and opened again.
-    pub(super) async fn source(&self, wire: Wire<'_>) -> Result<Source, KernelError> {
-        let netns = match self.netns(wire.url) {
+    /// Where what is under a URL's name is opened, if not in the daemon's namespace.
+    fn opened_in(&self, url: &PortUrl) -> Option<PathBuf> {
+        match self.netns(url) {
             Netns::Daemon => None,
             other => Some(other.path()),
-        };
+        }
+    }
+
+    /// How a TAP is opened, and opened again.
+    pub(super) fn tap_source(&self, wire: Wire<'_>, tap: &TapUrl) -> Source {
+        let kind = SourceKind::Tap { offload: tap.offload, persist: tap.persist && !self.ephemeral };
+        Source { ifname: wire.url.target().to_owned(), netns: self.opened_in(wire.url), kind, label: None }
+    }
+
+    /// How a port's link is opened, and opened again.
+    pub(super) async fn source(&self, wire: Wire<'_>) -> Result<Source, KernelError> {
+        let netns = self.opened_in(wire.url);
         let ifname = wire.url.target().to_owned();
         Ok(match wire.url {
-            PortUrl::Tap(tap) => {
-                let kind = SourceKind::Tap { offload: tap.offload, persist: tap.persist && !self.ephemeral };
-                Source { ifname, netns, kind, label: None }
-            }
+            PortUrl::Tap(tap) => self.tap_source(wire, tap),
             PortUrl::Veth(_) => {
                 // A port can wait for a plumbing namespace that cannot be opened now, if it has a path.
                 let netns: PathBuf = match &self.plumbing_path {

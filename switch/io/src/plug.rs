@@ -21,6 +21,13 @@ use std::path::PathBuf;
 /// The file system of namespaces (`NSFS_MAGIC` in Linux's `magic.h`): a name that is no mount of it is no namespace, or not yet.
 const NSFS_MAGIC: i64 = 0x6e73_6673;
 
+/// From now on the calling thread goes into the namespaces of sources itself and comes back, where otherwise a thread is made for
+/// each entry, which costs ten times as much. It must be one that belongs to nobody else, as a runtime's do not: for whoever opens
+/// many. Without the right to come back it goes nowhere, and everything is as before.
+pub fn travel() {
+    netns::travel();
+}
+
 /// What is to be plugged into a port.
 pub enum Plug {
     /// One end of a link in memory.
@@ -92,10 +99,22 @@ impl Source {
     /// # Errors
     /// As [`Source::open`].
     pub fn open_existing(&self) -> Result<Box<dyn Link>, LinkError> {
-        match self.find(None).map_err(open_error)? {
-            Found::Here(identity, _) => self.open_again(identity),
-            Found::NoNamespace | Found::NoInterface { .. } => Err(LinkError::Gone),
+        self.open_numbered().map(|(link, _)| link)
+    }
+
+    /// The same, with the number of the interface in its namespace.
+    ///
+    /// # Errors
+    /// As [`Source::open`].
+    pub fn open_numbered(&self) -> Result<(Box<dyn Link>, u32), LinkError> {
+        if self.namespace().map_err(open_error)?.is_none() {
+            return Err(LinkError::Gone);
         }
+        let opened = netns::inside(self.netns.as_deref(), || {
+            let there = interface::index_of(&self.ifname)?.ok_or(Errno::ENODEV)?;
+            Ok((self.passing().open_if(there)?, there))
+        });
+        opened.map_err(open_error)
     }
 
     /// Looks at the interface that has just been opened: what it carries in bytes, and why nothing if so. `None` if it is not there, or
@@ -140,18 +159,37 @@ impl Source {
     /// # Errors
     /// As [`Source::open`]; a TAP that is gone is gone too.
     pub(crate) fn open_again(&self, found: Identity) -> Result<Box<dyn Link>, LinkError> {
-        // A TAP that is there and open to nobody is persistent already; one that was made just now goes with the descriptor.
+        let source = self.passing();
+        netns::inside(self.netns.as_deref(), || source.open_if(found.index)).map_err(open_error)
+    }
+
+    /// The same, but nothing is made to stay: a TAP that is there and open to nobody is persistent already, and one that was made
+    /// just now goes with the descriptor.
+    fn passing(&self) -> Self {
         let kind = match self.kind {
             SourceKind::Tap { offload, .. } => SourceKind::Tap { offload, persist: false },
             SourceKind::Packet => SourceKind::Packet,
         };
-        let source = Self { kind, ..self.clone() };
-        let opened = netns::inside(self.netns.as_deref(), || {
-            let link = source.open_here()?;
-            let is_same = interface::find(&self.ifname)?.is_some_and(|here| here.index == found.index);
-            if is_same { Ok(link) } else { Err(io::Error::from_raw_os_error(libc::ENODEV)) }
-        });
-        opened.map_err(open_error)
+        Self { kind, ..self.clone() }
+    }
+
+    /// In this thread's namespace, if it is the interface of that number.
+    fn open_if(&self, index: u32) -> io::Result<Box<dyn Link>> {
+        let link = self.open_here()?;
+        if interface::index_of(&self.ifname)? == Some(index) { Ok(link) } else { Err(Errno::ENODEV.into()) }
+    }
+
+    /// What is there now, and how many frames the kernel has dropped on the way through it, if it is a TAP.
+    pub(crate) fn find_with_losses(&self) -> io::Result<(Found, u64)> {
+        let Some(namespace) = self.namespace()? else { return Ok((Found::NoNamespace, 0)) };
+        netns::inside(self.netns.as_deref(), || {
+            let found = self.find_here(namespace, None)?;
+            let losses = match (&found, self.kind) {
+                (Found::Here(identity, _), SourceKind::Tap { .. }) => netlink::tx_dropped(identity.index).unwrap_or(0),
+                (Found::Here(..) | Found::NoInterface { .. } | Found::NoNamespace, _) => 0,
+            };
+            Ok((found, losses))
+        })
     }
 
     /// In this thread's namespace.
@@ -167,15 +205,18 @@ impl Source {
     pub(crate) fn find(&self, attached: Option<Identity>) -> io::Result<Found> {
         let Some(namespace) = self.namespace()? else { return Ok(Found::NoNamespace) };
         let attached = attached.filter(|attached| attached.namespace == namespace);
-        netns::inside(self.netns.as_deref(), || {
-            Ok(match interface::find(&self.ifname)? {
-                Some(here) => {
-                    // A TAP's is about us: whether we have it open.
-                    let carrier = self.kind != SourceKind::Packet || netlink::carrier(here.index).unwrap_or(true);
-                    Found::Here(Identity { namespace, index: here.index }, Interface { carrier, ..here })
-                }
-                None => Found::NoInterface { renamed: attached.and_then(|attached| interface::name_of(attached.index)) },
-            })
+        netns::inside(self.netns.as_deref(), || self.find_here(namespace, attached))
+    }
+
+    /// In this thread's namespace, which is the one of that inode.
+    fn find_here(&self, namespace: u64, attached: Option<Identity>) -> io::Result<Found> {
+        Ok(match interface::find(&self.ifname)? {
+            Some(here) => {
+                // A TAP's is about us: whether we have it open.
+                let carrier = self.kind != SourceKind::Packet || netlink::carrier(here.index).unwrap_or(true);
+                Found::Here(Identity { namespace, index: here.index }, Interface { carrier, ..here })
+            }
+            None => Found::NoInterface { renamed: attached.and_then(|attached| interface::name_of(attached.index)) },
         })
     }
 }

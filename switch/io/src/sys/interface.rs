@@ -25,11 +25,7 @@ pub(crate) struct Interface {
 
 /// The interface called `name`, or `None` if there is none.
 pub(crate) fn find(name: &str) -> io::Result<Option<Interface>> {
-    let index = match nix::net::if_::if_nametoindex(name) {
-        Ok(index) => index,
-        Err(Errno::ENODEV) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
+    let Some(index) = index_of(name)? else { return Ok(None) };
     let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
     let mut request = super::tun::request(name, 0)?;
     // SAFETY: a socket and an `ifreq` whose name ends in zero; the kernel fills in the flags.
@@ -43,6 +39,15 @@ pub(crate) fn find(name: &str) -> io::Result<Option<Interface>> {
         }
         (Err(Errno::ENODEV), _) | (_, Err(Errno::ENODEV)) => Ok(None),
         (Err(error), _) | (_, Err(error)) => Err(error.into()),
+    }
+}
+
+/// The number of the interface called `name`, or `None` if there is none.
+pub(crate) fn index_of(name: &str) -> io::Result<Option<u32>> {
+    match nix::net::if_::if_nametoindex(name) {
+        Ok(index) => Ok(Some(index)),
+        Err(Errno::ENODEV) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -19,6 +19,7 @@ mod watcher;
 use super::mailbox::Mailbox;
 use crate::link::Link;
 use crate::plug::Source;
+use crate::sys::netns;
 use lanloom_switch_core::PortId;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::io;
@@ -66,7 +67,11 @@ impl Watch {
         let (words, heard) = mpsc::channel();
         let bell = Arc::new(EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?);
         let (watcher, lacks) = Watcher::new(heard, Arc::clone(&bell));
-        std::thread::Builder::new().name("watch".into()).spawn(|| watcher.run())?;
+        let run = || {
+            netns::travel();
+            watcher.run();
+        };
+        std::thread::Builder::new().name("watch".into()).spawn(run)?;
         Ok(Self { words, bell, lacks: lacks.into() })
     }
 

@@ -40,9 +40,12 @@ impl Watched {
         let (nsid, namespace, process, retry) = (None, None, None, None);
         let mut port = Self { place, source, nsid, namespace, process, attached: None, dropped: 0, retry };
         port.follow();
-        if plugged && let Ok(Found::Here(identity, _)) = port.source.find(None) {
-            port.attached = Some(identity);
-            port.dropped = port.tx_dropped().unwrap_or(0);
+        if plugged && let Ok((Found::Here(identity, interface), dropped)) = port.source.find_with_losses() {
+            (port.attached, port.dropped) = (Some(identity), dropped);
+            if port.is_plugged() {
+                port.settle(interface);
+                return port;
+            }
         }
         port.look();
         port
