@@ -212,9 +212,14 @@ fn a_network_has_more_endpoints_than_a_bridge_of_the_kernel_could_and_finds_them
         let (begin, forwards) = (Instant::now(), talk.next_round());
         start_patiently(&mut house);
         let answers = begin.elapsed();
+        while !house.is_taken_up() {
+            assert!(begin.elapsed() < PATIENCE * 3, "not all is taken up; the daemon's log:\n{}", house.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let whole = begin.elapsed();
         talk.goes_on(&house);
         let forwards = forwards.join().expect("it does not panic");
-        println!("{how:?}: forwarding {forwards:?} after the start, the daemon answered after {answers:?}");
+        println!("{how:?}: forwarding {forwards:?} after the start, an answer after {answers:?}, all names after {whole:?}");
         all_meet(11);
         assert_eq!(house.json("endpoint ls --network many").as_array().map(Vec::len), Some(count));
     }

@@ -58,6 +58,7 @@ suite! {
     sockets::sockets_inside_neither_block_nor_are_inherited,
     sockets::sockets_need_a_namespace,
     redirects::a_redirection_can_be_made_changed_and_ended_again_and_again,
+    redirects::a_redirection_is_known_to_stand_until_somebody_changes_a_rule,
     redirects::a_redirection_that_cannot_be_is_refused,
     forwards::a_host_that_drops_nothing_has_nothing_to_open,
     forwards::what_drops_is_seen_and_opened_where_it_offers_a_place,

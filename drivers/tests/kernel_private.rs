@@ -150,7 +150,7 @@ async fn firewalled(kernel: &LinuxKernel, netns: &Netns) -> Outcome {
     }
     ensure(kernel.firewall_intact(&firewall).await?, "it is loaded")?;
     ensure(kernel.forward_obstacles().await?.is_empty(), "nothing is in the way")?;
-    Ok(kernel.redirect_dns(netns, "127.0.0.11:5353".parse()?, 5353).await?)
+    Ok(kernel.redirect_dns(netns, "127.0.0.11:5353".parse()?, 5353).await.map(drop)?)
 }
 
 /// Whether iproute2 runs a command in the namespace and that command sees the interface there.

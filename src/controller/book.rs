@@ -122,7 +122,7 @@ mod tests {
     fn sandbox(id: &str, name: &str) -> Arc<Sandbox> {
         let id = Id::try_from(format!("{id:0<64}")).expect("hex digits");
         let (name, spec) = (name.parse().expect("a name"), NewSandbox::default());
-        Arc::new(Sandbox { id, name, state: SandboxState::Ready, created: 0, spec, identity: None })
+        Arc::new(Sandbox { id, name, state: SandboxState::Ready, created: 0, spec, identity: None, redirect: None })
     }
 
     #[test]

@@ -113,7 +113,7 @@ mod tests {
 
     fn adopted(path: std::path::PathBuf, identity: Option<Identity>) -> Sandbox {
         let (name, spec) = ("box".parse().expect("a name"), NewSandbox { place: SandboxPlace::At(path), ..Default::default() });
-        Sandbox { id: Id::random(), name, state: SandboxState::Ready, created: 0, spec, identity }
+        Sandbox { id: Id::random(), name, state: SandboxState::Ready, created: 0, spec, identity, redirect: None }
     }
 
     #[test]

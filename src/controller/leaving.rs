@@ -10,6 +10,7 @@ use crate::store::Txn;
 
 impl Inner {
     pub(super) async fn stop(&self) -> Removed {
+        self.upkeep.end();
         let mut removed = Removed::default();
         if self.ephemeral {
             self.remove_all(&mut removed).await;

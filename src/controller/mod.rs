@@ -19,11 +19,13 @@
 //! | `requests` | what may be asked of them |
 //! | `book`, `keys` | what there is, found by what users call it; what of it is in the store |
 //! | `networks`, `endpoints`, `sandboxes`, `joining` | the changes, in libnetwork's order |
-//! | `driver`, `leases`, `names` | what drivers, IPAM, and name servers and files are told |
+//! | `driver`, `leases`, `names` | what drivers, IPAM, and the zone and files of names are told |
 //! | `ipv6` | whether the kernel has it |
 //! | `populate`, `rerouting`, [`gateway`] | what is set in a sandbox, also later; which endpoint gives the way out, and why |
 //! | `identity` | whether the namespace at a path is still the one that was adopted |
+//! | `servers` | the name server of each sandbox |
 //! | `turn` | changes one after the other |
+//! | `upkeep`, `keeper` | what is put right while the daemon runs: what there is of that, and who does it |
 //! | `vanish` | namespaces that go behind our back |
 //! | `start`, `restore`, `leaving` | how a daemon finds and leaves things |
 //! | `refusal`, `events` | what it says |
@@ -37,6 +39,7 @@ pub mod gateway;
 mod identity;
 mod ipv6;
 mod joining;
+mod keeper;
 mod keys;
 mod leases;
 mod leaving;
@@ -49,11 +52,13 @@ mod requests;
 mod rerouting;
 mod restore;
 mod sandboxes;
+mod servers;
 mod show;
 mod start;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod upkeep;
 mod vanish;
 pub mod view;
 mod yard;
@@ -76,14 +81,15 @@ use keys::Recorded;
 use lanloom_drivers::driver::Driver;
 use lanloom_drivers::kernel::Kernel;
 use model::Id;
-use names::NameServers;
 use populate::WaysOut;
 use refusal::Attempt;
+use servers::NameServers;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{Mutex, broadcast};
 use turn::InTurn;
+use upkeep::Upkeep;
 use vanish::Vanishing;
 use yard::Yard;
 
@@ -108,6 +114,7 @@ struct Inner {
     notes: DashMap<Id, Vec<String>>,
     zone: Arc<RwLock<Zone>>,
     servers: Arc<NameServers>,
+    upkeep: Arc<Upkeep>,
     vanishing: Vanishing,
     networking: Networking,
     /// What the configuration file says of drivers.
@@ -197,6 +204,14 @@ impl Inner {
     /// Deletes an object's record.
     async fn erase(&self, attempt: &Attempt, object: &impl Recorded) -> Result<(), Refusal> {
         self.commit(attempt, Txn::of([object.delete()])).await
+    }
+
+    /// Says of a network or sandbox, once, what is not as it should be.
+    fn note(&self, id: &Id, note: String) {
+        let mut notes = self.notes.entry(id.clone()).or_default();
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
     }
 
     fn zone(&self) -> RwLockWriteGuard<'_, Zone> {

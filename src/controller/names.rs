@@ -1,114 +1,16 @@
-//! Names in sandboxes: the zone that all name servers answer from, the server of each sandbox, and its `hosts` and `resolv.conf`.
+//! Names in sandboxes: the zone that all name servers answer from, what each sandbox may ask, and its `hosts` and `resolv.conf`.
 
+use super::Inner;
 use super::model::{Endpoint, EndpointState, Id, Sandbox, SandboxPlace};
-use super::refusal::Attempt;
-use super::{Inner, Refusal};
-use crate::dns::resolve::{Forward, From, Reply, Transport, Upstream, View, resolve};
-use crate::dns::server::{Authority, Dialer, Dialling, Limits, Server};
-use crate::dns::zone::{Names, Zone};
+use super::servers::DNS;
+use crate::dns::resolve::{Forward, From, Upstream, View};
+use crate::dns::zone::Names;
 use crate::etc::hosts::{ExtraHost, HostLine, own_names, text};
 use crate::etc::resolv::{Resolv, SYSTEMD};
-use crate::etc::sources::{EMBEDDED, Sources, Wanted};
+use crate::etc::sources::{Sources, Wanted};
 use crate::etc::{Outcome, SandboxFiles};
-use lanloom_drivers::kernel::{Kernel, KernelError, Listening, Netns, Why};
-use std::collections::HashMap;
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use tokio::net::{TcpStream, UdpSocket};
-
-/// The port of name servers.
-const DNS: u16 = 53;
-
-/// The name servers of all sandboxes.
-#[derive(Debug, Default)]
-pub(super) struct NameServers {
-    running: Mutex<HashMap<Id, Running>>,
-}
-
-#[derive(Debug)]
-pub(super) struct Running {
-    server: Server,
-    /// The sandbox's name, and its namespace.
-    sandbox: String,
-    netns: PathBuf,
-    view: Arc<RwLock<View>>,
-    /// Where it listens, in words.
-    place: String,
-}
-
-/// What one sandbox may know.
-struct Librarian {
-    zone: Arc<RwLock<Zone>>,
-    view: Arc<RwLock<View>>,
-}
-
-/// Asks upstreams of the host from here, and the sandbox's own from inside.
-struct Outgoing {
-    kernel: Arc<dyn Kernel>,
-    netns: Netns,
-}
-
-impl NameServers {
-    fn running(&self) -> MutexGuard<'_, HashMap<Id, Running>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes out the servers whose namespaces are gone, with their sandboxes' names.
-    pub(super) fn take_gone(&self) -> Vec<(String, Running)> {
-        let mut all = self.running();
-        let gone = all.extract_if(|_, running| !running.netns.exists());
-        gone.map(|(_, running)| (running.sandbox.clone(), running)).collect()
-    }
-
-    /// Where a sandbox's server listens, in words.
-    pub(super) fn shown(&self, sandbox: &Id) -> String {
-        self.running().get(sandbox).map_or_else(|| "none".to_owned(), |running| running.place.clone())
-    }
-}
-
-impl Running {
-    pub(super) async fn stop(self) {
-        self.server.stop().await;
-    }
-}
-
-impl Authority for Librarian {
-    fn resolve(&self, query: &[u8], transport: Transport, seed: u64) -> Reply {
-        let zone = self.zone.read().unwrap_or_else(PoisonError::into_inner);
-        let view = self.view.read().unwrap_or_else(PoisonError::into_inner);
-        resolve(&zone, &view, query, transport, seed)
-    }
-}
-
-impl Dialer for Outgoing {
-    fn udp(&self, from: From, to: SocketAddr) -> Dialling<'_, UdpSocket> {
-        Box::pin(async move {
-            let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-            let netns = match from {
-                From::Host => Netns::Daemon,
-                From::Sandbox => self.netns.clone(),
-            };
-            let socket = self.kernel.open_udp(&netns, (any, 0).into()).await.map_err(io::Error::other)?;
-            let socket = UdpSocket::from_std(socket)?;
-            socket.connect(to).await?;
-            Ok(socket)
-        })
-    }
-
-    fn tcp(&self, from: From, to: SocketAddr) -> Dialling<'_, TcpStream> {
-        Box::pin(async move {
-            match from {
-                From::Host => TcpStream::connect(to).await,
-                From::Sandbox => {
-                    let stream = self.kernel.open_tcp(&self.netns, to).await.map_err(io::Error::other)?;
-                    TcpStream::from_std(stream)
-                }
-            }
-        })
-    }
-}
+use std::net::IpAddr;
+use std::sync::Arc;
 
 impl Inner {
     /// The names by which an endpoint is known on its network, the sandbox's own first.
@@ -128,6 +30,12 @@ impl Inner {
 
     /// From now on the endpoint answers to its names.
     pub(super) fn name_endpoint(&self, endpoint: &Endpoint, sandbox: &Sandbox) {
+        self.enter_names(endpoint, sandbox);
+        self.tell_links(&endpoint.network);
+    }
+
+    /// The same, where nobody has a name of its own for it, or will look later.
+    pub(super) fn enter_names(&self, endpoint: &Endpoint, sandbox: &Sandbox) {
         let Some(network) = self.book.network(&endpoint.network) else { return };
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         for address in &endpoint.addresses {
@@ -138,7 +46,6 @@ impl Inner {
         }
         let names = Names { names: self.dns_names(endpoint, sandbox), v4, v6, services: Vec::new() };
         self.zone().set(network.name.as_str(), endpoint.id.as_str(), names);
-        self.tell_links(&network.id);
     }
 
     /// From now on it does not.
@@ -159,13 +66,12 @@ impl Inner {
 
     /// What a sandbox may ask follows its networks.
     fn look_anew(&self, sandbox: &Sandbox) {
-        let view = self.view(sandbox);
-        if let Some(running) = self.servers.running().get(&sandbox.id) {
-            *running.view.write().unwrap_or_else(PoisonError::into_inner) = view;
+        if self.servers.has(&sandbox.id) {
+            self.servers.show(&sandbox.id, self.view(sandbox));
         }
     }
 
-    fn view(&self, sandbox: &Sandbox) -> View {
+    pub(super) fn view(&self, sandbox: &Sandbox) -> View {
         let candidates = self.candidates(&sandbox.id);
         let has_way_out = candidates.iter().any(|it| !it.internal && (it.v4 || it.v6));
         let upstream = |address: &IpAddr, from| Upstream { address: (*address, DNS).into(), from };
@@ -217,67 +123,6 @@ impl Inner {
         Sources { sandbox: &wanted, daemon: &daemon, host: &host }.embedded()
     }
 
-    /// Starts the name server of a sandbox, unless it is the host's.
-    pub(super) async fn start_names(&self, attempt: &Attempt, sandbox: &Sandbox) -> Result<(), Refusal> {
-        let Some(netns_path) = self.netns_path(sandbox) else { return Ok(()) };
-        let netns = Netns::At(netns_path.clone());
-        let (listening, place, note) = self.listen(&netns).await.map_err(|error| attempt.kernel(error))?;
-        let view = Arc::new(RwLock::new(self.view(sandbox)));
-        let authority = Arc::new(Librarian { zone: Arc::clone(&self.zone), view: Arc::clone(&view) });
-        let dialer = Arc::new(Outgoing { kernel: Arc::clone(&self.kernel), netns });
-        let server = Server::start(listening.udp, listening.tcp, authority, dialer, Limits::default());
-        let server = server
-            .map_err(|error| attempt.failed(format!("starting its name server: {error}"), "raise the limit of open files"))?;
-        let path = netns_path.clone();
-        let running = Running { server, sandbox: sandbox.name.to_string(), netns: netns_path, view, place };
-        self.servers.running().insert(sandbox.id.clone(), running);
-        if let Err(error) = self.vanishing.watch(&path) {
-            tracing::warn!(sandbox = %sandbox.name, %error, "it will not be heard if its namespace goes");
-        }
-        if let Some(note) = note {
-            self.notes.entry(sandbox.id.clone()).or_default().push(note);
-        }
-        Ok(())
-    }
-
-    /// Sockets on ports that nobody chose, so that port 53 inside stays the sandbox's own, and a rule that leads there; directly on
-    /// 53 where there can be no rule.
-    async fn listen(&self, netns: &Netns) -> Result<(Listening, String, Option<String>), KernelError> {
-        let any = SocketAddr::from((EMBEDDED, 0));
-        let listening = self.kernel.listen(netns, any, any).await?;
-        let (udp, tcp) = (port_of(listening.udp.local_addr()), port_of(listening.tcp.local_addr()));
-        match self.kernel.redirect_dns(netns, (EMBEDDED, udp).into(), tcp).await {
-            Ok(()) => Ok((listening, format!("{EMBEDDED}:{DNS}, redirected to ports {udp} (UDP) and {tcp} (TCP)"), None)),
-            Err(error) if matches!(error.why(), Why::MissingTool { .. } | Why::Unsupported) => {
-                drop(listening);
-                let direct = SocketAddr::from((EMBEDDED, DNS));
-                let listening = self.kernel.listen(netns, direct, direct).await?;
-                let note = format!("its own port {DNS} on {EMBEDDED} is taken by the name server: {error}");
-                Ok((listening, format!("{EMBEDDED}:{DNS}, directly"), Some(note)))
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Stops it, and waits until its sockets no longer hold the namespace.
-    pub(super) async fn stop_names(&self, sandbox: &Sandbox) {
-        let running = self.servers.running().remove(&sandbox.id);
-        if let Some(running) = running {
-            running.stop().await;
-        }
-    }
-
-    /// Takes the way to the name server out of a namespace that stays when its sandbox goes.
-    pub(super) async fn close_redirect(&self, sandbox: &Sandbox) -> Result<(), KernelError> {
-        if !matches!(sandbox.spec.place, SandboxPlace::At(_)) {
-            return Ok(());
-        }
-        match self.kernel.delete_dns_redirect(&self.netns_of(sandbox)).await {
-            Err(error) if matches!(error.why(), Why::NoSuchNetns(_) | Why::MissingTool { .. } | Why::Unsupported) => Ok(()),
-            done => done,
-        }
-    }
-
     /// Where the files of a sandbox are; the host's own has none.
     pub(super) fn files_of(&self, sandbox: &Sandbox) -> Option<SandboxFiles> {
         if sandbox.spec.place == SandboxPlace::Host {
@@ -301,11 +146,7 @@ impl Inner {
             Ok(_) => tracing::info!(sandbox = %sandbox.name, "files that were edited by hand are left so"),
             Err(error) => {
                 tracing::warn!(sandbox = %sandbox.name, "{error}");
-                let mut notes = self.notes.entry(sandbox.id.clone()).or_default();
-                let note = error.to_string();
-                if !notes.contains(&note) {
-                    notes.push(note);
-                }
+                self.note(&sandbox.id, error.to_string());
             }
         }
     }
@@ -338,8 +179,4 @@ impl Inner {
 fn gateways(endpoint: &Endpoint) -> Vec<IpAddr> {
     let EndpointState::Joined(joint) = &endpoint.state else { return Vec::new() };
     joint.gateway_v4.map(IpAddr::V4).into_iter().chain(joint.gateway_v6.map(IpAddr::V6)).collect()
-}
-
-fn port_of(address: io::Result<SocketAddr>) -> u16 {
-    address.map_or(0, |address| address.port())
 }

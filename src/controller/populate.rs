@@ -47,30 +47,30 @@ impl Inner {
         self.kernel.configure(&self.netns_of(sandbox), &plan).await.map_err(|error| attempt.kernel(error))
     }
 
-    /// The same for one that may have them already: after a restart only what is missing is set.
+    /// The same for one that may have them already: after a restart only what is missing is set. Answers the routes that were there.
     pub(super) async fn populate_again(
         &self,
         attempt: &Attempt,
         sandbox: &Sandbox,
         endpoint: &Endpoint,
         joint: &Joint,
-    ) -> Result<(), Refusal> {
-        let Some(ifname) = &joint.ifname else { return Ok(()) };
+    ) -> Result<Vec<Route>, Refusal> {
+        let Some(ifname) = &joint.ifname else { return Ok(Vec::new()) };
         self.check_not_stale(attempt, sandbox)?;
         let netns = self.netns_of(sandbox);
         let joint = &self.with_routes_of_now(attempt, endpoint, joint).await?;
         let mut plan = plan(ifname, endpoint, joint, self.has_ipv6().await).map_err(|error| attempt.kernel(error))?;
-        let link = self.kernel.link(&netns, plan.name()).await.map_err(|error| attempt.kernel(error))?;
-        let addresses = self.kernel.list_addresses(&netns, plan.name()).await.map_err(|error| attempt.kernel(error))?;
-        let routes = self.kernel.list_routes(&netns).await.map_err(|error| attempt.kernel(error))?;
+        let seen = self.kernel.look_inside(&netns, plan.name()).await.map_err(|error| attempt.kernel(error))?;
         // An interface that was down in between has lost its IPv6 addresses and its routes, and no IPv4 address.
-        plan.addresses.retain(|address| !addresses.contains(address));
-        plan.routes.retain(|route| !routes.contains(route));
-        if link.up && plan.addresses.is_empty() && plan.routes.is_empty() {
-            return Ok(());
+        plan.addresses.retain(|address| !seen.addresses.contains(address));
+        plan.routes.retain(|route| !seen.routes.contains(route));
+        if seen.link.up && plan.addresses.is_empty() && plan.routes.is_empty() {
+            return Ok(seen.routes);
         }
         tracing::warn!(sandbox = %sandbox.name, interface = %ifname, "it was not as it should be, and is set again");
-        self.kernel.configure(&netns, &plan).await.map_err(|error| attempt.kernel(error))
+        self.kernel.configure(&netns, &plan).await.map_err(|error| attempt.kernel(error))?;
+        // What goes by a gateway may have gone with the address, and be what is missing.
+        Ok(seen.routes.into_iter().filter(|route| seen.link.up && route.via.is_none()).collect())
     }
 
     /// The endpoints of a sandbox, in the order of choice.
@@ -101,8 +101,29 @@ impl Inner {
         WAYS.map(|way| gateway::choose(&candidates, way))
     }
 
+    /// Of the ways out that were set, those whose routes are not there any more are to be set again.
+    pub(super) fn doubt_ways_out(&self, sandbox: &Sandbox, routes: &[Route]) {
+        let present = self.ways.get(&sandbox.id).map(|ways| ways.clone()).unwrap_or_default();
+        for (at, way) in WAYS.into_iter().enumerate() {
+            let route = present[at].as_ref().and_then(|endpoint| self.route_out(endpoint, way));
+            if route.is_some_and(|route| !routes.contains(&route)) {
+                self.note_way(sandbox, at, None);
+            }
+        }
+    }
+
     /// Has the way out lead where it is to lead now: the old one is revoked and its route taken away, the new one set.
     pub(super) async fn choose_ways_out(&self, attempt: &Attempt, sandbox: &Sandbox) -> Result<(), Refusal> {
+        self.choose_ways_out_among(attempt, sandbox, &[]).await
+    }
+
+    /// The same where it is known that the sandbox has these routes.
+    pub(super) async fn choose_ways_out_among(
+        &self,
+        attempt: &Attempt,
+        sandbox: &Sandbox,
+        known: &[Route],
+    ) -> Result<(), Refusal> {
         if sandbox.is_stale() {
             return Ok(());
         }
@@ -118,7 +139,7 @@ impl Inner {
                 self.note_way(sandbox, at, None);
             }
             if let Some(new) = &wanted[at] {
-                self.give_way(attempt, sandbox, new, way).await?;
+                self.give_way(attempt, sandbox, (new, way), known).await?;
                 self.note_way(sandbox, at, Some(new.clone()));
             }
         }
@@ -184,8 +205,14 @@ impl Inner {
         }
     }
 
-    async fn give_way(&self, attempt: &Attempt, sandbox: &Sandbox, endpoint: &Id, way: Way) -> Result<(), Refusal> {
-        let Some(route) = self.route_out(endpoint, way) else { return Ok(()) };
+    async fn give_way(
+        &self,
+        attempt: &Attempt,
+        sandbox: &Sandbox,
+        (endpoint, way): (&Id, Way),
+        known: &[Route],
+    ) -> Result<(), Refusal> {
+        let Some(route) = self.route_out(endpoint, way).filter(|route| !known.contains(route)) else { return Ok(()) };
         match self.kernel.create_route(&self.netns_of(sandbox), &route).await {
             Err(error) if *error.why() == Why::Exists => self.displace(attempt, sandbox, &route).await,
             done => done.map_err(|error| attempt.kernel(error)),

@@ -3,7 +3,7 @@
 
 use super::driver::{endpoint_spec_of, join_of, spec_of};
 use super::keys::Shelf;
-use super::model::{Endpoint, EndpointState, Id, Network, NetworkState, NewNetwork, Sandbox, SandboxPlace, SandboxState};
+use super::model::{Endpoint, EndpointState, Id, Network, NetworkState, NewNetwork, SandboxPlace, SandboxState};
 use super::networks::{PREDEFINED, is_predefined};
 use super::refusal::Attempt;
 use super::{Inner, Origin, Refusal};
@@ -11,6 +11,7 @@ use crate::names::Name;
 use lanloom_drivers::bridge::GATEWAY;
 use lanloom_drivers::driver::{EndpointSpec, Join};
 use std::sync::Arc;
+use std::time::Instant;
 
 impl Inner {
     /// Takes up what the records say.
@@ -127,6 +128,7 @@ impl Inner {
         }
     }
 
+    /// What is inside sandboxes is seen to later; their names are known from the first moment on.
     async fn restore_sandboxes(&self, notes: &mut Vec<String>) {
         for sandbox in self.book.sandboxes() {
             let attempt = Attempt::new("find sandbox again", &sandbox.name);
@@ -140,29 +142,20 @@ impl Inner {
                     notes.push(format!("sandbox {} was removed: {why}", sandbox.name));
                     self.unmake_sandbox(&attempt, &sandbox, false).await
                 }
-                SandboxState::Ready => self.restore_sandbox(&attempt, &sandbox).await,
+                SandboxState::Ready => {
+                    self.upkeep.put(&sandbox.id, Instant::now());
+                    Ok(())
+                }
                 SandboxState::Creating | SandboxState::Deleting => self.unmake_sandbox(&attempt, &sandbox, false).await,
             };
             notes.extend(done.err().map(|refusal| refusal.to_string()));
         }
-    }
-
-    /// Goes on whatever fails: one interface that is not as it should be takes neither the others nor the names from a sandbox.
-    async fn restore_sandbox(&self, attempt: &Attempt, sandbox: &Sandbox) -> Result<(), Refusal> {
-        let mut done = Ok(());
-        for endpoint in self.book.joined_to(&sandbox.id) {
-            if let EndpointState::Joined(joint) = &endpoint.state {
-                done = both(done, self.populate_again(attempt, sandbox, &endpoint, joint).await);
+        for endpoint in self.book.endpoints() {
+            let EndpointState::Joined(joint) = &endpoint.state else { continue };
+            if let Some(sandbox) = self.book.sandbox(&joint.sandbox) {
+                self.enter_names(&endpoint, &sandbox);
             }
-            self.name_endpoint(&endpoint, sandbox);
         }
-        done = both(done, self.start_names(attempt, sandbox).await);
-        done = both(done, self.choose_ways_out(attempt, sandbox).await);
-        self.write_files(sandbox);
-        if let Err(refusal) = &done {
-            self.notes.entry(sandbox.id.clone()).or_default().push(refusal.to_string());
-        }
-        done
     }
 
     async fn tidy_networks(&self, notes: &mut Vec<String>) {
@@ -203,7 +196,8 @@ impl Inner {
     }
 }
 
-fn both(done: Result<(), Refusal>, then: Result<(), Refusal>) -> Result<(), Refusal> {
+/// The first that failed, with the second if that failed too.
+pub(super) fn both(done: Result<(), Refusal>, then: Result<(), Refusal>) -> Result<(), Refusal> {
     match done {
         Ok(()) => then,
         Err(refusal) => Err(refusal.and(then)),

@@ -52,7 +52,7 @@ impl Inner {
             SandboxPlace::At(path) => identity(path),
             SandboxPlace::Own | SandboxPlace::Host => None,
         };
-        let sandbox = Sandbox { id: id.clone(), name, state, created, spec, identity };
+        let sandbox = Sandbox { id: id.clone(), name, state, created, spec, identity, redirect: None };
         self.save(&attempt, &sandbox).await?;
         let sandbox = self.book.put_sandbox(sandbox);
         if let Err(refusal) = self.furnish(&attempt, &sandbox, networks).await {
@@ -119,12 +119,12 @@ impl Inner {
 
     async fn furnish(&self, attempt: &Attempt, sandbox: &Sandbox, networks: Vec<(String, NewEndpoint)>) -> Result<(), Refusal> {
         open_namespace(&*self.kernel, sandbox).await.map_err(|error| attempt.kernel(error))?;
-        self.start_names(attempt, sandbox).await?;
+        let redirect = self.start_names(attempt, sandbox).await?;
         for (network, new) in networks {
             self.attach(attempt, &network, sandbox, new).await?;
         }
         self.write_files(sandbox);
-        let ready = Sandbox { state: SandboxState::Ready, ..sandbox.clone() };
+        let ready = Sandbox { state: SandboxState::Ready, redirect, ..sandbox.clone() };
         self.save(attempt, &ready).await?;
         self.book.put_sandbox(ready);
         Ok(())

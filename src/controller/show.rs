@@ -4,10 +4,12 @@ use super::Inner;
 use super::driver::spec_of;
 use super::model::{Endpoint, Id, Network, Sandbox};
 use super::refusal::Attempt;
+use super::upkeep::Waits;
 use super::view::{EndpointView, NetworkView, SandboxView};
 use lanloom_drivers::driver::Scope;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 impl Inner {
     pub(super) fn network_view(&self, network: &Arc<Network>) -> NetworkView {
@@ -73,11 +75,22 @@ impl Inner {
             files: self.files_of(sandbox).map(|files| files.dir().to_owned()),
             endpoints: endpoints.iter().filter_map(|endpoint| self.endpoint_view(endpoint)).collect(),
             gateway,
-            dns: self.servers.shown(&sandbox.id),
-            notes: {
-                let notes = self.notes_of(&sandbox.id).into_iter().chain(self.ways_astray(&sandbox.id));
-                notes.chain(sandbox.stale_note()).collect()
-            },
+            dns: self.names_shown(sandbox),
+            notes: self
+                .notes_of(&sandbox.id)
+                .into_iter()
+                .chain(self.still_to_do(sandbox))
+                .chain(sandbox.stale_note())
+                .collect(),
+        }
+    }
+
+    /// What is still to be done inside a sandbox, a line each.
+    fn still_to_do(&self, sandbox: &Sandbox) -> Vec<String> {
+        match self.upkeep.of(&sandbox.id, Instant::now()) {
+            None => self.ways_astray(&sandbox.id),
+            Some(Waits::First) => vec!["it is still being taken up after the daemon's start".to_owned()],
+            Some(Waits::Again(why, within)) => vec![format!("{why}; it is tried again in {} s", within.as_secs() + 1)],
         }
     }
 

@@ -6,11 +6,11 @@ use super::fabric::{Fabric, Guards, Setup, Started};
 use super::identity::forget_ports;
 use super::keys::{HOST_ID, Shelf, put_host};
 use super::model::{Id, SandboxPlace, SandboxState};
-use super::names::NameServers;
 use super::sandboxes::open_namespace;
+use super::servers::NameServers;
 use super::vanish::Vanishing;
 use super::yard::Yard;
-use super::{Controller, Inner};
+use super::{Controller, Inner, keeper};
 use crate::config::Drivers;
 use crate::ipam::{Defaults, Ipam};
 use crate::store::{Store, Txn};
@@ -19,7 +19,7 @@ use lanloom_drivers::bridge::Bridge;
 use lanloom_drivers::driver::{self, Driver};
 use lanloom_drivers::kernel::{Kernel, Netns};
 use lanloom_drivers::{host, null};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -67,11 +67,18 @@ impl Networking {
 }
 
 impl Controller {
-    /// Starts engine threads, and finds everything again.
+    /// Starts engine threads, and finds everything again. What is inside sandboxes is seen to afterwards: each says so until then.
     ///
     /// # Errors
     /// If the process has no thread or descriptor left.
     pub async fn start(setup: Setup, networking: Networking) -> io::Result<(Self, Started)> {
+        let (controller, started) = Self::find(setup, networking).await?;
+        keeper::start(&controller.inner);
+        Ok((controller, started))
+    }
+
+    /// The same with nobody yet who sees to sandboxes.
+    pub(super) async fn find(setup: Setup, networking: Networking) -> io::Result<(Self, Started)> {
         let (kernel, store, ephemeral) = (Arc::clone(&setup.kernel), Arc::clone(&setup.store), setup.ephemeral);
         let mut notes = Vec::new();
         let shelf = read(&*store, &mut notes).await;
@@ -99,6 +106,7 @@ impl Controller {
             notes: DashMap::new(),
             zone: Arc::default(),
             servers,
+            upkeep: Arc::default(),
             vanishing,
             networking,
             options: RwLock::new(options),
@@ -177,7 +185,10 @@ fn guards(shelf: &Shelf, drivers: &[Arc<dyn Driver>], yard: &Yard) -> Guards {
 /// After a restart of the machine the namespaces of sandboxes are gone: they are made again before ports are looked for in them.
 async fn reopen_namespaces(shelf: &Shelf, kernel: &Arc<dyn Kernel>, notes: &mut Vec<String>) {
     let own = shelf.sandboxes.iter().filter(|sandbox| sandbox.spec.place == SandboxPlace::Own);
-    for sandbox in own.filter(|sandbox| sandbox.state == SandboxState::Ready) {
+    // All are seen at once; those that are not seen are looked for.
+    let there: HashSet<String> = kernel.list_netns().await.unwrap_or_default().into_iter().collect();
+    let unseen = own.filter(|sandbox| !there.contains(sandbox.name.as_str()));
+    for sandbox in unseen.filter(|sandbox| sandbox.state == SandboxState::Ready) {
         let netns = Netns::At(kernel.netns_dir().join(sandbox.name.as_str()));
         let was_there = kernel.netns_exists(&netns).await.unwrap_or(true);
         match open_namespace(&**kernel, sandbox).await {

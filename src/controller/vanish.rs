@@ -6,7 +6,7 @@
 //! while nothing goes.
 
 use super::identity::process_of;
-use super::names::NameServers;
+use super::servers::NameServers;
 use super::{Event, EventKind};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};

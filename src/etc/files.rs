@@ -50,6 +50,8 @@ pub struct EtcError {
 enum Found {
     /// There is none.
     Nothing,
+    /// As it is to be, and known for ours.
+    Same,
     /// As we wrote it.
     Ours,
     /// We wrote it, and somebody changed it.
@@ -76,6 +78,7 @@ impl SandboxFiles {
     /// If a file or folder cannot be read or written.
     pub fn write_hosts(&self, text: &str) -> Result<Outcome, EtcError> {
         match self.find(HOSTS, text)? {
+            Found::Same => Ok(Outcome::Written),
             Found::Theirs => Ok(Outcome::KeptUsersEdit),
             Found::Nothing | Found::Ours => self.put(HOSTS, text.as_bytes(), text),
             Found::Edited { present, last } => {
@@ -92,6 +95,7 @@ impl SandboxFiles {
     /// If a file or folder cannot be read or written.
     pub fn write_resolv(&self, text: &str) -> Result<Outcome, EtcError> {
         match self.find(RESOLV, text)? {
+            Found::Same => Ok(Outcome::Written),
             Found::Edited { .. } | Found::Theirs => Ok(Outcome::KeptUsersEdit),
             Found::Nothing | Found::Ours => self.put(RESOLV, text.as_bytes(), text),
         }
@@ -135,6 +139,9 @@ impl SandboxFiles {
             Err(error) => return Err(EtcError::new("look at", &path, error)),
         };
         let (last, next) = (read(&self.copies.join(name))?, read(&self.next(name))?);
+        if next.is_none() && present == wanted.as_bytes() && last.as_ref() == Some(&present) {
+            return Ok(Found::Same);
+        }
         // Cut short by a crash: nothing is written yet, or all but the cut behind the text.
         let half = next.is_some_and(|next| present.is_empty() || present.trim_ascii_end() == next.trim_ascii_end());
         if half || present == wanted.as_bytes() || last.as_ref() == Some(&present) {
@@ -276,6 +283,23 @@ mod tests {
             let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
             names.sort();
             names
+        }
+    }
+
+    #[test]
+    fn a_file_that_holds_what_is_wanted_is_not_written_again() {
+        let room = Room::new();
+        let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1000);
+        for text in ["nameserver 127.0.0.11\n", "nameserver 127.0.0.12\n"] {
+            assert_eq!((room.resolv(text), room.hosts(text)), (Outcome::Written, Outcome::Written));
+            let files = [room.path(RESOLV), room.path(HOSTS)];
+            let written = || files.each_ref().map(|file| file.metadata().and_then(|file| file.modified()).expect("a time"));
+            assert!(written().iter().all(|time| *time != long_ago), "another text is written");
+            for file in &files {
+                File::open(file).and_then(|file| file.set_modified(long_ago)).expect("set");
+            }
+            assert_eq!((room.resolv(text), room.hosts(text)), (Outcome::Written, Outcome::Written));
+            assert_eq!(written(), [long_ago; 2], "the same text is not");
         }
     }
 

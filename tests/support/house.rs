@@ -69,7 +69,7 @@ impl House {
         command
     }
 
-    /// Starts the daemon, and waits until it answers.
+    /// Starts the daemon, and waits until it answers and has seen to all sandboxes that it found.
     pub(crate) fn start_daemon(&mut self, arguments: &[&str]) {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path("log")).expect("a log");
         let words = [&[env!("CARGO_BIN_EXE_lanloom"), "daemon"], arguments].concat();
@@ -77,6 +77,12 @@ impl House {
         command.env("NOTIFY_SOCKET", self.path("notify")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.daemon = Some(command.spawn().expect("the daemon runs"));
         self.wait_for("the daemon to answer", || self.lanloom("switch ls").status.success());
+        self.wait_for("what it found to be taken up", || self.is_taken_up());
+    }
+
+    /// Whether the daemon has seen to all sandboxes that it found.
+    pub(crate) fn is_taken_up(&self) -> bool {
+        !self.says("sandbox ls --json").contains("still being taken up")
     }
 
     /// Takes care of a daemon that was started otherwise.

@@ -310,9 +310,14 @@ impl Kernel for Failing {
         self.inner.close_forward(comment).await
     }
 
-    async fn redirect_dns(&self, netns: &Netns, to: SocketAddr, tcp: u16) -> Result<(), KernelError> {
+    async fn redirect_dns(&self, netns: &Netns, to: SocketAddr, tcp: u16) -> Result<Option<u32>, KernelError> {
         self.faults.pass("redirecting DNS", netns)?;
         self.inner.redirect_dns(netns, to, tcp).await
+    }
+
+    async fn dns_redirect_stands(&self, netns: &Netns, change: u32) -> Result<bool, KernelError> {
+        self.faults.pass("looking at a redirection of DNS", netns)?;
+        self.inner.dns_redirect_stands(netns, change).await
     }
 
     async fn delete_dns_redirect(&self, netns: &Netns) -> Result<(), KernelError> {

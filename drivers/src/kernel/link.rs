@@ -136,6 +136,17 @@ pub struct Route {
     pub on_link: bool,
 }
 
+/// An interface, and what its namespace shows besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The interface.
+    pub link: LinkInfo,
+    /// Its addresses, link-local ones of IPv6 left out.
+    pub addresses: Vec<IpNet>,
+    /// The routes of the main table, by whatever interface.
+    pub routes: Vec<Route>,
+}
+
 impl VethSpec {
     /// Whether it can be made at all.
     pub(crate) fn check(&self) -> Result<(), KernelError> {

@@ -50,7 +50,7 @@ pub use failing::{Failing, Faults};
 pub use fake::{FakeKernel, ListeningAt};
 pub use firewall::{Bystanders, Egress, Firewall, TableName};
 pub use forward::{FORWARD_V4, FORWARD_V6, Forwarding, Manager, Obstacle, Opened};
-pub use link::{LinkChange, LinkInfo, LinkKind, Route, TapMove, Veth, VethSpec};
+pub use link::{LinkChange, LinkInfo, LinkKind, Route, Seen, TapMove, Veth, VethSpec};
 pub use linux::LinuxKernel;
 pub use name::{IfName, NetnsName};
 pub use netns::Netns;
@@ -233,6 +233,15 @@ pub trait Kernel: Send + Sync {
     /// [`Why::NoSuchNetns`].
     async fn list_routes(&self, netns: &Netns) -> Result<Vec<Route>, KernelError>;
 
+    /// An interface with its addresses, and all routes of its namespace.
+    ///
+    /// # Errors
+    /// Those of [`Kernel::link`], [`Kernel::list_addresses`] and [`Kernel::list_routes`].
+    async fn look_inside(&self, netns: &Netns, name: &IfName) -> Result<Seen, KernelError> {
+        let (link, addresses) = (self.link(netns, name).await?, self.list_addresses(netns, name).await?);
+        Ok(Seen { link, addresses, routes: self.list_routes(netns).await? })
+    }
+
     /// Raises the limits `gc_thresh1` to `gc_thresh3` of the neighbour tables of both families to these numbers of entries, never
     /// lowers one, and says what it changed, a line each. All namespaces of a machine share them, and only the first one shows
     /// them: elsewhere nothing is changed, and one line says so.
@@ -307,12 +316,20 @@ pub trait Kernel: Send + Sync {
     async fn close_forward(&self, comment: &str) -> Result<(), KernelError>;
 
     /// Has what is sent inside a namespace to port 53 of a server's address, of UDP and TCP, reach the ports that the server
-    /// really has; its answers come from port 53. In place of what was redirected there before.
+    /// really has; its answers come from port 53. In place of what was redirected there before. Answers what the namespace's rules
+    /// are known by until somebody changes one of them ([`Kernel::dns_redirect_stands`]), if that can be told.
     ///
     /// # Errors
     /// [`Why::MissingTool`], [`Why::NoSuchNetns`], [`Why::NotPermitted`], [`Why::Unsupported`]; [`Why::InvalidValue`] unless the
     /// address is one of 127.0.0.0/8 and neither port is 0.
-    async fn redirect_dns(&self, netns: &Netns, to: SocketAddr, tcp: u16) -> Result<(), KernelError>;
+    async fn redirect_dns(&self, netns: &Netns, to: SocketAddr, tcp: u16) -> Result<Option<u32>, KernelError>;
+
+    /// Whether a redirection of DNS is certainly as it was made, whoever made it: no rule of the namespace has changed since. Far
+    /// cheaper than making it again.
+    ///
+    /// # Errors
+    /// [`Why::NoSuchNetns`], [`Why::NotPermitted`], [`Why::Unsupported`].
+    async fn dns_redirect_stands(&self, netns: &Netns, change: u32) -> Result<bool, KernelError>;
 
     /// Ends the redirection of DNS inside a namespace; none is no error.
     ///

@@ -31,6 +31,29 @@ pub(crate) async fn a_redirection_can_be_made_changed_and_ended_again_and_again(
     }
 }
 
+pub(crate) async fn a_redirection_is_known_to_stand_until_somebody_changes_a_rule(bench: &Bench) {
+    if bench.lacks(&["nft"]) {
+        return;
+    }
+    let netns = bench.netns("a").await;
+    let redirect = async || {
+        let change = bench.kernel.redirect_dns(&netns, server(5301), 5301).await.expect("redirected");
+        change.expect("nobody else changes rules there")
+    };
+    let stands = async |change| bench.kernel.dns_redirect_stands(&netns, change).await.expect("an answer");
+    let first = redirect().await;
+    assert!(stands(first).await && stands(first).await, "looking changes nothing");
+    let second = redirect().await;
+    assert!(stands(second).await && !stands(first).await);
+    bench.kernel.delete_dns_redirect(&netns).await.expect("ended");
+    assert!(!stands(second).await);
+    let other = bench.netns("b").await;
+    assert!(!bench.kernel.dns_redirect_stands(&other, 1).await.expect("an answer"), "nothing was redirected there");
+    let absent = Netns::At("/nonexistent".into());
+    let error = bench.kernel.dns_redirect_stands(&absent, 1).await.expect_err("no namespace");
+    assert!(matches!(error.why(), Why::NoSuchNetns(_)), "{error}");
+}
+
 pub(crate) async fn a_redirection_that_cannot_be_is_refused(bench: &Bench) {
     if bench.lacks(&["nft"]) {
         return;

@@ -66,6 +66,7 @@ pub(super) fn sandbox(text: &str) -> SandboxView {
         created: CREATED,
         spec: NewSandbox::default(),
         identity: None,
+        redirect: None,
     };
     SandboxView {
         sandbox,

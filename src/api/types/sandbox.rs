@@ -96,7 +96,7 @@ pub struct SandboxInfo {
     pub gateway_v4: Option<GatewayChoice>,
     /// Which network gives the way out over IPv6, and why.
     pub gateway_v6: Option<GatewayChoice>,
-    /// Where its DNS server listens, in words.
+    /// Where its DNS server listens, in words, or that it is starting; `notes` say why one that could not be started was not.
     pub dns_server: String,
     /// Addresses of name servers to ask, from inside.
     pub dns: Vec<String>,

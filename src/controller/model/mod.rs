@@ -17,7 +17,7 @@ pub mod sandbox;
 pub use endpoint::{Endpoint, EndpointState, Joint, MacText, NewEndpoint};
 pub use id::{Id, SHORT_ID};
 pub use network::{Network, NetworkChange, NetworkState, NewNetwork, Pool, PoolAsked};
-pub use sandbox::{Identity, NewSandbox, Sandbox, SandboxPlace, SandboxState};
+pub use sandbox::{Identity, NewSandbox, Redirect, Sandbox, SandboxPlace, SandboxState};
 
 use std::collections::BTreeMap;
 

@@ -23,6 +23,9 @@ pub struct Sandbox {
     /// Which namespace was adopted, if one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
+    /// What leads to its name server, as far as that can be known again.
+    #[serde(default)]
+    pub redirect: Option<Redirect>,
 }
 
 /// What tells a namespace, and the process by whose number it was named, from any other.
@@ -37,6 +40,18 @@ pub struct Identity {
     pub boot: String,
     /// When the process was started, in ticks of the clock since the machine was; none for a path that names no process.
     pub started: Option<u64>,
+}
+
+/// What leads from port 53 of a sandbox's resolver address to its name server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redirect {
+    /// The port where it listens by UDP.
+    pub udp: u16,
+    /// The same by TCP.
+    pub tcp: u16,
+    /// What the namespace's rules are known by until somebody changes one.
+    pub change: u32,
 }
 
 /// How far a sandbox has come.

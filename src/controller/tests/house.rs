@@ -1,8 +1,9 @@
 //! A house to try the controller in.
 
 use crate::controller::fabric::tests::house::{House as Ground, PLUMBING};
-use crate::controller::model::{Id, NewEndpoint, NewNetwork, NewSandbox, PoolAsked};
+use crate::controller::model::{Id, NewEndpoint, NewNetwork, NewSandbox, PoolAsked, Sandbox};
 use crate::controller::refusal::Attempt;
+use crate::controller::upkeep::Waits;
 use crate::controller::view::EndpointView;
 use crate::controller::{Controller, Guards, Networking, Plugger, Refusal, Setup, Started};
 use crate::names::Name;
@@ -10,6 +11,7 @@ use crate::store::Store;
 use lanloom_drivers::kernel::Kernel;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// All that outlives a controller.
 pub(super) struct House {
@@ -28,7 +30,7 @@ impl House {
         controller
     }
 
-    pub(super) async fn start_on(&self, kernel: Arc<dyn Kernel>, ephemeral: bool) -> (Controller, Started) {
+    fn setup(&self, kernel: Arc<dyn Kernel>, ephemeral: bool) -> (Setup, Networking) {
         let (store, plugger) =
             (Arc::clone(&self.ground.store) as Arc<dyn Store>, Arc::clone(&self.ground.plugger) as Arc<dyn Plugger>);
         let (plumbing, guards) = (Some(PLUMBING.into()), Guards::default());
@@ -41,7 +43,20 @@ impl House {
             copies: place("copies"),
             resolv_conf: place("resolv.conf"),
         };
-        Controller::start(setup, networking).await.expect("threads")
+        (setup, networking)
+    }
+
+    pub(super) async fn start_on(&self, kernel: Arc<dyn Kernel>, ephemeral: bool) -> (Controller, Started) {
+        let (setup, networking) = self.setup(kernel, ephemeral);
+        let (controller, started) = Controller::start(setup, networking).await.expect("threads");
+        controller.taken_up().await;
+        (controller, started)
+    }
+
+    /// With nobody who sees to sandboxes.
+    pub(super) async fn start_idle(&self, kernel: Arc<dyn Kernel>) -> Controller {
+        let (setup, networking) = self.setup(kernel, false);
+        Controller::find(setup, networking).await.expect("threads").0
     }
 
     /// Where something is on disk.
@@ -51,6 +66,14 @@ impl House {
 }
 
 impl Controller {
+    /// Waits until what is inside sandboxes has been seen to, well or not.
+    pub(super) async fn taken_up(&self) {
+        let is_new = |sandbox: &Arc<Sandbox>| self.inner.upkeep.of(&sandbox.id, Instant::now()) == Some(Waits::First);
+        while self.inner.book.sandboxes().iter().any(is_new) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     /// One endpoint, without what its driver says of it.
     pub(super) fn one_endpoint(&self, text: &str) -> Result<EndpointView, Refusal> {
         let attempt = Attempt::new("show endpoint", text);

@@ -23,3 +23,4 @@ mod stale;
 mod strange;
 mod subnets;
 mod told;
+mod upkeep;

@@ -15,7 +15,7 @@ async fn furnished(house: &House) -> Controller {
 }
 
 /// The addresses that a sandbox's name server gives it for a name; none if it has none, or refuses.
-fn asked(house: &House, asking: &str, named: &str) -> Vec<String> {
+pub(super) fn asked(house: &House, asking: &str, named: &str) -> Vec<String> {
     let netns = lanloom_drivers::kernel::Netns::At(format!("/fake/netns/{asking}").into());
     let server = house.ground.kernel.listening(&netns).pop().expect("a name server").real_udp;
     let mut query = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];

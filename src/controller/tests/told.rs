@@ -137,7 +137,8 @@ impl Driver for Listener {
 
 /// A controller with such a driver besides its own.
 async fn listened(house: &House) -> (Controller, Arc<Listener>) {
-    let (mut controller, listener) = (house.start().await, Arc::new(Listener::default()));
+    let (mut controller, listener) =
+        (house.start_idle(Arc::new(house.ground.kernel.clone())).await, Arc::new(Listener::default()));
     let inner = Arc::get_mut(&mut controller.inner).expect("nothing else is under way");
     inner.drivers.push(Arc::clone(&listener) as Arc<dyn Driver>);
     (controller, listener)

@@ -94,10 +94,24 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn redirect_dns(&mut self, place: &Place, to: Option<(SocketAddr, u16)>) -> Result<(), KernelError> {
+    pub(super) fn redirect_dns(&mut self, place: &Place, to: Option<(SocketAddr, u16)>) -> Result<Option<u32>, KernelError> {
         self.find_nft()?;
-        self.space("redirecting DNS", place)?.dns_redirect = to;
-        Ok(())
+        let space = self.space("redirecting DNS", place)?;
+        space.dns_redirect = to;
+        space.changes_of_rules += 1;
+        Ok(Some(space.changes_of_rules))
+    }
+
+    pub(super) fn dns_redirect_stands(&mut self, place: &Place, change: u32) -> Result<bool, KernelError> {
+        let space = self.space("looking at a redirection of DNS", place)?;
+        Ok(space.dns_redirect.is_some() && space.changes_of_rules == change)
+    }
+
+    pub(super) fn flush_rules_in(&mut self, place: &Place) {
+        if let Ok(space) = self.space("flushing rules", place) {
+            space.dns_redirect = None;
+            space.changes_of_rules += 1;
+        }
     }
 
     pub(super) fn dns_redirect(&mut self, place: &Place) -> Option<(SocketAddr, u16)> {

@@ -88,6 +88,11 @@ impl FakeKernel {
         self.world().flush_ruleset();
     }
 
+    /// Does what somebody else's `nft flush ruleset` does in a namespace.
+    pub fn flush_ruleset_in(&self, netns: &Netns) {
+        self.world().flush_rules_in(&self.at(netns));
+    }
+
     /// A lock that a panic elsewhere poisoned holds a whole world all the same.
     fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
@@ -312,13 +317,17 @@ impl Kernel for FakeKernel {
         self.world().close_forward(comment)
     }
 
-    async fn redirect_dns(&self, netns: &Netns, to: SocketAddr, tcp: u16) -> Result<(), KernelError> {
+    async fn redirect_dns(&self, netns: &Netns, to: SocketAddr, tcp: u16) -> Result<Option<u32>, KernelError> {
         loopback_server("redirecting DNS", to, tcp)?;
         self.world().redirect_dns(&self.at(netns), Some((to, tcp)))
     }
 
+    async fn dns_redirect_stands(&self, netns: &Netns, change: u32) -> Result<bool, KernelError> {
+        self.world().dns_redirect_stands(&self.at(netns), change)
+    }
+
     async fn delete_dns_redirect(&self, netns: &Netns) -> Result<(), KernelError> {
-        self.world().redirect_dns(&self.at(netns), None)
+        self.world().redirect_dns(&self.at(netns), None).map(drop)
     }
 
     async fn capabilities(&self) -> Vec<Capability> {

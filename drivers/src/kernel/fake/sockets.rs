@@ -7,6 +7,9 @@ use super::super::error::{KernelError, Why};
 use super::super::sockets::{CONNECT_PATIENCE, Listening};
 use super::world::{Place, World};
 
+/// The first port that is not kept for services (RFC 6335, 6).
+const FIRST_FREE: u16 = 1024;
+
 /// A pair of sockets that was asked for in a namespace of a [`FakeKernel`](super::FakeKernel).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListeningAt {
@@ -24,7 +27,8 @@ impl World {
     pub(super) fn listen(&mut self, place: &Place, udp: SocketAddr, tcp: SocketAddr) -> Result<Listening, KernelError> {
         let what = "listening in a network namespace";
         let space = self.space(what, place)?;
-        let opened = open().map_err(|error| KernelError::new(what, place.to_string(), Why::Other(error.to_string())))?;
+        let opened = open(udp.port(), tcp.port())
+            .map_err(|error| KernelError::new(what, place.to_string(), Why::Other(error.to_string())))?;
         let (listening, real_udp, real_tcp) = opened;
         space.listening.push(ListeningAt { udp, tcp, real_udp, real_tcp });
         Ok(listening)
@@ -50,9 +54,12 @@ impl World {
     }
 }
 
-fn open() -> io::Result<(Listening, SocketAddr, SocketAddr)> {
-    let udp = open_udp()?;
-    let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+/// On the ports that are asked for, as far as these are nobody's on the host: a namespace in memory has no ports of its own.
+fn open(udp: u16, tcp: u16) -> io::Result<(Listening, SocketAddr, SocketAddr)> {
+    let [udp, tcp] = [udp, tcp].map(|port| (Ipv4Addr::LOCALHOST, if port < FIRST_FREE { 0 } else { port }));
+    let udp = UdpSocket::bind(udp).or_else(|_| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)))?;
+    udp.set_nonblocking(true)?;
+    let tcp = TcpListener::bind(tcp).or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
     tcp.set_nonblocking(true)?;
     let (real_udp, real_tcp) = (udp.local_addr()?, tcp.local_addr()?);
     Ok((Listening { udp, tcp }, real_udp, real_tcp))

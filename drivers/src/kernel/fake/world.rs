@@ -55,6 +55,8 @@ pub(super) struct Space {
     pub(super) settings: BTreeMap<SysctlKey, String>,
     pub(super) listening: Vec<ListeningAt>,
     pub(super) dns_redirect: Option<(SocketAddr, u16)>,
+    /// How often anybody has changed its rules.
+    pub(super) changes_of_rules: u32,
 }
 
 /// One interface.

@@ -26,6 +26,14 @@ const NFTABLES: u16 = 10 << 8;
 /// `NFT_MSG_NEWGEN` and `NFT_MSG_GETGEN` (`linux/netfilter/nf_tables.h`).
 const NEW_GENERATION: u16 = NFTABLES | 15;
 const GET_GENERATION: u16 = NFTABLES | 16;
+/// `NFT_MSG_NEWTABLE` and `NFT_MSG_GETTABLE`.
+const NEW_TABLE: u16 = NFTABLES;
+const GET_TABLE: u16 = NFTABLES | 1;
+/// `NFPROTO_UNSPEC` and `NFPROTO_IPV4`.
+const ANY_FAMILY: u8 = 0;
+const IPV4: u8 = 2;
+/// `NFTA_TABLE_NAME`, a string that ends in zero.
+const TABLE_NAME: u16 = 1;
 /// `NFTA_GEN_ID`, a number in network byte order.
 const ID: u16 = 1;
 /// More than an answer has.
@@ -56,29 +64,60 @@ fn is_on(key: &str) -> Result<Option<bool>, KernelError> {
     }
 }
 
-/// The number of the generation. The kernel answers before it returns from the sending, so nothing is waited for.
-fn generation() -> Result<u32, Errno> {
-    let kind = SockType::Raw;
-    let socket = socket(AddressFamily::Netlink, kind, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkNetFilter)?;
-    send(socket.as_raw_fd(), &request(), MsgFlags::empty())?;
-    let mut answer = [0; ANSWER_MAX];
-    let length = recv(socket.as_raw_fd(), &mut answer, MsgFlags::MSG_DONTWAIT)?;
-    read(answer.get(..length).unwrap_or_default())
+/// The number of the generation of the rules in the calling thread's namespace.
+pub(super) fn generation() -> Result<u32, Errno> {
+    read(&ask(&request(GET_GENERATION, ANY_FAMILY, &[]))?)
 }
 
-fn request() -> [u8; HEADER + FAMILY_HEADER] {
-    let mut message = [0; HEADER + FAMILY_HEADER];
-    let length = (HEADER + FAMILY_HEADER) as u32;
+/// Whether the calling thread's namespace has an IPv4 table of that name.
+pub(super) fn has_table(name: &str) -> Result<bool, Errno> {
+    let answer = ask(&request(GET_TABLE, IPV4, &attribute(TABLE_NAME, &[name.as_bytes(), &[0]].concat())))?;
+    match read(&answer) {
+        _ if kind(&answer) == Some(NEW_TABLE) => Ok(true),
+        Err(Errno::ENOENT) => Ok(false),
+        Err(errno) => Err(errno),
+        Ok(_) => Err(Errno::EBADMSG),
+    }
+}
+
+/// The kernel answers before it returns from the sending, so nothing is waited for.
+fn ask(request: &[u8]) -> Result<Vec<u8>, Errno> {
+    let kind = SockType::Raw;
+    let socket = socket(AddressFamily::Netlink, kind, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkNetFilter)?;
+    send(socket.as_raw_fd(), request, MsgFlags::empty())?;
+    let mut answer = vec![0; ANSWER_MAX];
+    let length = recv(socket.as_raw_fd(), &mut answer, MsgFlags::MSG_DONTWAIT)?;
+    answer.truncate(length);
+    Ok(answer)
+}
+
+fn request(kind: u16, family: u8, attributes: &[u8]) -> Vec<u8> {
+    let mut message = vec![0; HEADER + FAMILY_HEADER];
+    let length = (HEADER + FAMILY_HEADER + attributes.len()) as u32;
     message[..4].copy_from_slice(&length.to_ne_bytes());
-    message[4..6].copy_from_slice(&GET_GENERATION.to_ne_bytes());
+    message[4..6].copy_from_slice(&kind.to_ne_bytes());
     message[6..8].copy_from_slice(&REQUEST.to_ne_bytes());
+    message[HEADER] = family;
+    message.extend(attributes);
     message
+}
+
+fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+    let mut attribute = ((ATTRIBUTE + value.len()) as u16).to_ne_bytes().to_vec();
+    attribute.extend(kind.to_ne_bytes());
+    attribute.extend(value);
+    attribute.resize(attribute.len().next_multiple_of(ATTRIBUTE), 0);
+    attribute
+}
+
+/// What a message is.
+fn kind(message: &[u8]) -> Option<u16> {
+    message.get(4..6).and_then(|bytes| bytes.try_into().ok()).map(u16::from_ne_bytes)
 }
 
 /// The number that an answer holds, or the error that it is.
 fn read(answer: &[u8]) -> Result<u32, Errno> {
-    let kind = answer.get(4..6).and_then(|bytes| bytes.try_into().ok()).map(u16::from_ne_bytes);
-    match kind {
+    match kind(answer) {
         Some(NEW_GENERATION) => number(answer.get(HEADER + FAMILY_HEADER..).unwrap_or_default()).ok_or(Errno::EBADMSG),
         Some(ERROR) => {
             let code = answer.get(HEADER..HEADER + 4).and_then(|bytes| bytes.try_into().ok()).map(i32::from_ne_bytes);
@@ -107,13 +146,6 @@ mod tests {
     fn message(kind: u16, rest: &[u8]) -> Vec<u8> {
         let length = u32::try_from(HEADER + rest.len()).expect("short");
         [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), &[0; 10], rest].concat()
-    }
-
-    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-        let length = u16::try_from(ATTRIBUTE + value.len()).expect("short");
-        let mut bytes = [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), value].concat();
-        bytes.resize(bytes.len().next_multiple_of(ATTRIBUTE), 0);
-        bytes
     }
 
     #[test]

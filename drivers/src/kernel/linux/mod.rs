@@ -37,7 +37,7 @@ use self::tool::Programs;
 use super::forward::check as check_forward;
 use super::{
     Bystanders, Capability, Faults, Firewall, Forwarding, IfName, Kernel, KernelError, LinkChange, LinkInfo, Listening, Netns,
-    NetnsName, Obstacle, Occupant, Opened, Plan, Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
+    NetnsName, Obstacle, Occupant, Opened, Plan, Route, Seen, SysctlKey, TableName, TapMove, Veth, VethSpec,
 };
 
 /// The Linux kernel that this process runs on. [`Netns::Daemon`] is the namespace of this process's main thread.
@@ -249,6 +249,15 @@ impl Kernel for LinuxKernel {
         .await
     }
 
+    async fn look_inside(&self, netns: &Netns, name: &IfName) -> Result<Seen, KernelError> {
+        let name = name.clone();
+        let look = move |session: &Session| {
+            let (link, addresses) = (link::get(session, &name)?, address::list(session, &name)?);
+            Ok(Seen { link, addresses, routes: address::list_routes(session)? })
+        };
+        self.inside("looking at an interface", netns, look).await
+    }
+
     async fn set_firewall(&self, firewall: &Firewall) -> Result<(), KernelError> {
         firewall.check()?;
         let firewall = firewall.clone();
@@ -308,8 +317,17 @@ impl Kernel for LinuxKernel {
         self.on_host("having the host forward no more", work).await
     }
 
-    async fn redirect_dns(&self, netns: &Netns, to: SocketAddr, tcp: u16) -> Result<(), KernelError> {
+    async fn redirect_dns(&self, netns: &Netns, to: SocketAddr, tcp: u16) -> Result<Option<u32>, KernelError> {
         self.with_nft("redirecting DNS", netns, move |nft| redirect::set(nft, to, tcp)).await
+    }
+
+    async fn dns_redirect_stands(&self, netns: &Netns, change: u32) -> Result<bool, KernelError> {
+        let netns = netns.clone();
+        in_thread("looking at a redirection of DNS", move || {
+            OpenedNetns::open(&netns)?.enter()?;
+            redirect::stands(change)
+        })
+        .await
     }
 
     async fn delete_dns_redirect(&self, netns: &Netns) -> Result<(), KernelError> {

@@ -9,9 +9,11 @@ use nftables::batch::Batch;
 use nftables::expr::Expression;
 use nftables::stmt::{NAT, Statement};
 use nftables::types::{NfChainType, NfFamily, NfHook};
+use nix::errno::Errno;
 
-use super::super::error::KernelError;
+use super::super::error::{KernelError, Needs};
 use super::super::sockets::loopback_server;
+use super::generation::{generation, has_table};
 use super::nft::{self, NewTable, Nft, field, is, text};
 
 /// The table in the sandbox. One sandbox has one server.
@@ -23,10 +25,21 @@ const SOURCE: i32 = 100;
 /// The port of DNS (RFC 1035, 4.2).
 const DNS: u16 = 53;
 
-/// Redirects in the calling thread's namespace, in place of what was redirected before.
-pub(super) fn set(nft: &Nft, udp: SocketAddr, tcp: u16) -> Result<(), KernelError> {
+/// Redirects in the calling thread's namespace, in place of what was redirected before. Answers the number of that change, if nobody
+/// made another at the same time.
+pub(super) fn set(nft: &Nft, udp: SocketAddr, tcp: u16) -> Result<Option<u32>, KernelError> {
     let what = "redirecting DNS";
-    nft.apply(what, ruleset(loopback_server(what, udp, tcp)?, udp.port(), tcp))
+    let batch = ruleset(loopback_server(what, udp, tcp)?, udp.port(), tcp);
+    let before = generation().ok();
+    nft.apply(what, batch)?;
+    Ok(generation().ok().filter(|now| before.is_some_and(|before| *now == before.wrapping_add(1))))
+}
+
+/// Whether nobody has changed a rule of the calling thread's namespace since that change. The table is looked for as well: after a
+/// restart of the machine, somebody may have made as many changes as there had been.
+pub(super) fn stands(change: u32) -> Result<bool, KernelError> {
+    let stands = || Ok(generation()? == change && has_table(TABLE)?);
+    stands().map_err(|errno: Errno| KernelError::errno("looking at a redirection of DNS", TABLE, errno, Needs::NetAdmin))
 }
 
 /// Redirects no more.

@@ -1,0 +1,108 @@
+//! Keeps things right while the daemon runs: one task that sees to sandboxes whose turn has come. Those that a start found come
+//! first; forwarding and the API do not wait for them. It takes its turn among the changes, for a few sandboxes at a time.
+
+use super::Inner;
+use super::model::{EndpointState, Sandbox, SandboxState};
+use super::refusal::Attempt;
+use super::refusal::Refusal;
+use super::restore::both;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// Sandboxes that are seen to side by side, in one turn.
+const SIDE_BY_SIDE: usize = 8;
+
+/// How long nothing is looked at if nobody tells.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Begins. It ends with the controller.
+pub(super) fn start(inner: &Arc<Inner>) {
+    tokio::spawn(run(Arc::downgrade(inner)));
+}
+
+async fn run(inner: Weak<Inner>) {
+    while let Some(inner) = inner.upgrade().filter(|inner| !inner.upkeep.has_ended()) {
+        while see_to_some(&inner).await {}
+        let upkeep = Arc::clone(&inner.upkeep);
+        drop(inner);
+        let pause = upkeep.next(Instant::now()).map_or(TICK, |next| next.min(TICK));
+        // Either way it is time to look.
+        let _ = timeout(pause, upkeep.woken.notified()).await;
+    }
+}
+
+/// Sees to sandboxes whose turn has come. Answers whether there were any.
+async fn see_to_some(inner: &Arc<Inner>) -> bool {
+    if inner.upkeep.next(Instant::now()) != Some(Duration::ZERO) {
+        return false;
+    }
+    let _turn = inner.writer.lock().await;
+    if inner.upkeep.has_ended() {
+        return false;
+    }
+    let now = Instant::now();
+    let sandboxes = inner.book.sandboxes().into_iter().filter(|sandbox| inner.upkeep.take_turn(&sandbox.id, now));
+    let mut some = JoinSet::new();
+    for sandbox in sandboxes.take(SIDE_BY_SIDE) {
+        let inner = Arc::clone(inner);
+        some.spawn(async move { inner.see_to(&sandbox).await });
+    }
+    let any = !some.is_empty();
+    // One that has panicked has said so itself, and has its turn again.
+    while some.join_next().await.is_some() {}
+    any
+}
+
+impl Inner {
+    /// Brings a sandbox to what it is to be, and notes it for another try if that fails.
+    async fn see_to(&self, sandbox: &Sandbox) {
+        match sandbox.state {
+            SandboxState::Ready if !sandbox.is_stale() => {}
+            // What is on its way is the matter of whoever has it there, and what is at a path that leads elsewhere is another's.
+            SandboxState::Ready | SandboxState::Creating | SandboxState::Deleting => return self.upkeep.take_out(&sandbox.id),
+        }
+        match self.put_right(sandbox).await {
+            Ok(()) => self.upkeep.take_out(&sandbox.id),
+            Err(refusal) => {
+                tracing::warn!("{refusal}; it is tried again");
+                self.upkeep.fail(&sandbox.id, refusal.to_string());
+            }
+        }
+    }
+
+    /// Goes on whatever fails: one interface that is not as it should be takes neither the others nor the names from a sandbox.
+    async fn put_right(&self, sandbox: &Sandbox) -> Result<(), Refusal> {
+        let attempt = Attempt::new("find sandbox again", &sandbox.name);
+        let (mut done, mut routes) = (Ok(()), Vec::new());
+        for endpoint in self.book.joined_to(&sandbox.id) {
+            let EndpointState::Joined(joint) = &endpoint.state else { continue };
+            match self.populate_again(&attempt, sandbox, &endpoint, joint).await {
+                Ok(seen) if joint.ifname.is_some() => routes = seen,
+                Ok(_) => {}
+                Err(refusal) => done = both(done, Err(refusal)),
+            }
+        }
+        if !self.servers.has(&sandbox.id) {
+            done = both(done, self.start_names_again(&attempt, sandbox).await);
+        }
+        self.doubt_ways_out(sandbox, &routes);
+        done = both(done, self.choose_ways_out_among(&attempt, sandbox, &routes).await);
+        self.write_files(sandbox);
+        done
+    }
+
+    /// What leads to the server is recorded if it is new, so that the next start need not make it again.
+    async fn start_names_again(&self, attempt: &Attempt, sandbox: &Sandbox) -> Result<(), Refusal> {
+        let redirect = self.start_names(attempt, sandbox).await?;
+        if redirect != sandbox.redirect {
+            let sandbox = Sandbox { redirect, ..sandbox.clone() };
+            if let Err(refusal) = self.save(attempt, &sandbox).await {
+                tracing::warn!("{refusal}");
+            }
+            self.book.put_sandbox(sandbox);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+//! What is put right in sandboxes without anybody asking.
+
+use super::house::{House, name, sandbox, with_subnet};
+use super::names::asked;
+use crate::controller::model::Redirect;
+use crate::controller::{Controller, keeper};
+use lanloom_drivers::kernel::{Failing, Faults, Kernel, Netns};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Liveness only.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn netns(named: &str) -> Netns {
+    Netns::At(format!("/fake/netns/{named}").into())
+}
+
+/// Two sandboxes on a network, left by a daemon that has stopped.
+async fn left(house: &House) {
+    let controller = house.start().await;
+    controller.create_network(name("web"), with_subnet("10.9.0.0/24")).await.expect("a network");
+    for named in ["one", "two"] {
+        sandbox(&controller, named, &["web"]).await.expect("a sandbox");
+    }
+    controller.stop().await;
+}
+
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < PATIENCE, "{what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn dns(controller: &Controller, named: &str) -> String {
+    controller.sandbox(named).expect("the sandbox").dns
+}
+
+fn redirect(controller: &Controller, named: &str) -> Redirect {
+    controller.sandbox(named).expect("the sandbox").sandbox.redirect.expect("a redirection that is known")
+}
+
+/// Whether a sandbox's port 53 leads to where its server is recorded to be, and nobody has touched that since.
+async fn stands(house: &House, named: &str, redirect: Redirect) -> bool {
+    let kernel = &house.ground.kernel;
+    let leads = kernel.dns_redirect(&netns(named)).map(|(udp, tcp)| (udp.port(), tcp));
+    leads == Some((redirect.udp, redirect.tcp))
+        && kernel.dns_redirect_stands(&netns(named), redirect.change).await.expect("told")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn until_its_turn_has_come_after_a_start_a_sandbox_says_that_it_is_still_being_taken_up() {
+    let house = House::new().await;
+    left(&house).await;
+    let controller = house.start_idle(Arc::new(house.ground.kernel.clone())).await;
+    let shown = controller.sandbox("one").expect("the sandbox");
+    assert_eq!(shown.dns, "starting");
+    assert_eq!(shown.notes, ["it is still being taken up after the daemon's start"]);
+    keeper::start(&controller.inner);
+    controller.taken_up().await;
+    let shown = controller.sandbox("one").expect("the sandbox");
+    assert!(shown.dns.contains("redirected") && shown.notes.is_empty(), "{shown:?}");
+    assert_eq!(asked(&house, "one", "two"), ["10.9.0.3"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_server_that_could_not_be_started_says_why_and_is_started_later_without_anybody_asking() {
+    let house = House::new().await;
+    left(&house).await;
+    let kernel = Arc::new(Failing::new(Arc::new(house.ground.kernel.clone()), Faults::none()));
+    let controller = house.start_idle(Arc::clone(&kernel) as Arc<dyn Kernel>).await;
+    kernel.faults().worsen(1.0);
+    keeper::start(&controller.inner);
+    controller.taken_up().await;
+    let shown = controller.sandbox("one").expect("the sandbox");
+    assert_eq!(shown.dns, "not started; see the notes");
+    let said = shown.notes.join("\n");
+    assert!(said.contains("cannot find sandbox again one") && said.contains("it is tried again in"), "{said}");
+    kernel.faults().heal();
+    until("it is started", || dns(&controller, "one").contains("redirected")).await;
+    until("nothing is left to do", || controller.sandbox("one").expect("the sandbox").notes.is_empty()).await;
+    assert_eq!(asked(&house, "one", "two"), ["10.9.0.3"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sandbox_that_is_deleted_before_its_turn_comes_is_not_taken_up() {
+    let house = House::new().await;
+    left(&house).await;
+    let controller = house.start_idle(Arc::new(house.ground.kernel.clone())).await;
+    controller.delete_sandbox("one".into(), false).await.expect("deleted");
+    keeper::start(&controller.inner);
+    controller.taken_up().await;
+    assert!(controller.sandbox("one").is_err());
+    assert_eq!(house.ground.kernel.listening(&netns("one")), Vec::new());
+    assert!(dns(&controller, "two").contains("redirected"));
+}
+
+/// What there is after another start, if it was not made again. Somebody on this machine may have had one of the ports by then, for
+/// which a kernel in memory has none of its own: then it was.
+async fn kept(house: &House, before: Redirect) {
+    let controller = house.start().await;
+    let after = redirect(&controller, "one");
+    assert!(stands(house, "one", after).await);
+    if (after.udp, after.tcp) == (before.udp, before.tcp) {
+        assert_eq!(after.change, before.change, "the rules were made again");
+    }
+    assert_eq!(asked(house, "one", "two"), ["10.9.0.3"]);
+    controller.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirection_that_stands_is_kept_over_a_restart_and_the_server_has_its_ports_again() {
+    let house = House::new().await;
+    left(&house).await;
+    let controller = house.start().await;
+    let before = redirect(&controller, "one");
+    assert!(dns(&controller, "one").contains(&format!("ports {} (UDP) and {} (TCP)", before.udp, before.tcp)));
+    controller.stop().await;
+    kept(&house, before).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirection_that_somebody_flushed_while_the_daemon_was_down_is_made_again_and_known_from_then_on() {
+    let house = House::new().await;
+    left(&house).await;
+    house.ground.kernel.flush_ruleset_in(&netns("one"));
+    let controller = house.start().await;
+    let made = redirect(&controller, "one");
+    assert!(stands(&house, "one", made).await);
+    controller.stop().await;
+    kept(&house, made).await;
+}
