@@ -64,7 +64,7 @@ fn a_host_s_neighbour_reaches_sandboxes_by_route_where_the_gateway_mode_lets_it_
     }
 }
 
-/// A second daemon of the house, and the folder of its namespaces as seen from that of the first one's.
+/// A second daemon of the house, with a folder of its own for its namespaces.
 struct Second(Child);
 
 impl Drop for Second {
@@ -74,12 +74,10 @@ impl Drop for Second {
     }
 }
 
-const SECOND: &str = "../netns-second";
-
 impl Second {
     fn start(host: &Networks) -> Self {
         let daemon = ["--state-dir".to_owned(), host.path("second").display().to_string()];
-        let rest = ["--netns-dir", "/run/netns-second"].map(str::to_owned);
+        let rest = ["--netns-dir".to_owned(), Self::netns_dir(host)];
         let words = Self::words(host, &[&["daemon".to_owned()], &daemon[..], &rest[..]].concat());
         let log = std::fs::File::create(host.path("second.log")).expect("a log");
         let mut command = host.command(&words);
@@ -87,6 +85,10 @@ impl Second {
         let second = Self(child);
         host.wait_for("the second daemon", || second.lanloom(host, "network ls"));
         second
+    }
+
+    fn netns_dir(host: &Networks) -> String {
+        host.path("netns").display().to_string()
     }
 
     fn words(host: &Networks, words: &[String]) -> Vec<String> {
@@ -113,7 +115,8 @@ fn networks_of_two_daemons_on_one_host_are_as_far_from_each_other_as_from_the_wo
     ] {
         assert!(second.lanloom(&host, &command), "{command}");
     }
-    let other = format!("{SECOND}/x");
+    // As seen from the folder of the first one's.
+    let other = format!("../..{}/x", Second::netns_dir(&host));
     let mut wire = host.wire(&other, "eth0");
     for (number, (name, is_open)) in (1..).zip(MODES) {
         let (sandbox, mine) = (format!("a{number}"), Seat::new(number, 10));

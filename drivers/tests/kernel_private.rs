@@ -140,7 +140,7 @@ async fn firewalled(kernel: &LinuxKernel, netns: &Netns) -> Outcome {
     let table = TableName::new("lanloom-private")?;
     let (pools, gateway) = (vec!["10.0.0.0/24".parse()?], IfName::new("gw0")?);
     let network = Egress { gateway, pools, masquerade: true, snat: None, internal: false, protected: true, own_sources: true };
-    let firewall = Firewall { table, networks: vec![network], bystanders: Bystanders::default() };
+    let firewall = Firewall { table, networks: vec![network], bystanders: Bystanders::default(), bridges: [].into() };
     match kernel.set_firewall(&firewall).await {
         Err(error) if matches!(error.why(), Why::MissingTool { .. }) && std::env::var_os("CI").is_none() => {
             eprintln!("skipped: a firewall needs the package nftables");
@@ -149,7 +149,7 @@ async fn firewalled(kernel: &LinuxKernel, netns: &Netns) -> Outcome {
         done => done?,
     }
     ensure(kernel.firewall_intact(&firewall).await?, "it is loaded")?;
-    ensure(kernel.forward_obstacles().await?.is_empty(), "nothing is in the way")?;
+    ensure(kernel.others().await?.obstacles.is_empty(), "nothing is in the way")?;
     Ok(kernel.redirect_dns(netns, "127.0.0.11:5353".parse()?, 5353).await.map(drop)?)
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use super::forwarding::{Family, look_around, relying, start, stop};
 use super::layout::Layout;
 use crate::driver::{DriverError, DriverErrorKind};
-use crate::kernel::{Bystanders, Firewall, Forwarding, IfName, Kernel, KernelError, Opened, TableName, Why};
+use crate::kernel::{Bystanders, Firewall, Forwarding, Gate, IfName, Kernel, KernelError, Opened, Others, TableName, Why};
 
 /// What the names of all daemons' tables begin with.
 const PREFIX: &str = "lanloom-";
@@ -53,8 +53,8 @@ struct State {
     right: Option<Forwarding>,
     /// Transactions of ours since that was looked at.
     transactions: u32,
-    /// Whether no table of others dropped what is forwarded then, nor could without being seen to.
-    clear: bool,
+    /// What others' firewalls held then, if that was looked at.
+    others: Option<Others>,
     /// The table that drops what we have forwarded, if one does.
     obstacle: Option<String>,
     /// That the host goes on forwarding for others.
@@ -184,12 +184,8 @@ impl Egress {
     /// Brings everything to what is wanted; `quiet`: nobody else has changed anything since all was right.
     async fn bring(&self, state: &mut State, way: Way, before: &Forwarding, quiet: bool) -> Result<Outcome, KernelError> {
         let was_loaded = state.loaded;
-        match self.load(state, way, before, quiet).await {
+        match self.bring_all(state, way, before, quiet).await {
             Ok(mut outcome) => {
-                let is_clear = quiet && state.clear && self.kernel.forwarding().await?.follows(before, state.transactions);
-                if !is_clear || state.networks.is_empty() {
-                    outcome.obstacle = self.pass_obstacles(state, before).await?;
-                }
                 state.obstacle = outcome.obstacle.as_ref().map(ToString::to_string);
                 state.loaded = !state.networks.is_empty();
                 state.missing = None;
@@ -203,6 +199,19 @@ impl Egress {
             }
             Err(error) => Err(error),
         }
+    }
+
+    async fn bring_all(&self, state: &mut State, way: Way, before: &Forwarding, quiet: bool) -> Result<Outcome, KernelError> {
+        let is_counted = before.legacy.iter().all(|names| !names.lines().any(|name| name == "filter"));
+        if state.networks.is_empty() {
+            // Nobody needs to know, until there is a network again.
+            state.others = None;
+        } else if !(quiet && is_counted && state.others.is_some()) {
+            state.others = Some(self.kernel.others().await?);
+        }
+        let mut outcome = self.load(state, way, before, quiet).await?;
+        outcome.obstacle = self.pass_obstacles(state).await?;
+        Ok(outcome)
     }
 
     /// The firewall is there before the host forwards, and goes after it has stopped.
@@ -284,21 +293,23 @@ impl Egress {
     }
 
     /// Has tables of others accept what is forwarded for us, and no more; the one that cannot, if one cannot.
-    async fn pass_obstacles(&self, state: &mut State, before: &Forwarding) -> Result<Option<KernelError>, KernelError> {
-        let open: Vec<IfName> =
-            state.networks.values().filter(|layout| !layout.spec.internal).map(|layout| layout.ifname.clone()).collect();
-        if open.is_empty() {
+    async fn pass_obstacles(&self, state: &mut State) -> Result<Option<KernelError>, KernelError> {
+        let gates: Vec<Gate> = state.networks.values().filter_map(|layout| layout.gate()).collect();
+        if gates.is_empty() {
             if !state.nowhere {
                 self.kernel.close_forward(&self.comment).await?;
             }
-            (state.nowhere, state.opened, state.clear) = (true, Vec::new(), false);
+            (state.nowhere, state.opened) = (true, Vec::new());
+            return Ok(None);
+        }
+        let obstacles = state.others.as_ref().map(|others| others.obstacles.as_slice()).unwrap_or_default();
+        if obstacles.is_empty() {
+            state.opened = Vec::new();
             return Ok(None);
         }
         state.nowhere = false;
-        match self.kernel.open_forward(&open, &self.comment).await {
+        match self.kernel.open_forward(obstacles, &gates, &self.comment).await {
             Ok(opened) => {
-                let countable = before.legacy.iter().all(|names| !names.lines().any(|name| name == "filter"));
-                state.clear = opened.is_empty() && countable;
                 state.opened = opened;
                 Ok(None)
             }
@@ -309,7 +320,8 @@ impl Egress {
 
     fn firewall(&self, state: &State, bystanders: Bystanders) -> Firewall {
         let networks = state.networks.values().flat_map(|layout| layout.egress()).collect();
-        Firewall { table: self.table.clone(), networks, bystanders }
+        let bridges = state.others.as_ref().map(|others| others.bridges.clone()).unwrap_or_default();
+        Firewall { table: self.table.clone(), networks, bystanders, bridges }
     }
 }
 

@@ -9,7 +9,7 @@ use super::{GATEWAY, mac};
 use crate::driver::{
     DriverError, EndpointSpec, GuardMode, NetworkSpec, PoolData, PortGuard, PortKind, Role, StaticRoute, SwitchPort,
 };
-use crate::kernel::{Egress, IfName, SysctlKey};
+use crate::kernel::{Egress, Gate, IfName, SysctlKey};
 
 /// Digits of a network's id that its gateway interface is named by.
 const ID_DIGITS: usize = 12;
@@ -112,6 +112,20 @@ impl Layout {
             (!pools.is_empty()).then_some(Egress { gateway, pools, masquerade, snat, internal, protected, own_sources })
         };
         families.into_iter().filter_map(entry).collect()
+    }
+
+    /// What others' tables are to accept for it; nothing of an internal network.
+    pub(super) fn gate(&self) -> Option<Gate> {
+        let is_open = |mode| match mode {
+            GatewayMode::NatUnprotected | GatewayMode::Routed => true,
+            GatewayMode::Nat | GatewayMode::Isolated => false,
+        };
+        let gate = || Gate {
+            interface: self.ifname.clone(),
+            inbound_v4: is_open(self.options.mode_v4) && self.forwards(true),
+            inbound_v6: is_open(self.options.mode_v6) && self.forwards(false),
+        };
+        (!self.spec.internal).then(gate)
     }
 
     /// Whether the host is to forward IPv4, or IPv6, for it.

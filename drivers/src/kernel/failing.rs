@@ -12,8 +12,8 @@ use ipnet::IpNet;
 
 use super::error::{KernelError, Why};
 use super::{
-    Bystanders, Capability, Firewall, Forwarding, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns, NetnsName, Obstacle,
-    Occupant, Opened, Plan, Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
+    Bystanders, Capability, Firewall, Forwarding, Gate, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns, NetnsName,
+    Obstacle, Occupant, Opened, Others, Plan, Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
 };
 
 /// Decides which calls fail: the same seed, the same decisions in the same order. [`fmt::Display`] says how to have them again.
@@ -295,14 +295,14 @@ impl Kernel for Failing {
         self.inner.forwarding().await
     }
 
-    async fn forward_obstacles(&self) -> Result<Vec<Obstacle>, KernelError> {
+    async fn others(&self) -> Result<Others, KernelError> {
         self.faults.pass("looking at what the host forwards", "all tables")?;
-        self.inner.forward_obstacles().await
+        self.inner.others().await
     }
 
-    async fn open_forward(&self, gateways: &[IfName], comment: &str) -> Result<Vec<Opened>, KernelError> {
+    async fn open_forward(&self, obstacles: &[Obstacle], gates: &[Gate], comment: &str) -> Result<Vec<Opened>, KernelError> {
         self.faults.pass("having the host forward", comment)?;
-        self.inner.open_forward(gateways, comment).await
+        self.inner.open_forward(obstacles, gates, comment).await
     }
 
     async fn close_forward(&self, comment: &str) -> Result<(), KernelError> {

@@ -56,6 +56,8 @@ pub struct Firewall {
     pub networks: Vec<Egress>,
     /// What was there when we had the host forward.
     pub bystanders: Bystanders,
+    /// Bridges of others that nothing of our networks reaches but by a published port or in answer.
+    pub bridges: BTreeSet<IfName>,
 }
 
 /// The interfaces that were there when we had the host forward, which it did not before: it is not to become a router by us. Those
@@ -120,13 +122,14 @@ impl Firewall {
     /// Whether it is `other` and some networks more.
     pub fn extends(&self, other: &Self) -> bool {
         let is_kept = |network: &Egress| self.networks.contains(network);
-        self.table == other.table && self.bystanders == other.bystanders && other.networks.iter().all(is_kept)
+        let same = self.table == other.table && self.bystanders == other.bystanders && self.bridges == other.bridges;
+        same && other.networks.iter().all(is_kept)
     }
 
     /// Whether it can be loaded at all.
     pub(crate) fn check(&self) -> Result<(), KernelError> {
         let gateways = self.networks.iter().map(|network| &network.gateway);
-        gateways.chain(self.bystanders.all()).try_for_each(check_interface)?;
+        gateways.chain(self.bystanders.all()).chain(&self.bridges).try_for_each(check_interface)?;
         let of =
             |network: &Egress| network.pools.iter().map(|pool| (pool.trunc(), network.gateway.clone())).collect::<Vec<_>>();
         let mut pools: Vec<_> = self.networks.iter().flat_map(of).collect();
@@ -173,7 +176,13 @@ mod tests {
     }
 
     fn checked(networks: Vec<Egress>) -> Result<(), KernelError> {
-        Firewall { table: TableName::new("t").expect("valid"), networks, bystanders: Bystanders::default() }.check()
+        Firewall {
+            table: TableName::new("t").expect("valid"),
+            networks,
+            bystanders: Bystanders::default(),
+            bridges: BTreeSet::new(),
+        }
+        .check()
     }
 
     #[test]

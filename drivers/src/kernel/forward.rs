@@ -1,5 +1,6 @@
 //! What others do to packets that the host forwards.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::error::{KernelError, Why};
@@ -37,6 +38,26 @@ impl Forwarding {
     }
 }
 
+/// What others' firewalls hold that concerns what is forwarded for us.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Others {
+    /// The chains by which the host forwards nothing that is not accepted there, opened or not.
+    pub obstacles: Vec<Obstacle>,
+    /// Bridges that somebody keeps apart from everything else by rules of his own, which an accept of ours would go round: Docker's.
+    pub bridges: BTreeSet<IfName>,
+}
+
+/// A gateway whose packets others' tables are to accept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gate {
+    /// The gateway's interface.
+    pub interface: IfName,
+    /// Whether what is new is accepted on its way in too, of IPv4.
+    pub inbound_v4: bool,
+    /// The same of IPv6.
+    pub inbound_v6: bool,
+}
+
 /// A chain of somebody else's by which the host forwards nothing that is not accepted there: its policy is to drop, or its last
 /// rule drops or rejects all that is left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,8 +93,8 @@ pub struct Opened {
     pub family: String,
     /// The table.
     pub table: String,
-    /// The chain that holds the rules: for each gateway interface one that accepts what comes from it, and one that accepts what
-    /// goes to it and belongs to a flow that is known.
+    /// The chain that holds the rules: for each gateway interface one that accepts what comes from it, one that accepts what goes
+    /// to it and belongs to a flow that is known, and where it is to be reached from outside, one that accepts all that goes to it.
     pub chain: String,
 }
 
@@ -98,8 +119,8 @@ impl fmt::Display for Obstacle {
 }
 
 /// Whether rules can be made for these interfaces, and found again by this comment: 1 to 63 bytes of `[A-Za-z0-9_.:-]`.
-pub(crate) fn check(gateways: &[IfName], comment: &str) -> Result<(), KernelError> {
-    gateways.iter().try_for_each(check_interface)?;
+pub(crate) fn check(gates: &[Gate], comment: &str) -> Result<(), KernelError> {
+    gates.iter().try_for_each(|gate| check_interface(&gate.interface))?;
     let plain = |one: char| one.is_ascii_alphanumeric() || "_.:-".contains(one);
     if comment.is_empty() || comment.len() > COMMENT_MAX || !comment.chars().all(plain) {
         let rule = Why::InvalidName("a comment has 1 to 63 letters, digits, `_`, `.`, `:` and `-`");

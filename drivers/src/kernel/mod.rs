@@ -49,7 +49,7 @@ pub use error::{KernelError, Needs, Why};
 pub use failing::{Failing, Faults};
 pub use fake::{FakeKernel, ListeningAt};
 pub use firewall::{Bystanders, Egress, Firewall, TableName};
-pub use forward::{FORWARD_V4, FORWARD_V6, Forwarding, Manager, Obstacle, Opened};
+pub use forward::{FORWARD_V4, FORWARD_V6, Forwarding, Gate, Manager, Obstacle, Opened, Others};
 pub use link::{LinkChange, LinkInfo, LinkKind, Route, Seen, TapMove, Veth, VethSpec};
 pub use linux::LinuxKernel;
 pub use name::{IfName, NetnsName};
@@ -295,19 +295,20 @@ pub trait Kernel: Send + Sync {
     /// [`Why::NotPermitted`].
     async fn forwarding(&self) -> Result<Forwarding, KernelError>;
 
-    /// The chains of others by which the host forwards nothing that is not accepted there, opened or not.
+    /// What others' firewalls hold: chains that drop what is forwarded, and bridges that are kept apart.
     ///
     /// # Errors
     /// [`Why::MissingTool`], [`Why::NotPermitted`], [`Why::Unsupported`].
-    async fn forward_obstacles(&self) -> Result<Vec<Obstacle>, KernelError>;
+    async fn others(&self) -> Result<Others, KernelError>;
 
-    /// Has each obstacle accept what comes from these gateway interfaces, and what goes to them and belongs to a flow that is
-    /// known, by rules that the comment marks: these and no other interfaces any more. The same again changes nothing.
+    /// Has each of these obstacles accept what comes from these gateway interfaces, what goes to them and belongs to a flow that is
+    /// known, and what is new where they let that in, by rules that the comment marks: these and no others any more. The same again
+    /// changes nothing.
     ///
     /// # Errors
     /// [`Why::NoPlace`], before anything is changed, if one of them has no place for that; [`Why::MissingTool`],
     /// [`Why::InvalidName`], [`Why::NotPermitted`].
-    async fn open_forward(&self, gateways: &[IfName], comment: &str) -> Result<Vec<Opened>, KernelError>;
+    async fn open_forward(&self, obstacles: &[Obstacle], gates: &[Gate], comment: &str) -> Result<Vec<Opened>, KernelError>;
 
     /// Takes away the rules that the comment marks, and no others; none is no error.
     ///

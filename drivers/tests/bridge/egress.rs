@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use lanloom_drivers::driver::{Driver, DriverErrorKind};
 use lanloom_drivers::kernel::{
-    Bystanders, Egress, FORWARD_V4, FORWARD_V6, Firewall, Kernel, Manager, Netns, Obstacle, TableName,
+    Bystanders, Egress, FORWARD_V4, FORWARD_V6, Firewall, Gate, Kernel, Manager, Netns, Obstacle, TableName,
 };
 
 use super::{Bench, driver, dual, endpoint, if_name, internal, net, v4};
@@ -19,6 +19,10 @@ fn entry(number: u8, pools: &[&str]) -> Egress {
         protected: true,
         own_sources: true,
     }
+}
+
+fn gate(name: &str) -> Gate {
+    Gate { interface: if_name(name), inbound_v4: false, inbound_v6: false }
 }
 
 fn obstacle(place: Option<&str>) -> Obstacle {
@@ -139,7 +143,8 @@ async fn daemons_that_start_at_the_same_time_do_not_cut_each_other_off() {
     bench.create(&v4(1, &[])).await;
     assert_eq!(bystanders(&bench).v4, Some([if_name("gw9")].into()), "whose it is, nobody knows yet");
     let table = TableName::new("lanloom-other").expect("a valid name");
-    let theirs = Firewall { table, networks: vec![entry(9, &["10.9.0.0/24"])], bystanders: Bystanders::default() };
+    let theirs =
+        Firewall { table, networks: vec![entry(9, &["10.9.0.0/24"])], bystanders: Bystanders::default(), bridges: [].into() };
     bench.kernel.set_firewall(&theirs).await.expect("set");
     assert_eq!(bench.driver.settle().await, Ok(Vec::new()));
     assert_eq!(bystanders(&bench).v4, Some([].into()));
@@ -194,7 +199,7 @@ async fn a_table_that_drops_what_is_forwarded_is_opened_or_named() {
     let notes = bench.create(&v4(1, &[])).await;
     assert!(notes.len() == 1 && notes[0].contains("DOCKER-USER of table ip filter"), "{notes:?}");
     assert_eq!(bench.create(&v4(3, &[])).await, Vec::<String>::new(), "that has been said");
-    assert_eq!(bench.kernel.opened("lanloom:test"), [if_name("gw1"), if_name("gw3")]);
+    assert_eq!(bench.kernel.opened("lanloom:test"), ["gw1", "gw3"].map(gate));
     // One that comes later is in the way of new networks only.
     bench.kernel.set_obstacles(vec![obstacle(None)]);
     bench.driver.delete_network(&v4(3, &[]).id).await.expect("deleted");
@@ -202,6 +207,27 @@ async fn a_table_that_drops_what_is_forwarded_is_opened_or_named() {
     assert!(notes.len() == 1 && notes[0].contains("table ip filter"), "{notes:?}");
     bench.driver.delete_network(&v4(1, &[]).id).await.expect("deleted");
     assert!(bench.kernel.opened("lanloom:test").is_empty());
+}
+
+#[tokio::test]
+async fn others_tables_let_in_what_the_gateway_mode_lets_in_and_bridges_of_others_are_kept_from_networks() {
+    let bench = Bench::new();
+    bench.kernel.set_obstacles(vec![obstacle(Some("FORWARD"))]);
+    bench.kernel.set_bridges(&[if_name("docker0")]);
+    assert_eq!(bench.driver.settle().await, Ok(Vec::new()), "as at the start of a daemon without networks");
+    let [v4_routed, v6_unprotected] = [
+        ("com.docker.network.bridge.gateway_mode_ipv4", "routed"),
+        ("com.docker.network.bridge.gateway_mode_ipv6", "nat-unprotected"),
+    ];
+    bench.create(&dual(1, &[v4_routed])).await;
+    bench.create(&dual(2, &[v6_unprotected])).await;
+    bench.create(&v4(3, &[v6_unprotected])).await;
+    let expected = [Gate { inbound_v4: true, ..gate("gw1") }, Gate { inbound_v6: true, ..gate("gw2") }, gate("gw3")];
+    assert_eq!(bench.kernel.opened("lanloom:test"), expected);
+    assert_eq!(bench.firewall().expect("loaded").bridges, [if_name("docker0")].into());
+    bench.kernel.set_bridges(&["docker0", "br-1"].map(if_name));
+    assert_eq!(bench.driver.settle().await, Ok(Vec::new()));
+    assert_eq!(bench.firewall().expect("loaded").bridges, ["docker0", "br-1"].map(if_name).into());
 }
 
 #[tokio::test]
@@ -225,7 +251,7 @@ async fn settling_looks_closer_only_after_somebody_changed_something_and_puts_th
     assert_eq!(bench.sysctl(FORWARD_V4).await, "1");
     bench.kernel.set_obstacles(vec![obstacle(Some("FORWARD"))]);
     assert_eq!(bench.driver.settle().await, Ok(Vec::new()));
-    assert_eq!(bench.kernel.opened("lanloom:test"), [if_name("gw1")]);
+    assert_eq!(bench.kernel.opened("lanloom:test"), [gate("gw1")]);
 }
 
 #[tokio::test]

@@ -17,7 +17,12 @@ pub(crate) fn egress(gateway: &str, pools: &[&str]) -> Egress {
 }
 
 pub(crate) fn firewall(networks: Vec<Egress>) -> Firewall {
-    Firewall { table: TableName::new("lanloom-test").expect("a valid name"), networks, bystanders: Bystanders::default() }
+    Firewall {
+        table: TableName::new("lanloom-test").expect("a valid name"),
+        networks,
+        bystanders: Bystanders::default(),
+        bridges: [].into(),
+    }
 }
 
 /// A host on which there were two interfaces, one of which listens.
@@ -34,7 +39,8 @@ fn rich() -> Firewall {
     // One pool beside and within another, a half of everything, and addresses that can be written in two ways.
     let first =
         egress("gw0", &["10.1.0.0/25", "10.1.0.128/25", "10.1.0.0/28", "128.0.0.0/1", "fd00:0:0:1::/64", "fd01::1/128"]);
-    Firewall { bystanders: bystanders(), ..firewall(vec![first, chosen, internal, routed]) }
+    let bridges = [if_name("docker0")].into();
+    Firewall { bystanders: bystanders(), bridges, ..firewall(vec![first, chosen, internal, routed]) }
 }
 
 pub(crate) async fn a_firewall_is_what_was_set_last(bench: &Bench) {
@@ -58,7 +64,10 @@ pub(crate) async fn a_change_of_any_part_of_a_firewall_is_seen(bench: &Bench) {
     }
     let (kernel, _) = bench.host().await;
     kernel.set_firewall(&rich()).await.expect("set");
-    let mut others = vec![Firewall { bystanders: Bystanders::default(), ..rich() }];
+    let mut others = vec![
+        Firewall { bystanders: Bystanders::default(), ..rich() },
+        Firewall { bridges: [if_name("docker1")].into(), ..rich() },
+    ];
     for change in [
         Bystanders { v4: None, ..bystanders() },
         Bystanders { v6: None, ..bystanders() },

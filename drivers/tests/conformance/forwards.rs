@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use lanloom_drivers::kernel::{
-    Bystanders, FORWARD_V4, Firewall, IfName, Kernel, LinuxKernel, Manager, Netns, Obstacle, Opened, Why,
+    Bystanders, FORWARD_V4, Firewall, Gate, Kernel, KernelError, LinuxKernel, Manager, Netns, Obstacle, Opened, Why,
 };
 
 use super::bench::{Bench, if_name};
 use super::firewalls::{egress, firewall};
 use super::linux::{inside, run};
-use super::packets::Net;
+use super::packets::{Family, Net};
 use super::settings::key;
 
 const MARK: &str = "lanloom:test";
@@ -45,8 +45,17 @@ fn opened(family: &str, table: &str, chain: &str) -> Opened {
     Opened { family: family.to_owned(), table: table.to_owned(), chain: chain.to_owned() }
 }
 
-fn gateways(names: &[&str]) -> Vec<IfName> {
-    names.iter().map(|name| if_name(name)).collect()
+fn gateways(names: &[&str]) -> Vec<Gate> {
+    names.iter().map(|name| Gate { interface: if_name(name), inbound_v4: false, inbound_v6: false }).collect()
+}
+
+async fn obstacles(kernel: &dyn Kernel) -> Result<Vec<Obstacle>, KernelError> {
+    kernel.others().await.map(|others| others.obstacles)
+}
+
+/// Opens all obstacles that there are.
+async fn open(kernel: &dyn Kernel, gates: &[Gate], comment: &str) -> Result<Vec<Opened>, KernelError> {
+    kernel.open_forward(&kernel.others().await?.obstacles, gates, comment).await
 }
 
 pub(crate) async fn a_host_that_drops_nothing_has_nothing_to_open(bench: &Bench) {
@@ -54,8 +63,8 @@ pub(crate) async fn a_host_that_drops_nothing_has_nothing_to_open(bench: &Bench)
         return;
     }
     let (kernel, _) = bench.host().await;
-    assert_eq!(kernel.forward_obstacles().await, Ok(Vec::new()));
-    assert_eq!(kernel.open_forward(&gateways(&["g1"]), MARK).await, Ok(Vec::new()));
+    assert_eq!(obstacles(&*kernel).await, Ok(Vec::new()));
+    assert_eq!(open(&*kernel, &gateways(&["g1"]), MARK).await, Ok(Vec::new()));
     kernel.close_forward(MARK).await.expect("nothing to close");
 }
 
@@ -65,9 +74,9 @@ pub(crate) async fn what_drops_is_seen_and_opened_where_it_offers_a_place(bench:
     }
     let (kernel, _) = bench.host().await;
     let seen = obstruct(bench, true).await;
-    assert_eq!(kernel.forward_obstacles().await, Ok(vec![seen]));
+    assert_eq!(obstacles(&*kernel).await, Ok(vec![seen]));
     for names in [&["g1", "g2"][..], &["g1", "g2"], &["g2"]] {
-        let done = kernel.open_forward(&gateways(names), MARK).await;
+        let done = open(&*kernel, &gateways(names), MARK).await;
         assert_eq!(done, Ok(vec![opened("ip", "filter", "DOCKER-USER")]), "{names:?}");
     }
     for _ in 0..2 {
@@ -78,7 +87,7 @@ pub(crate) async fn what_drops_is_seen_and_opened_where_it_offers_a_place(bench:
 pub(crate) async fn a_comment_or_an_interface_that_says_more_is_refused(bench: &Bench) {
     let (kernel, _) = bench.host().await;
     for (name, comment) in [("g1", "two words"), ("g1", ""), ("g1", "a\nCOMMIT"), ("g*", MARK), ("@g", MARK)] {
-        let error = kernel.open_forward(&gateways(&[name]), comment).await.expect_err("refused");
+        let error = open(&*kernel, &gateways(&[name]), comment).await.expect_err("refused");
         assert!(matches!(error.why(), Why::InvalidName(_)), "{error}");
     }
     assert!(kernel.close_forward("").await.is_err());
@@ -120,10 +129,10 @@ fn without_counters(line: &str) -> &str {
 async fn opens_and_closes(net: &mut Net, expected: &[Obstacle]) {
     let kernel = net.bench.host().await.0;
     let before = rules(&net.host);
-    assert_eq!(kernel.forward_obstacles().await.as_deref(), Ok(expected));
+    assert_eq!(obstacles(&*kernel).await.as_deref(), Ok(expected));
     assert!(!net.passes(1, 2).await, "the host drops");
     for _ in 0..2 {
-        kernel.open_forward(&gateways(&["g1"]), MARK).await.expect("opened");
+        open(&*kernel, &gateways(&["g1"]), MARK).await.expect("opened");
     }
     let ours = rules(&net.host).lines().filter(|line| line.contains("\"g1\"")).count();
     assert_eq!(ours, 2 * expected.iter().filter(|one| one.manager != Manager::IptablesLegacy).count(), "each but once");
@@ -201,10 +210,74 @@ async fn a_table_that_cannot_be_opened_is_named_and_nothing_else_is_opened() {
     run(&net.host, "nft add chain inet firewalld filter_FORWARD { type filter hook forward priority 10; }");
     run(&net.host, "nft add rule inet firewalld filter_FORWARD reject with icmpx admin-prohibited");
     let before = rules(&net.host);
-    let error = net.bench.host().await.0.open_forward(&gateways(&["g1"]), MARK).await.expect_err("no place");
+    let error = open(&*net.bench.host().await.0, &gateways(&["g1"]), MARK).await.expect_err("no place");
     assert_eq!(error.why(), &Why::NoPlace { table: "firewalld".to_owned() });
     assert!(error.to_string().contains("table inet firewalld, chain filter_FORWARD"), "{error}");
     assert_eq!(rules(&net.host), before);
+}
+
+/// Has gateway 1 let IPv4 in, and gateway 2 IPv6.
+async fn lets_in(net: &mut Net) {
+    let kernel = net.bench.host().await.0;
+    assert!(!net.passes(3, 1).await && !net.passes_by(Family::V6, 3, 2).await, "the host drops");
+    let gates = [
+        Gate { interface: if_name("g1"), inbound_v4: true, inbound_v6: false },
+        Gate { interface: if_name("g2"), inbound_v4: false, inbound_v6: true },
+    ];
+    open(&*kernel, &gates, MARK).await.expect("opened");
+    let before = kernel.forwarding().await.expect("read");
+    open(&*kernel, &gates, MARK).await.expect("opened");
+    assert!(kernel.forwarding().await.expect("read").follows(&before, 0), "the same again changes nothing");
+    assert_eq!((net.passes(3, 1).await, net.passes_by(Family::V6, 3, 1).await), (true, false));
+    assert_eq!((net.passes(3, 2).await, net.passes_by(Family::V6, 3, 2).await), (false, true));
+    open(&*kernel, &gateways(&["g1", "g2"]), MARK).await.expect("opened");
+    assert!(!net.passes(3, 1).await && !net.passes_by(Family::V6, 3, 2).await, "no more");
+    kernel.close_forward(MARK).await.expect("closed");
+}
+
+#[tokio::test]
+async fn what_is_new_is_let_in_by_tables_of_iptables_in_the_family_that_was_asked_for() {
+    let Some(mut net) = host().await else { return };
+    obstruct_by("iptables-nft", &net.host, false);
+    obstruct_by("ip6tables-nft", &net.host, true);
+    lets_in(&mut net).await;
+}
+
+#[tokio::test]
+async fn what_is_new_is_let_in_by_tables_of_nft_in_the_family_that_was_asked_for() {
+    let Some(mut net) = host().await else { return };
+    run(&net.host, "nft add table inet filter");
+    run(&net.host, "nft add chain inet filter forward { type filter hook forward priority 0; policy drop; }");
+    lets_in(&mut net).await;
+    run(&net.host, "nft delete table inet filter");
+    for family in ["ip", "ip6"] {
+        run(&net.host, &format!("nft add table {family} own"));
+        run(&net.host, &format!("nft add chain {family} own forward {{ type filter hook forward priority 0; policy drop; }}"));
+    }
+    lets_in(&mut net).await;
+}
+
+#[tokio::test]
+async fn docker_s_bridges_are_those_that_its_own_rules_lead_to() {
+    let Some(net) = host().await else { return };
+    let mut programs = vec!["iptables-nft", "ip6tables-nft"];
+    if has_tables_of_old(&net.host) {
+        programs.push("iptables-legacy");
+    }
+    for (number, program) in programs.into_iter().enumerate() {
+        for rule in [
+            "-N DOCKER-USER",
+            "-N DOCKER-ISOLATION-STAGE-2",
+            "-A DOCKER-USER -o eth0 -j ACCEPT",
+            "-A FORWARD -o eth1 -j ACCEPT",
+            "-A DOCKER-ISOLATION-STAGE-2 ! -o eth2 -j RETURN",
+            &format!("-A DOCKER-ISOLATION-STAGE-2 -o docker{number} -j DROP"),
+        ] {
+            run(&net.host, &format!("{program} {rule}"));
+        }
+        let expected = (0..=number).map(|number| if_name(&format!("docker{number}"))).collect();
+        assert_eq!(net.bench.host().await.0.others().await.expect("read").bridges, expected, "{program}");
+    }
 }
 
 #[tokio::test]
@@ -226,7 +299,7 @@ async fn our_own_firewall_is_no_obstacle() {
     let ours = egress("g1", &["10.1.0.0/24"]);
     let bystanders = Bystanders { v4: Some([if_name("g2")].into()), ..Bystanders::default() };
     net.set(&Firewall { bystanders, ..firewall(vec![ours]) }).await;
-    assert_eq!(net.bench.host().await.0.forward_obstacles().await, Ok(Vec::new()));
+    assert_eq!(obstacles(&*net.bench.host().await.0).await, Ok(Vec::new()));
 }
 
 #[tokio::test]
@@ -238,7 +311,7 @@ async fn an_opening_that_fails_half_way_is_undone() {
     let before = rules(&net.host);
     // The first can be opened with what is here, the second needs `iptables`.
     let kernel = with_programs(&net, &[("nft", "nft")]);
-    let error = kernel.open_forward(&gateways(&["g1"]), MARK).await.expect_err("it is missing");
+    let error = open(&kernel, &gateways(&["g1"]), MARK).await.expect_err("it is missing");
     assert!(matches!(error.why(), Why::MissingTool { package: "iptables", .. }), "{error}");
     assert_eq!(error.also(), [], "nothing is left behind");
     assert_eq!(rules(&net.host), before);
@@ -265,11 +338,11 @@ async fn programs_under_plain_names_are_used_for_the_tables_of_their_own_kind() 
     let kernel = with_programs(&net, &kinds);
     obstruct(&net.bench, false).await;
     let before = rules(&net.host);
-    assert_eq!(kernel.open_forward(&gateways(&["g1"]), MARK).await, Ok(vec![opened("ip", "filter", "FORWARD")]));
+    assert_eq!(open(&kernel, &gateways(&["g1"]), MARK).await, Ok(vec![opened("ip", "filter", "FORWARD")]));
     kernel.close_forward(MARK).await.expect("closed");
     assert_eq!(rules(&net.host), before);
     if has_tables_of_old(&net.host) {
-        let error = kernel.forward_obstacles().await.expect_err("nobody here can read that table");
+        let error = kernel.others().await.expect_err("nobody here can read that table");
         assert!(matches!(error.why(), Why::MissingTool { tool: "iptables-legacy-save", .. }), "{error}");
     }
 }

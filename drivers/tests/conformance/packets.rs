@@ -91,10 +91,15 @@ impl Net {
 
     /// Whether what the sandbox of one network sends comes to that of another before what the host sends there after it.
     pub(crate) async fn passes(&mut self, from: u8, to: u8) -> bool {
-        let (sender, receiver) = self.flow(Family::V4, from, to).await;
+        self.passes_by(Family::V4, from, to).await
+    }
+
+    /// The same of one family.
+    pub(crate) async fn passes_by(&mut self, family: Family, from: u8, to: u8) -> bool {
+        let (sender, receiver) = self.flow(family, from, to).await;
         let target = receiver.local_addr().expect("bound");
         sender.send_to(b"asked", target).expect("sent");
-        let host = self.open(&self.host, SocketAddr::new(Family::V4.address(to, 1), self.port)).await;
+        let host = self.open(&self.host, SocketAddr::new(family.address(to, 1), self.port)).await;
         host.send_to(b"last", target).expect("sent");
         receive(&receiver).0 == b"asked"
     }
@@ -208,6 +213,17 @@ async fn a_protected_network_is_reached_by_flows_that_it_began_and_by_what_is_pu
     assert_eq!((asked.as_slice(), source), (&b"asked"[..], "10.3.0.2:9000".parse().expect("an address")));
     inside.send_to(b"answered", source).expect("sent");
     assert_eq!(receive(&outside).0, b"answered");
+}
+
+#[tokio::test]
+async fn what_others_keep_apart_is_not_reached_from_networks_whatever_their_tables_accept() {
+    let Some(mut net) = Net::new(3).await else { return };
+    let ours = Egress { protected: false, ..egress("g1", &["10.1.0.0/24"]) };
+    net.set(&Firewall { bridges: [if_name("g3")].into(), ..firewall(vec![ours]) }).await;
+    assert_eq!((net.passes(1, 3).await, net.passes(3, 1).await), (false, true));
+    net.ask(3, 1).await;
+    net.ask(1, 2).await;
+    net.ask(2, 3).await;
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use super::super::capability::Missing;
 use super::super::error::{KernelError, Why};
 use super::super::firewall::{Bystanders, Firewall, TableName};
-use super::super::forward::{FORWARD_V4, FORWARD_V6, Forwarding, Obstacle, Opened};
+use super::super::forward::{FORWARD_V4, FORWARD_V6, Forwarding, Gate, Obstacle, Opened, Others};
 use super::super::name::IfName;
 use super::super::sysctl::SysctlKey;
 use super::world::{Place, World};
@@ -70,19 +70,24 @@ impl World {
         Ok(Forwarding { generation: Some(self.generation), legacy: Default::default(), v4: v4?, v6: v6? })
     }
 
-    pub(super) fn set_obstacles(&mut self, obstacles: Vec<Obstacle>) {
-        self.obstacles = obstacles;
+    pub(super) fn set_others(&mut self, change: impl FnOnce(&mut Others)) {
+        change(&mut self.others);
         self.generation += 1;
     }
 
-    pub(super) fn forward_obstacles(&self) -> Result<Vec<Obstacle>, KernelError> {
-        self.find_nft().map(|()| self.obstacles.clone())
+    pub(super) fn others(&self) -> Result<Others, KernelError> {
+        self.find_nft().map(|()| self.others.clone())
     }
 
-    pub(super) fn open_forward(&mut self, gateways: &[IfName], comment: &str) -> Result<Vec<Opened>, KernelError> {
+    pub(super) fn open_forward(
+        &mut self,
+        obstacles: &[Obstacle],
+        gates: &[Gate],
+        comment: &str,
+    ) -> Result<Vec<Opened>, KernelError> {
         self.find_nft()?;
-        let opened = self.obstacles.iter().map(Obstacle::opened).collect::<Result<Vec<_>, _>>()?;
-        if !opened.is_empty() && self.opened.insert(comment.to_owned(), gateways.to_vec()).as_deref() != Some(gateways) {
+        let opened = obstacles.iter().map(Obstacle::opened).collect::<Result<Vec<_>, _>>()?;
+        if !opened.is_empty() && self.opened.insert(comment.to_owned(), gates.to_vec()).as_deref() != Some(gates) {
             self.generation += 1;
         }
         Ok(opened)
@@ -120,7 +125,7 @@ impl World {
 
     pub(super) fn flush_ruleset(&mut self) {
         self.firewalls.clear();
-        self.obstacles.clear();
+        self.others = Others::default();
         self.opened.clear();
         self.generation += 1;
     }

@@ -23,8 +23,8 @@ use super::forward::check as check_forward;
 use super::netns::{HeldNetns, Keeper};
 use super::sockets::loopback_server;
 use super::{
-    Bystanders, Capability, CapabilityKind, Firewall, Forwarding, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns,
-    NetnsName, Obstacle, Occupant, Opened, Plan, Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
+    Bystanders, Capability, CapabilityKind, Firewall, Forwarding, Gate, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns,
+    NetnsName, Obstacle, Occupant, Opened, Others, Plan, Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
 };
 
 /// A kernel in memory. Clones are the same kernel.
@@ -70,11 +70,16 @@ impl FakeKernel {
 
     /// Has others drop what the host forwards.
     pub fn set_obstacles(&self, obstacles: Vec<Obstacle>) {
-        self.world().set_obstacles(obstacles);
+        self.world().set_others(|others| others.obstacles = obstacles);
     }
 
-    /// The gateway interfaces whose packets the obstacles accept by rules with this comment.
-    pub fn opened(&self, comment: &str) -> Vec<IfName> {
+    /// Has others keep these bridges apart.
+    pub fn set_bridges(&self, bridges: &[IfName]) {
+        self.world().set_others(|others| others.bridges = bridges.iter().cloned().collect());
+    }
+
+    /// The gateways whose packets the obstacles accept by rules with this comment.
+    pub fn opened(&self, comment: &str) -> Vec<Gate> {
         self.world().opened.get(comment).cloned().unwrap_or_default()
     }
 
@@ -303,13 +308,13 @@ impl Kernel for FakeKernel {
         self.world().forwarding()
     }
 
-    async fn forward_obstacles(&self) -> Result<Vec<Obstacle>, KernelError> {
-        self.world().forward_obstacles()
+    async fn others(&self) -> Result<Others, KernelError> {
+        self.world().others()
     }
 
-    async fn open_forward(&self, gateways: &[IfName], comment: &str) -> Result<Vec<Opened>, KernelError> {
-        check_forward(gateways, comment)?;
-        self.world().open_forward(gateways, comment)
+    async fn open_forward(&self, obstacles: &[Obstacle], gates: &[Gate], comment: &str) -> Result<Vec<Opened>, KernelError> {
+        check_forward(gates, comment)?;
+        self.world().open_forward(obstacles, gates, comment)
     }
 
     async fn close_forward(&self, comment: &str) -> Result<(), KernelError> {

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 
 use super::super::error::{KernelError, Why};
 use super::super::firewall::{Firewall, TableName};
-use super::super::forward::Obstacle;
+use super::super::forward::{Gate, Others};
 use super::super::link::{LinkChange, LinkInfo, LinkKind, Route, TAP_MTU_MAX, TapMove, VethSpec};
 use super::super::name::IfName;
 use super::super::sysctl::SysctlKey;
@@ -40,9 +40,9 @@ pub(super) struct World {
     pub(super) firewalls: BTreeMap<TableName, Firewall>,
     /// The number of the rules' generation.
     pub(super) generation: u32,
-    pub(super) obstacles: Vec<Obstacle>,
+    pub(super) others: Others,
     /// By comment.
-    pub(super) opened: BTreeMap<String, Vec<IfName>>,
+    pub(super) opened: BTreeMap<String, Vec<Gate>>,
 }
 
 /// One namespace.
@@ -83,7 +83,7 @@ impl Default for World {
             without_ipv6: false,
             firewalls: BTreeMap::new(),
             generation: 1,
-            obstacles: Vec::new(),
+            others: Others::default(),
             opened: BTreeMap::new(),
         }
     }

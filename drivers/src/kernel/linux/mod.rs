@@ -36,8 +36,8 @@ use self::nft::Nft;
 use self::tool::Programs;
 use super::forward::check as check_forward;
 use super::{
-    Bystanders, Capability, Faults, Firewall, Forwarding, IfName, Kernel, KernelError, LinkChange, LinkInfo, Listening, Netns,
-    NetnsName, Obstacle, Occupant, Opened, Plan, Route, Seen, SysctlKey, TableName, TapMove, Veth, VethSpec,
+    Bystanders, Capability, Faults, Firewall, Forwarding, Gate, IfName, Kernel, KernelError, LinkChange, LinkInfo, Listening,
+    Netns, NetnsName, Obstacle, Occupant, Opened, Others, Plan, Route, Seen, SysctlKey, TableName, TapMove, Veth, VethSpec,
 };
 
 /// The Linux kernel that this process runs on. [`Netns::Daemon`] is the namespace of this process's main thread.
@@ -299,14 +299,14 @@ impl Kernel for LinuxKernel {
         .await
     }
 
-    async fn forward_obstacles(&self) -> Result<Vec<Obstacle>, KernelError> {
-        self.on_host("looking at what the host forwards", forward::obstacles).await
+    async fn others(&self) -> Result<Others, KernelError> {
+        self.on_host("looking at what the host forwards", forward::others).await
     }
 
-    async fn open_forward(&self, gateways: &[IfName], comment: &str) -> Result<Vec<Opened>, KernelError> {
-        check_forward(gateways, comment)?;
-        let (gateways, comment) = (gateways.to_vec(), comment.to_owned());
-        let work = move |nft: &Nft, programs: &Programs| forward::open(nft, programs, &gateways, &comment);
+    async fn open_forward(&self, obstacles: &[Obstacle], gates: &[Gate], comment: &str) -> Result<Vec<Opened>, KernelError> {
+        check_forward(gates, comment)?;
+        let (obstacles, gates, comment) = (obstacles.to_vec(), gates.to_vec(), comment.to_owned());
+        let work = move |nft: &Nft, programs: &Programs| forward::open(nft, programs, &obstacles, &gates, &comment);
         self.on_host("having the host forward", work).await
     }
 

@@ -19,6 +19,8 @@ const SOURCE: i32 = 100;
 const FILTER: i32 = 0;
 /// The gateways from which only sources of their networks' pools come.
 const HONEST: &str = "honest";
+/// The bridges of others.
+const BRIDGES: &str = "bridges";
 /// The chain for what goes to a network that is protected.
 const TO_PROTECTED: &str = "to-protected";
 
@@ -84,6 +86,7 @@ pub(super) fn ruleset(firewall: &Firewall) -> Batch<'_> {
     keep_apart(&mut table, firewall);
     keep_honest(&mut table, firewall);
     protect(&mut table, firewall);
+    keep_from_bridges(&mut table, firewall);
     stand_by(&mut table, &firewall.bystanders);
     table.finish()
 }
@@ -172,6 +175,13 @@ fn protect<'a>(table: &mut NewTable<'a>, firewall: &'a Firewall) {
         let goto = Statement::Goto(JumpTarget { target: TO_PROTECTED.into() });
         table.rule("forward", "to a protected network", [goes_there, vec![goto]].concat());
     }
+}
+
+/// Of what goes to bridges of others, the same: an accept in their tables would come before their own rules.
+fn keep_from_bridges<'a>(table: &mut NewTable<'a>, firewall: &'a Firewall) {
+    table.set(BRIDGES, &[SetType::Ifname], false, firewall.bridges.iter().map(text).collect());
+    let goto = Statement::Goto(JumpTarget { target: TO_PROTECTED.into() });
+    table.rule("forward", "to a bridge of others", vec![is(from(), of(GATEWAYS)), is(to(), of(BRIDGES)), goto]);
 }
 
 /// Nothing passes between interfaces that were there before the host forwarded.

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::super::super::error::{KernelError, Why};
-use super::super::super::forward::{Manager, Obstacle};
+use super::super::super::forward::{Gate, Manager, Obstacle, Others};
 use super::super::super::name::IfName;
 use super::super::nft::Nft;
 use super::super::tool::{Programs, Tool, run};
-use super::{DOCKER_USER, Undo};
+use super::{DOCKER_USER, Undo, is_dockers};
 
 /// The families, and where the kernel lists the tables of each that were made before nftables.
 const FAMILIES: [(&str, &str); 2] =
@@ -69,19 +69,29 @@ fn is_of(manager: Manager, program: &Path) -> bool {
     said.is_ok_and(|said| said.contains("nf_tables") == (manager != Manager::IptablesLegacy))
 }
 
-/// Chains of `iptables` before nftables that drop what nobody accepts.
-pub(super) fn legacy_obstacles(programs: &Programs) -> Result<Vec<Obstacle>, KernelError> {
-    let mut found = Vec::new();
+/// What tables of `iptables` before nftables hold.
+pub(super) fn of_old(programs: &Programs) -> Result<Others, KernelError> {
+    let mut found = Others::default();
     for family in legacy_families() {
         let lines = Filter::find(programs, Manager::IptablesLegacy, family)?.lines("looking at what the host forwards")?;
+        found.bridges.extend(lines.iter().filter_map(|line| docker_bridge(line)));
         if drops(&lines) {
             let docker = lines.iter().any(|line| line == "-A FORWARD -j DOCKER-USER");
             let place = if docker { DOCKER_USER } else { "FORWARD" };
             let (table, chain, place) = ("filter".to_owned(), "FORWARD".to_owned(), Some(place.to_owned()));
-            found.push(Obstacle { manager: Manager::IptablesLegacy, family: family.to_owned(), table, chain, place });
+            let family = family.to_owned();
+            found.obstacles.push(Obstacle { manager: Manager::IptablesLegacy, family, table, chain, place });
         }
     }
     Ok(found)
+}
+
+/// The interface that a rule of Docker's leads to.
+fn docker_bridge(line: &str) -> Option<IfName> {
+    let words: Vec<_> = line.split(' ').collect();
+    let [_, chain, ..] = words.as_slice() else { return None };
+    let leads_to = words.windows(3).find(|three| three[0] != "!" && three[1] == "-o").map(|three| three[2]);
+    IfName::new(leads_to.filter(|_| is_dockers(chain))?).ok()
 }
 
 /// Whether the policy is to drop, or the last rule drops or rejects whatever comes to it.
@@ -97,26 +107,25 @@ fn legacy_families() -> impl Iterator<Item = &'static str> {
     FAMILIES.into_iter().filter(move |(_, names)| has(names)).map(|(family, _)| family)
 }
 
-/// Has a chain accept what comes from these interfaces, and what goes to them and belongs to a flow that is known.
+/// Has a chain accept what comes from these gateways, and what is to come in to them.
 pub(super) fn open(
     programs: &Programs,
     at: &Obstacle,
     chain: &str,
-    gateways: &[IfName],
+    gates: &[Gate],
     comment: &str,
 ) -> Result<Undo, KernelError> {
     let what = "having the host forward";
     let filter = Filter::find(programs, at.manager, &at.family)?;
-    let rules = |gateway: &IfName| {
-        [
-            format!("-A {chain} -i {gateway} -m comment --comment {comment} -j ACCEPT"),
-            format!(
-                "-A {chain} -o {gateway} -m conntrack --ctstate RELATED,ESTABLISHED -m comment --comment {comment} -j ACCEPT"
-            ),
-        ]
+    let rules = |gate: &Gate| {
+        let (name, end) = (&gate.interface, format!("-m comment --comment {comment} -j ACCEPT"));
+        let inbound = if at.family == "ip" { gate.inbound_v4 } else { gate.inbound_v6 };
+        let out = format!("-A {chain} -i {name} {end}");
+        let known = format!("-A {chain} -o {name} -m conntrack --ctstate RELATED,ESTABLISHED {end}");
+        [Some(out), Some(known), inbound.then(|| format!("-A {chain} -o {name} {end}"))]
     };
     let mut wanted: Vec<String> = Vec::new();
-    gateways.iter().flat_map(rules).for_each(|rule| {
+    gates.iter().flat_map(rules).flatten().for_each(|rule| {
         if !wanted.contains(&rule) {
             wanted.push(rule)
         }

@@ -4,34 +4,47 @@ mod iptables;
 mod native;
 
 use super::super::error::KernelError;
-use super::super::forward::{Manager, Obstacle, Opened};
-use super::super::name::IfName;
+use super::super::forward::{Gate, Manager, Obstacle, Opened, Others};
 use super::nft::Nft;
 use super::tool::Programs;
 
+/// What the names of Docker's chains begin with.
+const DOCKER: &str = "DOCKER";
 /// Docker's chain for what an administrator accepts or drops before Docker does.
 const DOCKER_USER: &str = "DOCKER-USER";
 
 /// Brings back what was there before a chain was opened.
 type Undo = Box<dyn FnOnce() -> Result<(), KernelError>>;
 
-/// Chains that drop what nobody accepts, in the calling thread's namespace.
-pub(super) fn obstacles(nft: &Nft, programs: &Programs) -> Result<Vec<Obstacle>, KernelError> {
-    let mut all = native::obstacles(nft)?;
-    all.extend(iptables::legacy_obstacles(programs)?);
+/// What others' tables hold, in the calling thread's namespace.
+pub(super) fn others(nft: &Nft, programs: &Programs) -> Result<Others, KernelError> {
+    let mut all = native::others(nft)?;
+    let of_old = iptables::of_old(programs)?;
+    all.obstacles.extend(of_old.obstacles);
+    all.bridges.extend(of_old.bridges);
     Ok(all)
 }
 
-/// Has every obstacle accept our packets and no others that this comment marks: all obstacles, or none.
-pub(super) fn open(nft: &Nft, programs: &Programs, gateways: &[IfName], comment: &str) -> Result<Vec<Opened>, KernelError> {
-    let obstacles = obstacles(nft, programs)?;
+/// Whether a chain is one in which Docker says what passes to and from its bridges.
+fn is_dockers(chain: &str) -> bool {
+    chain.starts_with(DOCKER) && chain != DOCKER_USER
+}
+
+/// Has these obstacles accept our packets and no others that this comment marks: all obstacles, or none.
+pub(super) fn open(
+    nft: &Nft,
+    programs: &Programs,
+    obstacles: &[Obstacle],
+    gates: &[Gate],
+    comment: &str,
+) -> Result<Vec<Opened>, KernelError> {
     // Those that cannot be opened are named before anything is done.
     let opened = obstacles.iter().map(Obstacle::opened).collect::<Result<Vec<_>, _>>()?;
     let mut undo: Vec<Undo> = Vec::new();
     for (obstacle, place) in obstacles.iter().zip(&opened) {
         let done = match obstacle.manager {
-            Manager::Nft => native::open(nft, obstacle, &place.chain, gateways, comment),
-            Manager::Iptables | Manager::IptablesLegacy => iptables::open(programs, obstacle, &place.chain, gateways, comment),
+            Manager::Nft => native::open(nft, obstacle, &place.chain, gates, comment),
+            Manager::Iptables | Manager::IptablesLegacy => iptables::open(programs, obstacle, &place.chain, gates, comment),
         };
         match done {
             Ok(back) => undo.push(back),

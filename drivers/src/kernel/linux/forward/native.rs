@@ -8,17 +8,31 @@ use nftables::types::NfFamily;
 use serde_json::Value;
 
 use super::super::super::error::KernelError;
-use super::super::super::forward::{Manager, Obstacle};
+use super::super::super::forward::{Gate, Manager, Obstacle, Others};
 use super::super::super::name::IfName;
 use super::super::nft::{Nft, flow_is_known, is, meta, text};
-use super::{DOCKER_USER, Undo};
+use super::{DOCKER_USER, Undo, is_dockers};
 
 /// A rule of ours in somebody's chain: what comes from an interface, or what goes to it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Accept {
-    from: bool,
     interface: String,
+    what: Way,
 }
+
+/// Which packets of an interface's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    /// All that come from it.
+    From,
+    /// Those that go to it and belong to a flow that is known.
+    Known,
+    /// All that go to it, of a family as `meta nfproto` has it.
+    To(&'static str),
+}
+
+/// IPv4 and IPv6 as `meta nfproto` has them.
+const PROTOCOLS: [&str; 2] = ["ipv4", "ipv6"];
 
 /// Where a rule is.
 #[derive(Clone)]
@@ -28,8 +42,9 @@ struct Place {
     chain: String,
 }
 
-/// Chains at the hook that drop what nobody accepts; those of `iptables` that keeps its tables in nftables among them.
-pub(super) fn obstacles(nft: &Nft) -> Result<Vec<Obstacle>, KernelError> {
+/// Chains at the hook that drop what nobody accepts, those of `iptables` that keeps its tables in nftables among them; and the
+/// bridges of Docker that has its rules there.
+pub(super) fn others(nft: &Nft) -> Result<Others, KernelError> {
     let objects = nft.ruleset("looking at what the host forwards")?;
     let rules: Vec<&Value> = objects.iter().filter_map(|object| object.get("rule")).collect();
     let chains = objects.iter().filter_map(|object| object.get("chain"));
@@ -38,7 +53,19 @@ pub(super) fn obstacles(nft: &Nft) -> Result<Vec<Obstacle>, KernelError> {
             |rule: &&&Value| rule["chain"] == chain["name"] && ["family", "table"].iter().all(|key| rule[*key] == chain[*key]);
         rules.iter().filter(same).copied().collect()
     };
-    Ok(chains.filter_map(|chain| obstacle(chain, &of(chain))).collect())
+    let obstacles = chains.filter_map(|chain| obstacle(chain, &of(chain))).collect();
+    Ok(Others { obstacles, bridges: rules.iter().filter_map(|rule| docker_bridge(rule)).collect() })
+}
+
+/// The interface that a rule of Docker's leads to.
+fn docker_bridge(rule: &Value) -> Option<IfName> {
+    let of_docker = rule["table"] == "filter" && is_dockers(rule["chain"].as_str()?);
+    let leads_to = |one: &Value| {
+        let test = &one["match"];
+        let is = test["op"] == "==" && test["left"]["meta"]["key"] == "oifname";
+        IfName::new(test["right"].as_str().filter(|_| is)?).ok()
+    };
+    statements(rule).filter(|_| of_docker).find_map(leads_to)
 }
 
 fn obstacle(chain: &Value, rules: &[&Value]) -> Option<Obstacle> {
@@ -72,12 +99,17 @@ fn statements(rule: &Value) -> impl Iterator<Item = &Value> {
     rule["expr"].as_array().into_iter().flatten()
 }
 
-/// Has a chain accept what comes from these interfaces, and what goes to them and belongs to a flow that is known.
-pub(super) fn open(nft: &Nft, at: &Obstacle, chain: &str, gateways: &[IfName], comment: &str) -> Result<Undo, KernelError> {
+/// Has a chain accept what comes from these gateways, and what is to come in to them.
+pub(super) fn open(nft: &Nft, at: &Obstacle, chain: &str, gates: &[Gate], comment: &str) -> Result<Undo, KernelError> {
     let Some(family) = nf_family(&at.family) else { return Ok(Box::new(|| Ok(()))) };
     let place = Place { family, table: at.table.clone(), chain: chain.to_owned() };
-    let both = |gateway: &IfName| [true, false].map(|from| Accept { from, interface: gateway.to_string() });
-    let mut wanted: Vec<_> = gateways.iter().flat_map(both).collect();
+    let accepts = |gate: &Gate| {
+        let inbound = [(gate.inbound_v4, PROTOCOLS[0], NfFamily::IP6), (gate.inbound_v6, PROTOCOLS[1], NfFamily::IP)];
+        let new = inbound.into_iter().filter(|(is_open, _, other)| *is_open && family != *other).map(|(_, to, _)| Way::To(to));
+        let interface = gate.interface.to_string();
+        [Way::From, Way::Known].into_iter().chain(new).map(move |what| Accept { interface: interface.clone(), what })
+    };
+    let mut wanted: Vec<_> = gates.iter().flat_map(accepts).collect();
     wanted.sort();
     wanted.dedup();
     let before = replace(nft, &place, wanted, comment)?;
@@ -122,21 +154,34 @@ fn marked<'a>(objects: &'a [Value], comment: &str) -> impl Iterator<Item = &'a V
 
 /// What a rule of ours accepts, read back.
 fn accept(rule: &Value) -> Option<Accept> {
-    let read = |one: &Value| {
-        let from = match one["match"]["left"]["meta"]["key"].as_str()? {
-            "iifname" => true,
-            "oifname" => false,
-            _ => return None,
-        };
-        Some(Accept { from, interface: one["match"]["right"].as_str()?.to_owned() })
+    let tested = |key: &str| {
+        let of = |one: &Value| Some(one["match"]["right"].as_str()?.to_owned());
+        statements(rule).find(|one| one["match"]["left"]["meta"]["key"] == key).and_then(of)
     };
-    statements(rule).find_map(read)
+    if let Some(interface) = tested("iifname") {
+        return Some(Accept { interface, what: Way::From });
+    }
+    let interface = tested("oifname")?;
+    let what = match tested("nfproto") {
+        Some(family) => Way::To(PROTOCOLS.into_iter().find(|one| *one == family)?),
+        None if statements(rule).any(|one| one["match"]["left"].get("ct").is_some()) => Way::Known,
+        // A table of one family does not say which.
+        None => Way::To(if rule["family"] == "ip6" { PROTOCOLS[1] } else { PROTOCOLS[0] }),
+    };
+    Some(Accept { interface, what })
 }
 
 fn rule<'a>(place: &'a Place, accept: &'a Accept, comment: &'a str) -> Rule<'a> {
-    let interface = is(meta(if accept.from { MetaKey::Iifname } else { MetaKey::Oifname }), text(&accept.interface));
-    let state = (!accept.from).then(flow_is_known);
-    let expr = [Some(interface), state, Some(Statement::Accept(None))].into_iter().flatten().collect::<Vec<_>>();
+    let by = |key| is(meta(key), text(&accept.interface));
+    let mut expr = match accept.what {
+        Way::From => vec![by(MetaKey::Iifname)],
+        Way::Known => vec![by(MetaKey::Oifname), flow_is_known()],
+        Way::To(family) if place.family == NfFamily::INet => {
+            vec![is(meta(MetaKey::Nfproto), text(family)), by(MetaKey::Oifname)]
+        }
+        Way::To(_) => vec![by(MetaKey::Oifname)],
+    };
+    expr.push(Statement::Accept(None));
     Rule { expr: expr.into(), comment: Some(comment.into()), ..at(place) }
 }
 
