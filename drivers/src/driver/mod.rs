@@ -151,7 +151,9 @@ pub trait Driver: Send + Sync {
     /// [`DriverErrorKind::Failed`].
     async fn revoke_external(&self, network: &str, endpoint: &str) -> Result<(), DriverError>;
 
-    /// Something outside was found or lost. A driver to which it means nothing lets it pass.
+    /// Something outside was found or lost: another host of those that share a store, as libnetwork's agent tells drivers when its
+    /// cluster changes (`agent.go`, `discoverapi`). Whoever keeps the store calls it, with the first store that hosts can share; a
+    /// host by itself finds nobody. A driver to which it means nothing lets it pass.
     ///
     /// # Errors
     /// [`DriverErrorKind::Invalid`] for what cannot be.
