@@ -14,6 +14,7 @@ mod measure;
 mod netns;
 mod networks;
 mod packet;
+mod pages;
 mod peers;
 mod process;
 mod program;

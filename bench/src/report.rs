@@ -1,7 +1,8 @@
 //! The report: Markdown for people and JSON for programs, from the same results.
 
-use crate::fault::{Result, Tried};
+use crate::fault::Result;
 use crate::figure::Figure;
+use crate::pages;
 use crate::results::{PeerResults, Results, Summary};
 use crate::targets::{Judgement, Limit, TAP, TARGETS, Target, VETH};
 use serde_json::{Value, json};
@@ -13,13 +14,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// If a file cannot be written.
 pub(crate) fn write(results: &Results, dir: &Path) -> Result<[PathBuf; 2]> {
-    std::fs::create_dir_all(dir).tried(|| format!("making {}", dir.display()))?;
-    let stem = format!("compare-{}", results.machine.date);
-    let files = [(format!("{stem}.md"), markdown(results)), (format!("{stem}.json"), format!("{:#}\n", to_json(results)))];
-    for (name, text) in &files {
-        std::fs::write(dir.join(name), text).tried(|| format!("writing {}", dir.join(name).display()))?;
-    }
-    Ok(files.map(|(name, _)| dir.join(name)))
+    pages::write(dir, &format!("compare-{}", results.machine.date), &markdown(results), &to_json(results))
 }
 
 /// The samples, their medians, and the judgements.

@@ -4,17 +4,16 @@
 //! thread. A driver more is a line in `driver/kinds.rs`; a case more is one here.
 
 mod driver;
+mod own;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::pin::Pin;
 use std::process::{Command, ExitCode};
 
 use driver::bench::Bench;
 use driver::kinds::{KINDS, Kind};
 use driver::{endpoints, faults, networks, restart, together};
-use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
+use own::enter_own_namespaces;
 
 /// Seeds of the failing kernel: enough for every step to be the one that fails.
 const SEEDS: u64 = 300;
@@ -136,14 +135,6 @@ fn inner(name: &str) -> ExitCode {
     let Some((_, case)) = CASES.iter().find(|(known, _)| Some(*known) == case) else { return ExitCode::FAILURE };
     run(Bench::real(kind), *case);
     ExitCode::SUCCESS
-}
-
-/// A network and a `/run` that nobody else has.
-fn enter_own_namespaces() -> nix::Result<()> {
-    let none = None::<&Path>;
-    unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)?;
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
-    mount(Some("lanloom"), "/run", Some("tmpfs"), MsFlags::empty(), none)
 }
 
 fn may_make_namespaces() -> bool {

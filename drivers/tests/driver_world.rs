@@ -4,16 +4,15 @@
 //! has the kernel do. Without libtest's harness: each case is a process in namespaces of its own, which it has to enter while it has
 //! one thread.
 
+mod own;
 mod world;
 
-use std::path::Path;
 use std::pin::Pin;
 use std::process::{Command, ExitCode};
 
 use lanloom_drivers::driver::Driver;
 use lanloom_drivers::kernel::Route;
-use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
+use own::enter_own_namespaces;
 use world::{World, endpoint_id, if_name, net, spec};
 
 /// What names the one case of a process.
@@ -127,14 +126,6 @@ fn inner(name: &str) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async { case(&World::new(!name.starts_with("without_nft")).await).await });
     ExitCode::SUCCESS
-}
-
-/// A network and a `/run` that nobody else has.
-fn enter_own_namespaces() -> nix::Result<()> {
-    let none = None::<&Path>;
-    unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)?;
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
-    mount(Some("lanloom"), "/run", Some("tmpfs"), MsFlags::empty(), none)
 }
 
 /// It takes root, `nft` and `iptables`, and fails where nothing may be skipped.

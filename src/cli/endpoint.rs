@@ -7,7 +7,7 @@ use crate::api::client::{Call, Client};
 use crate::api::types::{DeleteQuery, EndpointCreate, EndpointInfo, EndpointJoin, EndpointLeave, EndpointMade, EndpointQuery};
 use crate::cli::Listing;
 use crate::cli::output::{Failure, Output};
-use crate::cli::words::{each, short};
+use crate::cli::words::each;
 use crate::names::Name;
 use clap::{Args, Subcommand};
 pub(in crate::cli) use flags::EndpointFlags;
@@ -152,8 +152,7 @@ impl Ls {
             return out.json(&endpoints);
         }
         if self.quiet {
-            let ids = endpoints.iter().map(|endpoint| if self.no_trunc { &endpoint.id } else { short(&endpoint.id) });
-            return ids.into_iter().try_for_each(|id| out.line(id));
+            return out.ids(endpoints.iter().map(|endpoint| endpoint.id.as_str()), self.no_trunc);
         }
         out.table(&show::table(&endpoints, self.no_trunc))
     }

@@ -3,6 +3,7 @@
 use crate::api::types::ApiError;
 use crate::cli::page::Page;
 use crate::cli::table::Table;
+use crate::cli::words::short;
 use serde::Serialize;
 use std::env;
 use std::fmt;
@@ -30,6 +31,11 @@ impl Output {
     /// Prints a line.
     pub(super) fn line(&mut self, line: impl fmt::Display) -> Result<(), Failure> {
         writeln!(self.to, "{line}").map_err(Failure::output)
+    }
+
+    /// Prints ids, one a line: whole, or as tables show them.
+    pub(super) fn ids<'a>(&mut self, mut ids: impl Iterator<Item = &'a str>, whole: bool) -> Result<(), Failure> {
+        ids.try_for_each(|id| self.line(if whole { id } else { short(id) }))
     }
 
     /// Prints bytes as they are, at once.

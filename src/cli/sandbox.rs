@@ -9,7 +9,7 @@ use crate::api::client::{Call, Client};
 use crate::api::types::{ApiError, DeleteQuery, SandboxInfo};
 use crate::cli::Listing;
 use crate::cli::output::{Failure, Output};
-use crate::cli::words::{each, short};
+use crate::cli::words::each;
 use clap::{Args, Subcommand};
 use create::Create;
 use enter::{Exec, Ping};
@@ -99,8 +99,7 @@ impl Ls {
             return out.json(&sandboxes);
         }
         if self.quiet {
-            let ids = sandboxes.iter().map(|sandbox| if self.no_trunc { &sandbox.id } else { short(&sandbox.id) });
-            return ids.into_iter().try_for_each(|id| out.line(id));
+            return out.ids(sandboxes.iter().map(|sandbox| sandbox.id.as_str()), self.no_trunc);
         }
         out.table(&show::table(&sandboxes, self.no_trunc))
     }

@@ -27,6 +27,8 @@
 //! compressed, and at most four records after it. Of upstreams' answers it sees the header alone. `tests/fuzz_dns.rs` throws
 //! bytes at both.
 
+#[cfg(test)]
+mod question;
 pub mod resolve;
 pub mod server;
 pub mod zone;

@@ -1,10 +1,11 @@
 //! The report on networks: Markdown for people and JSON for programs, from the same results.
 
-use crate::fault::{Result, Tried};
+use crate::fault::Result;
 use crate::machine::Machine;
 use crate::networks::crowd::Crowd;
 use crate::networks::figure::{Operation, Times};
 use crate::networks::{docker, lanloom};
+use crate::pages;
 use crate::results::Summary;
 use crate::targets::Outcome;
 use serde::Serialize;
@@ -40,13 +41,7 @@ pub(crate) struct SideResults {
 /// # Errors
 /// If a file cannot be written.
 pub(crate) fn write(results: &Results, dir: &Path) -> Result<[PathBuf; 2]> {
-    std::fs::create_dir_all(dir).tried(|| format!("making {}", dir.display()))?;
-    let stem = format!("networks-{}", results.machine.date);
-    let files = [(format!("{stem}.md"), markdown(results)), (format!("{stem}.json"), format!("{:#}\n", to_json(results)))];
-    for (name, text) in &files {
-        std::fs::write(dir.join(name), text).tried(|| format!("writing {}", dir.join(name).display()))?;
-    }
-    Ok(files.map(|(name, _)| dir.join(name)))
+    pages::write(dir, &format!("networks-{}", results.machine.date), &markdown(results), &to_json(results))
 }
 
 /// The samples and the judgements.

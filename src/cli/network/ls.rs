@@ -5,7 +5,6 @@ use crate::api::client::{Call, Client};
 use crate::api::types::{Filters, NetworkInfo, NetworkQuery, Purpose};
 use crate::cli::Listing;
 use crate::cli::output::{Failure, Output};
-use crate::cli::words::short;
 use clap::{Args, ValueEnum};
 
 /// `network ls`.
@@ -43,8 +42,7 @@ impl Ls {
             return out.json(&networks);
         }
         if self.quiet {
-            let ids = networks.iter().map(|network| if self.no_trunc { &network.id } else { short(&network.id) });
-            return ids.into_iter().try_for_each(|id| out.line(id));
+            return out.ids(networks.iter().map(|network| network.id.as_str()), self.no_trunc);
         }
         out.table(&show::table(&networks, self.no_trunc))
     }

@@ -9,11 +9,11 @@ mod reverse;
 mod services;
 
 use super::*;
+use crate::dns::question;
 use crate::dns::zone::{Names, Proto};
 use domain::base::iana::{Class, Rtype};
-use domain::base::{Message, MessageBuilder, Name, ToName};
+use domain::base::{Message, MessageBuilder, ToName};
 use domain::rdata::AllRecordData;
-use std::str::FromStr;
 
 /// The id of all queries here.
 const ID: u16 = 0x1234;
@@ -25,20 +25,7 @@ fn query(name: &str, rtype: Rtype) -> Vec<u8> {
 
 /// A query that says how much it takes.
 fn query_in(name: &str, rtype: Rtype, class: Class, edns: Option<u16>) -> Vec<u8> {
-    let mut message = MessageBuilder::new_vec();
-    message.header_mut().set_id(ID);
-    message.header_mut().set_rd(true);
-    let mut message = message.question();
-    message.push((Name::<Vec<u8>>::from_str(name).unwrap(), rtype, class)).unwrap();
-    let mut message = message.additional();
-    if let Some(size) = edns {
-        let sized = message.opt(|opt| {
-            opt.set_udp_payload_size(size);
-            Ok(())
-        });
-        sized.unwrap();
-    }
-    message.finish()
+    question::query(ID, name, rtype, class, edns)
 }
 
 fn names(names: &[&str], v4: &[&str], v6: &[&str]) -> Names {

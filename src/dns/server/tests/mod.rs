@@ -6,11 +6,11 @@ mod streams;
 mod upstream;
 
 use super::*;
+use crate::dns::question;
 use crate::dns::resolve::{Forward, View, resolve};
 use crate::dns::zone::{Names, Zone};
 use domain::base::iana::{Class, Rcode, Rtype};
-use domain::base::{Message, MessageBuilder, Name};
-use std::str::FromStr;
+use domain::base::{Message, MessageBuilder};
 use std::sync::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
@@ -110,19 +110,7 @@ fn query(id: u16, name: &str) -> Vec<u8> {
 }
 
 fn query_with(id: u16, name: &str, edns: Option<u16>) -> Vec<u8> {
-    let mut message = MessageBuilder::new_vec();
-    message.header_mut().set_id(id);
-    let mut message = message.question();
-    message.push((Name::<Vec<u8>>::from_str(name).unwrap(), Rtype::A, Class::IN)).unwrap();
-    let mut message = message.additional();
-    if let Some(size) = edns {
-        let sized = message.opt(|opt| {
-            opt.set_udp_payload_size(size);
-            Ok(())
-        });
-        sized.unwrap();
-    }
-    message.finish()
+    question::query(id, name, Rtype::A, Class::IN, edns)
 }
 
 /// The id, the rcode and how many records.
