@@ -5,10 +5,12 @@
 
 #[path = "lab/networks.rs"]
 mod networks;
+#[path = "lab/second.rs"]
+mod second;
 
-use networks::{HOST, Networks, OUTSIDE, Seat, WORLD, Wire, holds};
+use networks::{HOST, Networks, OUTSIDE, Seat, WORLD, Wire, holds, house};
+use second::Second;
 use std::net::{IpAddr, UdpSocket};
-use std::process::{Child, Stdio};
 
 /// What a datagram of these tests says, and nothing else does.
 const KNOCK: &[u8] = b"who is there within?";
@@ -64,45 +66,6 @@ fn a_host_s_neighbour_reaches_sandboxes_by_route_where_the_gateway_mode_lets_it_
     }
 }
 
-/// A second daemon of the house, with a folder of its own for its namespaces.
-struct Second(Child);
-
-impl Drop for Second {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Second {
-    fn start(host: &Networks) -> Self {
-        let daemon = ["--state-dir".to_owned(), host.path("second").display().to_string()];
-        let rest = ["--netns-dir".to_owned(), Self::netns_dir(host)];
-        let words = Self::words(host, &[&["daemon".to_owned()], &daemon[..], &rest[..]].concat());
-        let log = std::fs::File::create(host.path("second.log")).expect("a log");
-        let mut command = host.command(&words);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("it runs");
-        let second = Self(child);
-        host.wait_for("the second daemon", || second.lanloom(host, "network ls"));
-        second
-    }
-
-    fn netns_dir(host: &Networks) -> String {
-        host.path("netns").display().to_string()
-    }
-
-    fn words(host: &Networks, words: &[String]) -> Vec<String> {
-        let socket = format!("LANLOOM_SOCKET={}", host.path("second.sock").display());
-        [&["env".to_owned(), socket, env!("CARGO_BIN_EXE_lanloom").to_owned()], words].concat()
-    }
-
-    /// Whether a command of the second daemon's succeeds.
-    fn lanloom(&self, host: &Networks, words: &str) -> bool {
-        let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
-        host.command(&Self::words(host, &words)).output().expect("it runs").status.success()
-    }
-}
-
 #[test]
 fn networks_of_two_daemons_on_one_host_are_as_far_from_each_other_as_from_the_world() {
     let Some(host) = Networks::new() else { return };
@@ -115,8 +78,7 @@ fn networks_of_two_daemons_on_one_host_are_as_far_from_each_other_as_from_the_wo
     ] {
         assert!(second.lanloom(&host, &command), "{command}");
     }
-    // As seen from the folder of the first one's.
-    let other = format!("../..{}/x", Second::netns_dir(&host));
+    let other = format!("{}/x", Second::folder(&host));
     let mut wire = host.wire(&other, "eth0");
     for (number, (name, is_open)) in (1..).zip(MODES) {
         let (sandbox, mine) = (format!("a{number}"), Seat::new(number, 10));
