@@ -52,6 +52,11 @@ async fn single_labels_that_nobody_has_stay_here_if_a_number_of_dots_was_asked_f
         assert_eq!(asked(&house, named, "printer.example"), (FORWARDED, 0), "{option:?}: two labels");
         assert_eq!(asked(&house, named, "plain"), (NOERROR, 1), "{option:?}: ours");
     }
+    std::fs::write(house.place("resolv.conf"), "options ndots:2\n").expect("written");
+    sandbox(&controller, "hosts", &["web"]).await.expect("a sandbox");
+    let folder = controller.sandbox("hosts").expect("the sandbox").files.expect("files");
+    assert!(std::fs::read_to_string(folder.join("resolv.conf")).expect("text").contains("ndots:2"));
+    assert_eq!(asked(&house, "hosts", "printer"), (FORWARDED, 0), "what the host wants is not what was asked for");
 }
 
 #[tokio::test(flavor = "multi_thread")]
