@@ -122,16 +122,15 @@ fn nothing_of_a_network_is_seen_in_another_whoever_forwards_and_whatever_becomes
     }
     assert!(host.sh("nft list ruleset").contains("lanloom"), "with the firewall first");
     for flushed in [false, true] {
-        if flushed {
-            host.sh("nft flush ruleset");
-        }
+        let _flushing = flushed.then(|| host.flushing());
         host.script("echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding");
         talk(&host);
         for number in ALL {
             let (name, seat) = pair(number)[0].clone();
             for (to, (own, hosts)) in OUTSIDE.into_iter().zip(seat.addresses().into_iter().zip(HOST)) {
-                let source = if flushed { own } else { hosts };
-                assert_eq!(host.source_outside(&name, to), Some(source), "the host forwards; flushed: {flushed}");
+                let source = host.source_outside(&name, to);
+                let forwards = source == Some(hosts) || flushed && source == Some(own);
+                assert!(forwards, "the host forwards; flushed: {flushed}; seen: {source:?}");
             }
         }
         let crossed = cross(&host, &mut wires);
@@ -240,9 +239,8 @@ fn an_internal_network_has_no_way_out_and_its_host_at_the_gateway_s_address_unle
     // passes nothing that is not of the network.
     let mut world = host.wire(WORLD, "up1");
     for flushed in [true, false] {
-        if flushed {
-            host.sh("nft flush ruleset");
-        } else {
+        let _flushing = flushed.then(|| host.flushing());
+        if !flushed {
             host.network(4, "");
             host.script("echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding");
         }

@@ -11,7 +11,7 @@
 mod keep;
 
 use keep::house::House;
-use keep::{End, STATE, Talk, end, leaks, text, v4, with_world};
+use keep::{End, STATE, Talk, daemon, end, leaks, text, v4, with_world};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, recvfrom, sendto, setsockopt, socket, sockopt,
 };
@@ -19,7 +19,6 @@ use nix::sys::time::{TimeVal, TimeValLike};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -133,18 +132,6 @@ fn start_patiently(house: &mut House) {
         assert!(begin.elapsed() < PATIENCE * 3, "the daemon does not answer; its log:\n{}", house.log());
         std::thread::sleep(Duration::from_millis(50));
     }
-}
-
-/// The daemon's process, which nobody else has this state with.
-fn daemon(house: &House) -> PathBuf {
-    let state = house.path("state").display().to_string();
-    let is_it = |process: &PathBuf| {
-        let line = std::fs::read(process.join("cmdline")).unwrap_or_default();
-        let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
-        words.contains(&b"daemon".as_slice()) && words.contains(&state.as_bytes())
-    };
-    let processes = std::fs::read_dir("/proc").expect("proc").flatten().map(|entry| entry.path());
-    processes.into_iter().find(is_it).expect("it runs")
 }
 
 fn print_size(house: &House, what: &str) {

@@ -1,11 +1,12 @@
-//! Keeps things right while the daemon runs: one task that sees to sandboxes whose turn has come. Those that a start found come
-//! first; forwarding and the API do not wait for them. It takes its turn among the changes, for a few sandboxes at a time.
+//! Keeps things right while the daemon runs: one task that sees to sandboxes whose turn has come, and goes its rounds. The sandboxes
+//! that a start found come first; forwarding and the API do not wait for them. It takes its turn among the changes, each time briefly.
 
 use super::Inner;
 use super::model::{EndpointState, Sandbox, SandboxState};
 use super::refusal::Attempt;
 use super::refusal::Refusal;
 use super::restore::both;
+use super::rounds::Rounds;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
@@ -14,20 +15,19 @@ use tokio::time::timeout;
 /// Sandboxes that are seen to side by side, in one turn.
 const SIDE_BY_SIDE: usize = 8;
 
-/// How long nothing is looked at if nobody tells.
-const TICK: Duration = Duration::from_secs(1);
-
 /// Begins. It ends with the controller.
 pub(super) fn start(inner: &Arc<Inner>) {
     tokio::spawn(run(Arc::downgrade(inner)));
 }
 
 async fn run(inner: Weak<Inner>) {
+    let Some(mut rounds) = inner.upgrade().map(|inner| Rounds::new(inner.networking.look_every)) else { return };
     while let Some(inner) = inner.upgrade().filter(|inner| !inner.upkeep.has_ended()) {
         while see_to_some(&inner).await {}
+        rounds.make(&inner).await;
         let upkeep = Arc::clone(&inner.upkeep);
         drop(inner);
-        let pause = upkeep.next(Instant::now()).map_or(TICK, |next| next.min(TICK));
+        let pause = upkeep.next(Instant::now()).map_or(rounds.next(), |next| next.min(rounds.next()));
         // Either way it is time to look.
         let _ = timeout(pause, upkeep.woken.notified()).await;
     }

@@ -25,7 +25,7 @@
 //! | `identity` | whether the namespace at a path is still the one that was adopted |
 //! | `servers` | the name server of each sandbox |
 //! | `turn` | changes one after the other |
-//! | `upkeep`, `keeper` | what is put right while the daemon runs: what there is of that, and who does it |
+//! | `upkeep`, `rounds`, `keeper` | what is put right while the daemon runs: in sandboxes, by drivers, and who does it |
 //! | `vanish` | namespaces that go behind our back |
 //! | `start`, `restore`, `leaving` | how a daemon finds and leaves things |
 //! | `refusal`, `events` | what it says |
@@ -51,6 +51,7 @@ mod refusal;
 mod requests;
 mod rerouting;
 mod restore;
+mod rounds;
 mod sandboxes;
 mod servers;
 mod show;

@@ -24,6 +24,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 /// Where networks keep what is not in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +37,12 @@ pub struct Networking {
     pub copies: PathBuf,
     /// The host's `resolv.conf`.
     pub resolv_conf: PathBuf,
+    /// How often is looked at what others may have changed behind our back, as the firewall.
+    pub look_every: Duration,
 }
+
+/// How often a daemon looks.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Where `ip netns` keeps namespaces, and the files that go with them.
 const USUAL: (&str, &str) = ("/run/netns", "/etc/netns");
@@ -62,6 +68,7 @@ impl Networking {
             files: if is_usual { PathBuf::from(USUAL.1) } else { beside(netns_dir, ".etc") },
             copies: beside(&home, ".sandboxes"),
             resolv_conf: PathBuf::from("/etc/resolv.conf"),
+            look_every: LOOK_EVERY,
         }
     }
 }

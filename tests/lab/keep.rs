@@ -12,6 +12,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -61,6 +62,18 @@ pub(crate) fn end(house: &mut House, how: End) {
     };
     house.signal(signal);
     assert_eq!(house.daemon_status(), status, "the daemon's log:\n{}", house.log());
+}
+
+/// Where the kernel shows the daemon's process, which nobody else has this state with.
+pub(crate) fn daemon(house: &House) -> PathBuf {
+    let state = house.path("state").display().to_string();
+    let is_it = |process: &PathBuf| {
+        let line = std::fs::read(process.join("cmdline")).unwrap_or_default();
+        let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
+        words.contains(&b"daemon".as_slice()) && words.contains(&state.as_bytes())
+    };
+    let processes = std::fs::read_dir("/proc").expect("proc").flatten().map(|entry| entry.path());
+    processes.into_iter().find(is_it).expect("it runs")
 }
 
 /// Runs a command in a sandbox with the files that were written for it; what it printed. Fails if it failed.

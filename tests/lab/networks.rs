@@ -18,6 +18,7 @@ use lanloom_switch_io::link::packet::Packet;
 use lanloom_switch_io::vnet::VnetHeader;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::ops::{Deref, DerefMut};
+use std::process::Child;
 use std::time::Duration;
 
 /// The arguments of a daemon that keeps its state in the house.
@@ -53,6 +54,17 @@ impl Deref for Networks {
 impl DerefMut for Networks {
     fn deref_mut(&mut self) -> &mut House {
         &mut self.0
+    }
+}
+
+/// Flushes the host's rules, faster than the daemon puts them back.
+pub(crate) struct Flushing(Child);
+
+impl Drop for Flushing {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -92,6 +104,12 @@ impl Networks {
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{text}\n{out}{err}\nthe daemon's log:\n{}", self.log());
         out.into_owned()
+    }
+
+    /// From now on somebody flushes all rules of the host's again and again, until that is dropped.
+    pub(crate) fn flushing(&self) -> Flushing {
+        let script = "while nft flush ruleset; do sleep 0.02; done";
+        Flushing(self.command(&["sh", "-c", script]).spawn().expect("a shell"))
     }
 
     /// Makes the network `n{number}` of both families with [`Seat`]'s subnets; its gateway's interface is `gw{number}`.

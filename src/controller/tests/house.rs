@@ -17,11 +17,14 @@ use std::time::{Duration, Instant};
 pub(super) struct House {
     pub(super) ground: Ground,
     folder: tempfile::TempDir,
+    /// What counts calls and has one of them fail wants no other between.
+    pub(super) look_every: Duration,
 }
 
 impl House {
     pub(super) async fn new() -> Self {
-        Self { ground: Ground::new().await, folder: tempfile::tempdir().expect("a folder") }
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { ground: Ground::new().await, folder, look_every: Duration::MAX }
     }
 
     pub(super) async fn start(&self) -> Controller {
@@ -42,6 +45,7 @@ impl House {
             files: place("etc"),
             copies: place("copies"),
             resolv_conf: place("resolv.conf"),
+            look_every: self.look_every,
         };
         (setup, networking)
     }

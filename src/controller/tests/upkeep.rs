@@ -4,7 +4,7 @@ use super::house::{House, name, sandbox, with_subnet};
 use super::names::asked;
 use crate::controller::model::Redirect;
 use crate::controller::{Controller, keeper};
-use lanloom_drivers::kernel::{Failing, Faults, Kernel, Netns};
+use lanloom_drivers::kernel::{Failing, Faults, Kernel, Netns, TableName};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -130,4 +130,29 @@ async fn a_redirection_that_somebody_flushed_while_the_daemon_was_down_is_made_a
     assert!(stands(&house, "one", made).await);
     controller.stop().await;
     kept(&house, made).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_firewall_that_somebody_flushed_is_put_right_without_anybody_asking_also_after_that_failed_for_a_while() {
+    let mut house = House::new().await;
+    house.look_every = Duration::from_millis(5);
+    let kernel = Arc::new(Failing::new(Arc::new(house.ground.kernel.clone()), Faults::none()));
+    let (controller, _) = house.start_on(Arc::clone(&kernel) as Arc<dyn Kernel>, false).await;
+    controller.create_network(name("web"), with_subnet("10.9.0.0/24")).await.expect("a network");
+    let table = TableName::new("lanloom-0badcafe").expect("a name");
+    let loaded = house.ground.kernel.firewall(&table).expect("its firewall");
+    let is_back = || house.ground.kernel.firewall(&table).as_ref() == Some(&loaded);
+    house.ground.kernel.flush_ruleset();
+    until("it is back", is_back).await;
+    kernel.faults().worsen(1.0);
+    let calls = kernel.faults().calls();
+    house.ground.kernel.flush_ruleset();
+    until("it is tried", || kernel.faults().calls() > calls).await;
+    assert!(!is_back());
+    kernel.faults().heal();
+    until("it is back after a while", is_back).await;
+    controller.stop().await;
+    house.ground.kernel.flush_ruleset();
+    tokio::time::sleep(house.look_every * 20).await;
+    assert!(!is_back(), "a controller that has stopped does nothing more");
 }
