@@ -3,7 +3,9 @@
 use super::model::{Endpoint, Id, Network, NewNetwork, Pool, PoolAsked};
 use super::refusal::Attempt;
 use super::{Inner, Refusal};
-use crate::ipam::{AddressAsk, AddressError, AddressKind, Config, DRIVERS, Family, Ipam, Null, PoolAsk, PoolError, PoolId};
+use crate::ipam::{
+    AddressAsk, AddressError, AddressKind, Config, DRIVERS, Family, Holder, Ipam, Null, PoolAsk, PoolError, PoolId,
+};
 use ipnet::IpNet;
 use lanloom_drivers::kernel::Netns;
 use std::net::IpAddr;
@@ -134,11 +136,21 @@ impl Inner {
                 Ok((_, address)) => leased.push(address),
                 Err(error) => {
                     self.release_addresses(network, &endpoint.id, &leased);
-                    return Err(address_refused(attempt, &error));
+                    return Err(address_refused(attempt, &self.by_name(error)));
                 }
             }
         }
         Ok(leased)
+    }
+
+    /// IPAM knows those who have addresses by their ids, and people by their names.
+    fn by_name(&self, error: AddressError) -> AddressError {
+        let AddressError::InUse { address, pool, by: Holder::Lease { owner, kind } } = error else { return error };
+        let network = |id: &Id| self.book.network(id).map(|network| format!("network {}", network.name));
+        let endpoint = |id: &Id| self.book.endpoint(id).map(|endpoint| format!("endpoint {}", endpoint.name));
+        let id = Id::try_from(owner.clone()).ok();
+        let named = id.and_then(|id| network(&id).or_else(|| endpoint(&id)));
+        AddressError::InUse { address, pool, by: Holder::Lease { owner: named.unwrap_or(owner), kind } }
     }
 
     /// Releases addresses of an endpoint. What damaged records gave to another one too stays that one's.

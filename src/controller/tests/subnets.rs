@@ -60,6 +60,26 @@ async fn addresses_are_given_in_turn_or_the_lowest_first_as_the_network_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_an_address_that_is_taken_is_told_by_name_whose_it_is() {
+    let house = House::new().await;
+    let controller = house.start().await;
+    let auxiliary = [("router".to_owned(), "10.9.0.9".parse().expect("an address"))].into();
+    let pool = PoolAsked { auxiliary, ..with_subnet("10.9.0.0/24").pools.remove(0) };
+    controller.create_network(name("web"), NewNetwork { pools: vec![pool], ..NewNetwork::default() }).await.expect("a network");
+    assert_eq!(address(&controller, "x1").await, "10.9.0.2");
+    for (asked, whose) in [
+        ("10.9.0.1", "the gateway of network web"),
+        ("10.9.0.2", "the address of endpoint x1"),
+        ("10.9.0.9", "an auxiliary address of network web"),
+        ("10.9.0.255", "its broadcast address"),
+    ] {
+        let new = NewEndpoint { v4: Some(asked.parse().expect("an address")), ..NewEndpoint::default() };
+        let refused = why(controller.create_endpoint("web".into(), name("x2"), new).await);
+        assert!(refused.contains(&format!("Address already in use: {asked} of 10.9.0.0/24 is {whose};")), "{refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_network_without_addresses_of_ours_has_switches_and_interfaces_and_nothing_else() {
     let house = House::new().await;
     let controller = house.start().await;
