@@ -160,8 +160,9 @@ impl Why {
             Self::NoSuchSetting => "`sysctl -a` in that namespace lists what is there; each interface has its own".to_owned(),
             Self::MissingTool { package, .. } => format!("install the package {package}: apt install {package}"),
             Self::NoPlace { table } if table == "firewalld" => {
-                "let firewalld trust the gateway interfaces: firewall-cmd --permanent --zone=trusted --add-interface=NAME, \
-                 then firewall-cmd --reload"
+                "let firewalld trust the gateway interfaces: firewall-cmd --permanent --zone=trusted --add-interface=ll-+ (or \
+                 the name that com.docker.network.bridge.name gives), then firewall-cmd --reload; gateway modes that let others in \
+                 cannot be had beside it"
                     .to_owned()
             }
             Self::NoPlace { .. } => "have whoever made that table accept what comes from the gateway interfaces".to_owned(),

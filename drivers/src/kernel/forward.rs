@@ -73,6 +73,9 @@ pub struct Obstacle {
     /// The chain that has a place for what an administrator accepts: `DOCKER-USER` where Docker has one, or the chain at the
     /// hook itself. None where whoever made the table makes it anew as it likes.
     pub place: Option<String>,
+    /// Interfaces from which it accepts everything already, because its own administrator said so: names, or what names begin with
+    /// before a `*`.
+    pub trusted: Vec<String>,
 }
 
 /// By what a chain was made.
@@ -99,16 +102,24 @@ pub struct Opened {
 }
 
 impl Obstacle {
-    /// The place as it is once opened.
+    /// The place as it is once opened for these gateways; none if it needs no rule of ours for them.
     ///
     /// # Errors
     /// [`Why::NoPlace`].
-    pub(crate) fn opened(&self) -> Result<Opened, KernelError> {
+    pub(crate) fn opened(&self, gates: &[Gate]) -> Result<Option<Opened>, KernelError> {
         let Self { family, table, place, .. } = self.clone();
         match place {
-            Some(chain) => Ok(Opened { family, table, chain }),
+            Some(chain) => Ok(Some(Opened { family, table, chain })),
+            None if gates.iter().all(|gate| self.passes(gate)) => Ok(None),
             None => Err(KernelError::new("having the host forward", self.to_string(), Why::NoPlace { table })),
         }
+    }
+
+    /// Whether it accepts all that is to pass a gateway: what is new on its way in, it does not.
+    fn passes(&self, gate: &Gate) -> bool {
+        let name = gate.interface.as_str();
+        let is_meant = |one: &String| one.strip_suffix('*').map_or(one == name, |beginning| name.starts_with(beginning));
+        !gate.inbound_v4 && !gate.inbound_v6 && self.trusted.iter().any(is_meant)
     }
 }
 
@@ -144,7 +155,14 @@ mod tests {
     #[test]
     fn an_obstacle_without_a_place_is_named() {
         let (family, table, chain) = ("inet".to_owned(), "firewalld".to_owned(), "filter_FORWARD".to_owned());
-        let error = Obstacle { manager: Manager::Nft, family, table, chain, place: None }.opened().expect_err("no place");
+        let trusted = vec!["gw1".to_owned(), "ll-*".to_owned()];
+        let obstacle = Obstacle { manager: Manager::Nft, family, table, chain, place: None, trusted };
+        let gate =
+            |name: &str| Gate { interface: IfName::new(name).expect("a valid name"), inbound_v4: false, inbound_v6: false };
+        assert_eq!(obstacle.opened(&["gw1", "ll-0"].map(gate)), Ok(None), "they are accepted as it is");
+        let inbound = Gate { inbound_v6: true, ..gate("gw1") };
+        assert!(obstacle.opened(&[inbound]).is_err(), "what is new is not");
+        let error = obstacle.opened(&["gw1", "gw2"].map(gate)).expect_err("no place");
         assert!(error.to_string().contains("table inet firewalld, chain filter_FORWARD"), "{error}");
         assert!(error.hint().contains("firewall-cmd"), "{error}");
     }

@@ -27,7 +27,7 @@ fn gate(name: &str) -> Gate {
 
 fn obstacle(place: Option<&str>) -> Obstacle {
     let (family, table, chain) = ("ip".to_owned(), "filter".to_owned(), "FORWARD".to_owned());
-    Obstacle { manager: Manager::Iptables, family, table, chain, place: place.map(str::to_owned) }
+    Obstacle { manager: Manager::Iptables, family, table, chain, place: place.map(str::to_owned), trusted: Vec::new() }
 }
 
 #[tokio::test]

@@ -38,7 +38,14 @@ fn obstruct_by(program: &str, host: &Netns, docker: bool) {
 
 fn obstacle(manager: Manager, [family, table, chain]: [&str; 3], place: Option<&str>) -> Obstacle {
     let place = place.map(str::to_owned);
-    Obstacle { manager, family: family.to_owned(), table: table.to_owned(), chain: chain.to_owned(), place }
+    Obstacle {
+        manager,
+        family: family.to_owned(),
+        table: table.to_owned(),
+        chain: chain.to_owned(),
+        place,
+        trusted: Vec::new(),
+    }
 }
 
 fn opened(family: &str, table: &str, chain: &str) -> Opened {

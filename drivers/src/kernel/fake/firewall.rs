@@ -86,7 +86,7 @@ impl World {
         comment: &str,
     ) -> Result<Vec<Opened>, KernelError> {
         self.find_nft()?;
-        let opened = obstacles.iter().map(Obstacle::opened).collect::<Result<Vec<_>, _>>()?;
+        let opened = obstacles.iter().filter_map(|one| one.opened(gates).transpose()).collect::<Result<Vec<_>, _>>()?;
         if !opened.is_empty() && self.opened.insert(comment.to_owned(), gates.to_vec()).as_deref() != Some(gates) {
             self.generation += 1;
         }

@@ -80,7 +80,14 @@ pub(super) fn of_old(programs: &Programs) -> Result<Others, KernelError> {
             let place = if docker { DOCKER_USER } else { "FORWARD" };
             let (table, chain, place) = ("filter".to_owned(), "FORWARD".to_owned(), Some(place.to_owned()));
             let family = family.to_owned();
-            found.obstacles.push(Obstacle { manager: Manager::IptablesLegacy, family, table, chain, place });
+            found.obstacles.push(Obstacle {
+                manager: Manager::IptablesLegacy,
+                family,
+                table,
+                chain,
+                place,
+                trusted: Vec::new(),
+            });
         }
     }
     Ok(found)

@@ -39,9 +39,11 @@ pub(super) fn open(
     comment: &str,
 ) -> Result<Vec<Opened>, KernelError> {
     // Those that cannot be opened are named before anything is done.
-    let opened = obstacles.iter().map(Obstacle::opened).collect::<Result<Vec<_>, _>>()?;
+    let place = |obstacle| Ok(Obstacle::opened(obstacle, gates)?.map(|place| (obstacle, place)));
+    let places =
+        obstacles.iter().filter_map(|obstacle| place(obstacle).transpose()).collect::<Result<Vec<_>, KernelError>>()?;
     let mut undo: Vec<Undo> = Vec::new();
-    for (obstacle, place) in obstacles.iter().zip(&opened) {
+    for (obstacle, place) in &places {
         let done = match obstacle.manager {
             Manager::Nft => native::open(nft, obstacle, &place.chain, gates, comment),
             Manager::Iptables | Manager::IptablesLegacy => iptables::open(programs, obstacle, &place.chain, gates, comment),
@@ -51,7 +53,7 @@ pub(super) fn open(
             Err(error) => return Err(error.and(undo.into_iter().rev().filter_map(|back| back().err()))),
         }
     }
-    Ok(opened)
+    Ok(places.into_iter().map(|(_, place)| place).collect())
 }
 
 /// Takes away every rule that this comment marks, wherever it is: also in a chain that is no obstacle any more.

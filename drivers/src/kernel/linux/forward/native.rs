@@ -31,6 +31,8 @@ enum Way {
     To(&'static str),
 }
 
+/// The chain by which firewalld 1 sends what is forwarded to the zone of the interface that it came from.
+const FIREWALLD_ZONES: &str = "filter_FORWARD_ZONES";
 /// IPv4 and IPv6 as `meta nfproto` has them.
 const PROTOCOLS: [&str; 2] = ["ipv4", "ipv6"];
 
@@ -53,7 +55,11 @@ pub(super) fn others(nft: &Nft) -> Result<Others, KernelError> {
             |rule: &&&Value| rule["chain"] == chain["name"] && ["family", "table"].iter().all(|key| rule[*key] == chain[*key]);
         rules.iter().filter(same).copied().collect()
     };
-    let obstacles = chains.filter_map(|chain| obstacle(chain, &of(chain))).collect();
+    let known = |obstacle: Obstacle| match obstacle.place {
+        Some(_) => obstacle,
+        None => Obstacle { trusted: trusted(&obstacle.table, &rules), ..obstacle },
+    };
+    let obstacles = chains.filter_map(|chain| obstacle(chain, &of(chain))).map(known).collect();
     Ok(Others { obstacles, bridges: rules.iter().filter_map(|rule| docker_bridge(rule)).collect() })
 }
 
@@ -84,7 +90,26 @@ fn obstacle(chain: &Value, rules: &[&Value]) -> Option<Obstacle> {
         (true | false, _) => Some(name.clone()),
     };
     let manager = if of_iptables { Manager::Iptables } else { Manager::Nft };
-    Some(Obstacle { manager, family, table, chain: name, place })
+    Some(Obstacle { manager, family, table, chain: name, place, trusted: Vec::new() })
+}
+
+/// The interfaces from which a table of firewalld's accepts everything: those that a chain of zones sends to one that accepts what
+/// nothing else decides.
+fn trusted(table: &str, rules: &[&Value]) -> Vec<String> {
+    let in_chain = |name: &str| rules.iter().filter(|rule| rule["table"] == table && rule["chain"] == name).collect::<Vec<_>>();
+    let accepts_all = |chain: &str| {
+        let last = in_chain(chain).last().map(|rule| statements(rule).all(|one| one.get("accept").is_some()));
+        last.unwrap_or_default()
+    };
+    let zone = |rule: &&&Value| {
+        let target = statements(rule).find_map(|one| one["goto"]["target"].as_str().or(one["jump"]["target"].as_str()))?;
+        accepts_all(target).then(|| tested(rule, "iifname"))?
+    };
+    rules
+        .iter()
+        .filter(|rule| rule["table"] == table && rule["chain"] == FIREWALLD_ZONES)
+        .filter_map(|rule| zone(&rule))
+        .collect()
 }
 
 /// Whether a rule drops or rejects whatever comes to it.
@@ -152,17 +177,19 @@ fn marked<'a>(objects: &'a [Value], comment: &str) -> impl Iterator<Item = &'a V
     objects.iter().filter_map(|object| object.get("rule")).filter(move |rule| rule["comment"] == comment)
 }
 
+/// What a rule compares a value of `meta` with.
+fn tested(rule: &Value, key: &str) -> Option<String> {
+    let of = |one: &Value| Some(one["match"]["right"].as_str()?.to_owned());
+    statements(rule).find(|one| one["match"]["left"]["meta"]["key"] == key).and_then(of)
+}
+
 /// What a rule of ours accepts, read back.
 fn accept(rule: &Value) -> Option<Accept> {
-    let tested = |key: &str| {
-        let of = |one: &Value| Some(one["match"]["right"].as_str()?.to_owned());
-        statements(rule).find(|one| one["match"]["left"]["meta"]["key"] == key).and_then(of)
-    };
-    if let Some(interface) = tested("iifname") {
+    if let Some(interface) = tested(rule, "iifname") {
         return Some(Accept { interface, what: Way::From });
     }
-    let interface = tested("oifname")?;
-    let what = match tested("nfproto") {
+    let interface = tested(rule, "oifname")?;
+    let what = match tested(rule, "nfproto") {
         Some(family) => Way::To(PROTOCOLS.into_iter().find(|one| *one == family)?),
         None if statements(rule).any(|one| one["match"]["left"].get("ct").is_some()) => Way::Known,
         // A table of one family does not say which.
