@@ -1,7 +1,7 @@
 //! Docker Engine and a daemon of ours on one host: both reach the world, neither the other's, and Docker's rules stay Docker's. A
 //! container here is a namespace plugged into a bridge of a real `dockerd`: what its rules do to one, they do to the other.
 //!
-//! Needs root, `ip` (iproute2), `nft` (nftables), `iptables`, `dockerd` (docker.io) and `setpriv` (util-linux).
+//! Needs root, `ip` (iproute2), `nft` (nftables), `iptables`, `dockerd` and `docker` (docker.io), and `setpriv` (util-linux).
 
 #[path = "lab/networks.rs"]
 mod networks;
@@ -48,16 +48,37 @@ fn own_run(host: &Networks) {
     host.script(&format!("mkdir -p {run}/netns; mount --rbind /run/netns {run}/netns; mount --rbind {run} /run"));
 }
 
-/// A namespace on Docker's bridge, as a container's: 172.17.0.9.
-fn container(host: &Networks) -> IpAddr {
-    host.script(
-        "ip netns add container
-         ip link add c0 type veth peer name eth0 netns container; ip link set c0 master docker0; ip link set c0 up
-         ip -n container address add 172.17.0.9/16 dev eth0; ip -n container link set eth0 up
-         ip -n container route add default via 172.17.0.1",
-    );
-    host.ping("container", "172.17.0.1");
-    [172, 17, 0, 9].into()
+/// A namespace on a bridge of Docker's, as a container's: with 172.N.0.9.
+fn container(host: &Networks, name: &str, bridge: &str, number: u8) -> IpAddr {
+    host.script(&format!(
+        "ip netns add {name}
+         ip link add {name} type veth peer name eth0 netns {name}; ip link set {name} master {bridge}; ip link set {name} up
+         ip -n {name} address add 172.{number}.0.9/16 dev eth0; ip -n {name} link set eth0 up
+         ip -n {name} route add default via 172.{number}.0.1"
+    ));
+    host.ping(name, &format!("172.{number}.0.1"));
+    [172, number, 0, 9].into()
+}
+
+/// A network that Docker makes while there are ours: what its rules are, is seen.
+fn second_bridge(host: &Networks) {
+    let socket = host.path("docker.sock").display().to_string();
+    let words = "network create --subnet 172.31.0.0/16 -o com.docker.network.bridge.name=br-second second";
+    host.sh(&format!("docker --host unix://{socket} {words}"));
+    let address = container(host, "other", "br-second", 31);
+    let is_kept_apart = || {
+        host.sh("nft -s list tables")
+            .lines()
+            .filter(|table| table.contains("lanloom-"))
+            .any(|table| host.sh(&format!("nft list set {} bridges", table.trim_start_matches("table "))).contains("br-second"))
+    };
+    host.wait_for("it to be kept apart", is_kept_apart);
+    for name in ["a", "b"] {
+        assert!(!comes(host, name, "other", address), "{name} to the container of a second network");
+    }
+    host.ping("other", &OUTSIDE[0].to_string());
+    host.sh("ip link delete other");
+    host.sh(&format!("docker --host unix://{socket} network rm second"));
 }
 
 /// What Docker's tables hold.
@@ -78,7 +99,7 @@ fn comes(host: &Networks, from: &str, to: &str, address: IpAddr) -> bool {
 }
 
 fn beside_docker(host: &Networks) {
-    let container = container(host);
+    let container = container(host, "container", "docker0", 17);
     let (a, b) = (Seat::new(1, 10), Seat::new(2, 10));
     host.sandbox("a", &[a], "");
     host.sandbox("b", &[b], "");
@@ -95,6 +116,7 @@ fn beside_docker(host: &Networks) {
         let is_routed = name == "b";
         assert_eq!(comes(host, "container", name, seat.v4().into()), is_routed, "the container to {name}");
     }
+    second_bridge(host);
 }
 
 /// Networks 1, and 2 whose sandboxes are to be reached from outside.

@@ -62,15 +62,11 @@ fn networks_have_their_way_out_beside_ufw_whatever_becomes_of_its_rules() {
     };
     set("yes");
     host.sh("ufw reload");
-    assert!(!rules(&host).contains("gw1"), "{}", rules(&host));
-    host.network(2, "");
     is_out(&host, "flushed");
     set("no");
     host.script("ufw --force delete 1; ufw reload");
     host.says("sandbox delete a");
-    for network in ["n1", "n2"] {
-        host.says(&format!("network rm {network}"));
-    }
+    host.says("network rm n1");
     let now = rules(&host);
     let [lost, gained] = [(&before, &now), (&now, &before)]
         .map(|(one, other)| one.lines().filter(|line| !other.lines().any(|also| also == *line)).collect::<Vec<_>>());
