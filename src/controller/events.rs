@@ -55,6 +55,7 @@ events! {
     EndpointDeleted "endpoint.deleted" "An endpoint was deleted." { network: String, endpoint: String, id: String, }
     SandboxCreated "sandbox.created" "A sandbox was made." { sandbox: String, id: String, }
     SandboxLost "sandbox.lost" "The namespace of a sandbox is gone, by somebody else's doing." { sandbox: String, }
+    SandboxDamaged "sandbox.damaged" "Something that was set inside a sandbox is gone, by somebody else's doing." { sandbox: String, what: String, }
     SandboxDeleted "sandbox.deleted" "A sandbox was deleted." { sandbox: String, id: String, }
     Storm "storm" "A port began to lose floods to its limit." { switch: String, port: String, }
 }

@@ -21,7 +21,7 @@ pub(super) fn start(inner: &Arc<Inner>) {
 }
 
 async fn run(inner: Weak<Inner>) {
-    let Some(mut rounds) = inner.upgrade().map(|inner| Rounds::new(inner.networking.look_every)) else { return };
+    let Some(mut rounds) = inner.upgrade().map(|inner| Rounds::new(&inner)) else { return };
     while let Some(inner) = inner.upgrade().filter(|inner| !inner.upkeep.has_ended()) {
         while see_to_some(&inner).await {}
         rounds.make(&inner).await;

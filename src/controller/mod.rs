@@ -26,11 +26,13 @@
 //! | `servers` | the name server of each sandbox |
 //! | `turn` | changes one after the other |
 //! | `upkeep`, `rounds`, `keeper` | what is put right while the daemon runs: in sandboxes, by drivers, and who does it |
+//! | `damage` | what somebody changed inside sandboxes |
 //! | `vanish` | namespaces that go behind our back |
 //! | `start`, `restore`, `leaving` | how a daemon finds and leaves things |
 //! | `refusal`, `events` | what it says |
 
 mod book;
+mod damage;
 mod driver;
 mod endpoints;
 mod events;
@@ -114,6 +116,8 @@ struct Inner {
     /// What is not as it should be, by network or sandbox.
     notes: DashMap<Id, Vec<String>>,
     zone: Arc<RwLock<Zone>>,
+    /// What somebody changed inside sandboxes, as last seen.
+    damage: DashMap<Id, Vec<String>>,
     servers: Arc<NameServers>,
     upkeep: Arc<Upkeep>,
     vanishing: Vanishing,

@@ -101,6 +101,18 @@ impl Inner {
         WAYS.map(|way| gateway::choose(&candidates, way))
     }
 
+    /// The routes of the ways out that an endpoint gives its sandbox.
+    pub(super) fn ways_by(&self, sandbox: &Sandbox, endpoint: &Id) -> Vec<Route> {
+        let present = self.ways.get(&sandbox.id).map(|ways| ways.clone()).unwrap_or_default();
+        let given = WAYS.into_iter().zip(&present).filter(|(_, by)| by.as_ref() == Some(endpoint));
+        given.filter_map(|(way, _)| self.route_out(endpoint, way)).collect()
+    }
+
+    /// What is to be set of an endpoint's interface.
+    pub(super) async fn planned(&self, ifname: &str, endpoint: &Endpoint, joint: &Joint) -> Result<Plan, KernelError> {
+        plan(ifname, endpoint, joint, self.has_ipv6().await)
+    }
+
     /// Of the ways out that were set, those whose routes are not there any more are to be set again.
     pub(super) fn doubt_ways_out(&self, sandbox: &Sandbox, routes: &[Route]) {
         let present = self.ways.get(&sandbox.id).map(|ways| ways.clone()).unwrap_or_default();

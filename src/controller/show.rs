@@ -88,10 +88,15 @@ impl Inner {
     /// What is still to be done inside a sandbox, a line each.
     fn still_to_do(&self, sandbox: &Sandbox) -> Vec<String> {
         match self.upkeep.of(&sandbox.id, Instant::now()) {
-            None => self.ways_astray(&sandbox.id),
+            None => self.ways_astray(&sandbox.id).into_iter().chain(self.damage_shown(&sandbox.id)).collect(),
             Some(Waits::First) => vec!["it is still being taken up after the daemon's start".to_owned()],
             Some(Waits::Again(why, within)) => vec![format!("{why}; it is tried again in {} s", within.as_secs() + 1)],
         }
+    }
+
+    fn damage_shown(&self, sandbox: &Id) -> Vec<String> {
+        let damage = self.damage.get(sandbox).map(|damage| damage.clone()).unwrap_or_default();
+        damage.into_iter().map(|what| format!("{what}; restarting the daemon sets it again")).collect()
     }
 
     fn notes_of(&self, id: &Id) -> Vec<String> {

@@ -114,6 +114,7 @@ impl Controller {
             zone: Arc::default(),
             servers,
             upkeep: Arc::default(),
+            damage: DashMap::new(),
             vanishing,
             networking,
             options: RwLock::new(options),

@@ -82,6 +82,11 @@ impl Upkeep {
         self.waiting().remove(sandbox);
     }
 
+    /// Whether a sandbox waits.
+    pub(super) fn waits(&self, sandbox: &Id) -> bool {
+        self.waiting().contains_key(sandbox)
+    }
+
     /// What a sandbox waits for, if it does.
     pub(super) fn of(&self, sandbox: &Id, now: Instant) -> Option<Waits> {
         let wait = self.waiting().get(sandbox).cloned()?;

@@ -3,8 +3,8 @@
 use super::house::{House, name, sandbox, with_subnet};
 use super::names::asked;
 use crate::controller::model::Redirect;
-use crate::controller::{Controller, keeper};
-use lanloom_drivers::kernel::{Failing, Faults, Kernel, Netns, TableName};
+use crate::controller::{Controller, EventKind, keeper};
+use lanloom_drivers::kernel::{Failing, Faults, IfName, Kernel, Netns, TableName};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -155,4 +155,53 @@ async fn a_firewall_that_somebody_flushed_is_put_right_without_anybody_asking_al
     house.ground.kernel.flush_ruleset();
     tokio::time::sleep(house.look_every * 20).await;
     assert!(!is_back(), "a controller that has stopped does nothing more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_takes_from_a_sandbox_is_told_once_and_shown_until_it_is_there_again() {
+    let mut house = House::new().await;
+    house.look_every = Duration::from_millis(5);
+    let controller = house.start().await;
+    controller.create_network(name("web"), with_subnet("10.9.0.0/24")).await.expect("a network");
+    for named in ["a", "b", "c", "d", "e", "f"].map(|named| format!("box-{named}")) {
+        sandbox(&controller, &named, &["web"]).await.expect("a sandbox");
+    }
+    let (kernel, mut events) = (&house.ground.kernel, controller.events());
+    let (at, eth0) = (netns("box-f"), IfName::new("eth0").expect("a name"));
+    let notes = || controller.sandbox("box-f").expect("the sandbox").notes;
+    assert_eq!(notes(), Vec::<String>::new());
+    let address = "10.9.0.7/24".parse().expect("an address");
+    kernel.delete_address(&at, &eth0, address).await.expect("deleted");
+    let said = ["its address 10.9.0.7/24 on eth0 is gone; restarting the daemon sets it again"];
+    until("it is shown", || notes().iter().any(|note| said.contains(&note.as_str()))).await;
+    kernel.create_address(&at, &eth0, address).await.expect("created");
+    until("it is there again", || !notes().iter().any(|note| note.contains("its address"))).await;
+    kernel.delete_link(&at, &eth0).await.expect("deleted");
+    until("it is shown", || notes() == ["its interface eth0 is gone; restarting the daemon sets it again"]).await;
+    let mut told = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        if let EventKind::SandboxDamaged { sandbox, what } = event.kind {
+            told.push(format!("{sandbox}: {what}"));
+        }
+    }
+    for what in ["its address 10.9.0.7/24 on eth0 is gone", "its interface eth0 is gone"] {
+        assert_eq!(told.iter().filter(|line| **line == format!("box-f: {what}")).count(), 1, "{told:?}");
+    }
+    assert!(told.iter().all(|line| line.starts_with("box-f: ")), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirection_that_somebody_flushed_leads_to_the_server_again_without_anybody_asking() {
+    let mut house = House::new().await;
+    house.look_every = Duration::from_millis(5);
+    let controller = house.start().await;
+    controller.create_network(name("web"), with_subnet("10.9.0.0/24")).await.expect("a network");
+    sandbox(&controller, "one", &["web"]).await.expect("a sandbox");
+    let (before, kernel) = (redirect(&controller, "one"), &house.ground.kernel);
+    kernel.flush_ruleset_in(&netns("one"));
+    until("it is redirected again", || kernel.dns_redirect(&netns("one")).is_some()).await;
+    until("it is known", || redirect(&controller, "one") != before).await;
+    let now = redirect(&controller, "one");
+    assert_eq!((now.udp, now.tcp), (before.udp, before.tcp));
+    assert!(stands(&house, "one", now).await);
 }
