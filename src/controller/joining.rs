@@ -59,16 +59,22 @@ impl Inner {
         let attempt = Attempt::new("disconnect", format!("{sandbox} from network {network}"));
         let on = self.find_network(&attempt, network)?;
         let endpoints = self.book.endpoints_on(&on.id);
-        let found = match self.find_sandbox(&attempt, sandbox) {
-            Ok(sandbox) => endpoints.into_iter().find(|one| one.state.joint().is_some_and(|joint| joint.sandbox == sandbox.id)),
+        let is_its = |endpoint: &Endpoint, of: &Id| endpoint.state.joint().is_some_and(|joint| joint.sandbox == *of);
+        let found: Vec<_> = match self.find_sandbox(&attempt, sandbox) {
+            Ok(sandbox) => endpoints.into_iter().filter(|one| is_its(one, &sandbox.id)).collect(),
             // What is left of a sandbox that is no more.
-            Err(_) if force => endpoints.into_iter().find(|endpoint| endpoint.name.as_str() == sandbox),
+            Err(_) if force => endpoints.into_iter().filter(|endpoint| endpoint.name.as_str() == sandbox).collect(),
             Err(refusal) => return Err(refusal),
         };
-        let hint = format!("see `lanloom network inspect {}`", on.name);
-        let endpoint = found
-            .ok_or_else(|| attempt.not_found(format!("sandbox {sandbox} is not connected to network {}", on.name), hint))?;
-        self.leave(&attempt, &endpoint, force).await
+        if found.is_empty() {
+            let hint = format!("see `lanloom network inspect {}`", on.name);
+            return Err(attempt.not_found(format!("sandbox {sandbox} is not connected to network {}", on.name), hint));
+        }
+        // More than one if others were made and joined by themselves.
+        for endpoint in found {
+            self.leave(&attempt, &endpoint, force).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn join_endpoint(&self, endpoint: &str, sandbox: &str) -> Result<(), Refusal> {

@@ -1,20 +1,12 @@
 //! What a sandbox's `resolv.conf` says, out of what was asked for and what the host has.
 //!
-//! A sandbox with names of its own asks [`EMBEDDED`], whose server asks on: the host then only gives search list and options.
-//! One without asks the host's nameservers itself, except those on a loopback address, which inside means the sandbox.
+//! It asks [`EMBEDDED`], whose server asks on: the host only gives search list and options.
 
-use super::resolv::{Nameserver, Resolv};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use super::resolv::Resolv;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Where the server for a sandbox's names listens inside it.
 pub const EMBEDDED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
-
-/// Public ones, for a host that has none to give.
-const FALLBACK_V4: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8)), IpAddr::V4(Ipv4Addr::new(8, 8, 4, 4))];
-const FALLBACK_V6: [IpAddr; 2] = [
-    IpAddr::V6(Ipv6Addr::new(0x2001, 0x4860, 0x4860, 0, 0, 0, 0, 0x8888)),
-    IpAddr::V6(Ipv6Addr::new(0x2001, 0x4860, 0x4860, 0, 0, 0, 0, 0x8844)),
-];
 
 /// What somebody asked for; what is empty was not asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +19,7 @@ pub struct Wanted {
     pub options: Vec<String>,
 }
 
-/// All that a sandbox's file comes from. Each of nameservers, search list and options is taken whole from the first of sandbox,
+/// All that a sandbox's file comes from. Each of search list and options is taken whole from the first of sandbox,
 /// daemon and host that has any.
 #[derive(Clone, Copy, Debug)]
 pub struct Sources<'a> {
@@ -49,30 +41,6 @@ impl Sources<'_> {
             found.options.push("ndots:0".to_owned());
         }
         found
-    }
-
-    /// The file of a sandbox that asks for itself. Nameservers that were asked for are taken as they are. Of the host's, those
-    /// that cannot be reached from inside are left out: on a loopback address, on an interface of the host's, of IPv6 where the
-    /// sandbox has none (`ipv6`); if none is left, public ones stand in.
-    pub fn direct(&self, ipv6: bool) -> Resolv {
-        let mut nameservers = self.nameservers();
-        if nameservers.is_empty() {
-            let inside = |server: &&Nameserver| {
-                !server.address.is_loopback() && server.zone.is_none() && (ipv6 || server.address.is_ipv4())
-            };
-            nameservers = self.host.nameservers.iter().filter(inside).cloned().collect();
-        }
-        if nameservers.is_empty() {
-            let v6 = FALLBACK_V6.into_iter().filter(|_| ipv6);
-            nameservers = FALLBACK_V4.into_iter().chain(v6).map(Nameserver::from).collect();
-        }
-        Resolv { nameservers, search: self.search(), options: self.options() }
-    }
-
-    /// The nameservers that were asked for.
-    fn nameservers(&self) -> Vec<Nameserver> {
-        let wanted = [&self.sandbox.nameservers, &self.daemon.nameservers].into_iter().find(|list| !list.is_empty());
-        wanted.into_iter().flatten().copied().map(Nameserver::from).collect()
     }
 
     fn search(&self) -> Vec<String> {
@@ -127,10 +95,9 @@ mod tests {
         let (sandbox, daemon) = (wanted(&["192.0.2.8"], "", "timeout:1"), wanted(&["192.0.2.9"], "all.example", "attempts:1"));
         let (nobody, host) = (Wanted::default(), Resolv::parse(HOST));
         let all = Sources { sandbox: &sandbox, daemon: &daemon, host: &host };
-        assert_eq!(lines(&all.direct(true)), ["nameserver 192.0.2.8", "search all.example", "options timeout:1"]);
         assert_eq!(lines(&all.embedded()), ["nameserver 127.0.0.11", "search all.example", "options timeout:1 ndots:0"]);
         let rest = Sources { sandbox: &nobody, ..all };
-        assert_eq!(lines(&rest.direct(true)), ["nameserver 192.0.2.9", "search all.example", "options attempts:1"]);
+        assert_eq!(lines(&rest.embedded()), ["nameserver 127.0.0.11", "search all.example", "options attempts:1 ndots:0"]);
     }
 
     #[test]
@@ -151,32 +118,6 @@ mod tests {
         assert_eq!(options("ndots:0"), "ndots:0");
         assert_eq!(options("ndots:many edns0"), "edns0 ndots:0");
         assert_eq!(options("ndots:2 ndots:-1"), "ndots:2");
-    }
-
-    #[test]
-    fn a_sandbox_that_asks_for_itself_gets_only_nameservers_that_it_can_reach() {
-        let (nobody, host) = (Wanted::default(), Resolv::parse(HOST));
-        let sources = Sources { sandbox: &nobody, daemon: &nobody, host: &host };
-        let both = ["nameserver 192.0.2.1", "nameserver 2001:db8::1", "search host.example", "options rotate"];
-        assert_eq!(lines(&sources.direct(true)), both);
-        assert_eq!(lines(&sources.direct(false)), [both[0], both[2], both[3]]);
-    }
-
-    #[test]
-    fn public_nameservers_stand_in_when_the_host_has_none_to_give() {
-        let (nobody, host) = (Wanted::default(), Resolv::parse("nameserver 127.0.0.53\nnameserver ::1\n"));
-        let sources = Sources { sandbox: &nobody, daemon: &nobody, host: &host };
-        let v4 = ["nameserver 8.8.8.8", "nameserver 8.8.4.4"];
-        assert_eq!(lines(&sources.direct(false)), v4);
-        let v6 = ["nameserver 2001:4860:4860::8888", "nameserver 2001:4860:4860::8844"];
-        assert_eq!(lines(&sources.direct(true)), [v4, v6].concat());
-    }
-
-    #[test]
-    fn a_nameserver_that_was_asked_for_is_taken_as_it_is() {
-        let (sandbox, nobody) = (wanted(&["127.0.0.1", "fd00::1"], "", ""), Wanted::default());
-        let file = Sources { sandbox: &sandbox, daemon: &nobody, host: &Resolv::parse(HOST) }.direct(false);
-        assert_eq!(lines(&file)[..2], ["nameserver 127.0.0.1", "nameserver fd00::1"]);
     }
 
     #[test]

@@ -113,3 +113,17 @@ async fn a_configuration_gives_options_and_families_and_leaves_the_network_its_o
     assert_eq!((made.v4.len(), made.v6.len(), made.spec.internal), (1, 1, true));
     assert_eq!((made.spec.driver.as_str(), made.spec.labels), ("bridge", words("tier", "front")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_disconnected_is_on_the_network_by_none_of_its_endpoints() {
+    let house = House::new().await;
+    let controller = furnished(&house).await;
+    sandbox(&controller, "box", &["web"]).await.expect("a sandbox");
+    controller.create_endpoint("web".into(), name("aaa"), NewEndpoint::default()).await.expect("an endpoint");
+    controller.join_endpoint("aaa".into(), "box".into()).await.expect("joined");
+    sandbox(&controller, "other", &["web"]).await.expect("a sandbox");
+    controller.disconnect("web".into(), "box".into(), false).await.expect("disconnected");
+    let left: Vec<_> =
+        controller.endpoints(None).expect("endpoints").into_iter().map(|one| one.endpoint.name.to_string()).collect();
+    assert_eq!(left, ["other"]);
+}

@@ -85,8 +85,9 @@ impl Model {
             Step::Connect(at, one) => self.sandboxes.contains(&sandbox(*one)) && self.connect(&network(*at), &sandbox(*one)),
             Step::Disconnect(at, one) => {
                 let Some(on) = self.networks.get_mut(&network(*at)) else { return false };
-                let found = on.iter().find(|(_, joined)| joined.as_ref() == Some(&sandbox(*one))).map(|(name, _)| name.clone());
-                found.is_some_and(|name| on.remove(&name).is_some())
+                let before = on.len();
+                on.retain(|_, joined| joined.as_ref() != Some(&sandbox(*one)));
+                on.len() < before
             }
             Step::CreateSandbox(one, on) => self.create_sandbox(&sandbox(*one), on),
             Step::DeleteSandbox(one, _) => {
