@@ -175,7 +175,7 @@ impl Inner {
         }
     }
 
-    /// Deletes an endpoint that is in no sandbox, and releases its addresses. If its driver cannot, it stays as one that is being
+    /// Deletes an endpoint that is in no sandbox any more, and releases its addresses. If its driver cannot, it stays as one that is being
     /// deleted, unless it is to go all the same.
     pub(super) async fn unmake_endpoint(&self, attempt: &Attempt, endpoint: &Endpoint, force: bool) -> Result<(), Refusal> {
         let network = self.network_of(attempt, endpoint)?;
@@ -194,6 +194,14 @@ impl Inner {
         self.erase(attempt, endpoint).await?;
         self.release_addresses(&network, &endpoint.id, &endpoint.addresses);
         self.book.remove_endpoint(&endpoint.id);
+        if let EndpointState::Leaving(joint) = &endpoint.state {
+            let sandbox = self.book.sandbox(&joint.sandbox);
+            self.tell(EventKind::EndpointLeft {
+                network: network.name.to_string(),
+                endpoint: endpoint.name.to_string(),
+                sandbox: sandbox.map_or_else(|| joint.sandbox.to_string(), |sandbox| sandbox.name.to_string()),
+            });
+        }
         self.tell(EventKind::EndpointDeleted {
             network: network.name.to_string(),
             endpoint: endpoint.name.to_string(),

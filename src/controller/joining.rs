@@ -258,13 +258,7 @@ impl Inner {
             self.write_files(sandbox);
         }
         left?;
-        self.unmake_endpoint(attempt, &leaving, force).await?;
-        self.tell(EventKind::EndpointLeft {
-            network: network.name.to_string(),
-            endpoint: endpoint.name.to_string(),
-            sandbox: sandbox.map_or_else(|| joint.sandbox.to_string(), |sandbox| sandbox.name.to_string()),
-        });
-        Ok(())
+        self.unmake_endpoint(attempt, &leaving, force).await
     }
 
     /// Undoes a join that a crash left half done.

@@ -173,7 +173,7 @@ impl Stream {
         loop {
             match self.body.frame().await {
                 None => return Ok(None),
-                Some(Err(error)) => return Err(lost(&self.call, &self.socket, &error)),
+                Some(Err(_)) => return Err(stopped(&self.call, &self.socket)),
                 Some(Ok(frame)) => {
                     if let Ok(bytes) = frame.into_data() {
                         return Ok(Some(bytes));
@@ -212,6 +212,12 @@ fn lost(call: &Call, socket: &Path, error: &dyn std::fmt::Display) -> ApiError {
     call.refused(ErrorCode::Unavailable, why, "see its log, and whether it still runs: `lanloom info`")
 }
 
+/// An answer without an end was cut off: only a daemon that ends does that.
+fn stopped(call: &Call, socket: &Path) -> ApiError {
+    let hint = "start it again, and ask again; `lanloom info` says whether it runs";
+    call.refused(ErrorCode::Unavailable, format!("the daemon stopped (it listened on {})", socket.display()), hint)
+}
+
 /// More than the largest table takes.
 const MAX_ANSWER: usize = 256 << 20;
 
@@ -221,11 +227,32 @@ const UNSAFE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[test]
     fn a_name_cannot_leave_its_place_in_the_path() {
         let call = Call::get("show switch", "x", &["v1", "switches", "a/b?c#d e"]);
         assert_eq!(call.target, "/v1/switches/a%2Fb%3Fc%23d%20e");
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_is_cut_off_says_that_the_daemon_stopped() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let socket = folder.path().join("lanloom.sock");
+        let listener = tokio::net::UnixListener::bind(&socket).expect("a socket");
+        let daemon = async {
+            let (mut caller, _) = listener.accept().await.expect("a caller");
+            let mut asked = [0; 4096];
+            caller.read(&mut asked).await.expect("a request");
+            caller.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\n{}\n\r\n").await.expect("answered");
+        };
+        let client = Client::new(&socket);
+        let (stream, ()) = tokio::join!(client.stream(Call::get("follow events", "", &["v1", "events"])), daemon);
+        let mut stream = stream.expect("a stream");
+        assert_eq!(stream.next().await.expect("a piece"), Some(Bytes::from("{}\n")));
+        let error = stream.next().await.expect_err("the daemon is gone");
+        assert_eq!(error.code, ErrorCode::Unavailable);
+        assert!(error.why.starts_with("the daemon stopped"), "{error}");
     }
 
     #[tokio::test]

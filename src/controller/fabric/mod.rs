@@ -25,6 +25,7 @@
 //! | `start`, `find`, `adopt`, `sweep`, `stop` | how a daemon finds and leaves things |
 
 mod adopt;
+mod coming;
 mod fdb;
 mod find;
 mod plugger;

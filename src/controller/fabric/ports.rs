@@ -80,6 +80,7 @@ impl Inner {
         let (number, order) = (wired.number, self.next_order());
         let port = PortEntry { id, origin, spec, made, number, order, leaving: false };
         if let Err(refusal) = self.record_port(&attempt, &entry, &port, wired.keep.as_deref()).await {
+            entry.goes(&name);
             let unplugged = entry.handle.delete_port(id).map(drop).map_err(|error| attempt.port(error));
             let left = self.take_back(&attempt, wire, (made, is_new)).await;
             return Err(refusal.and(unplugged).and(left));
@@ -163,7 +164,8 @@ impl Inner {
     pub(super) fn register(&self, entry: &SwitchEntry, port: PortEntry) {
         let (switch, name, url) = (entry.name.to_string(), port.spec.name.clone(), port.spec.url.to_string());
         entry.ports.insert(name.clone(), port);
-        self.tell(EventKind::PortAdded { switch, port: name.to_string(), url });
+        let added = EventKind::PortAdded { switch, port: name.to_string(), url };
+        entry.coming.end(&name, added, |kind| self.tell(kind));
     }
 
     pub(super) async fn set_port(
@@ -319,7 +321,8 @@ impl Inner {
 pub(super) fn plug(entry: &SwitchEntry, spec: &PortSpec, plug: Plug, guard: Option<Arc<Guard>>) -> Result<PortId, PortError> {
     entry.comes(&spec.name);
     let config = PortConfig { guard, ..spec.settings.config(None) };
-    entry.handle.add_port(spec.name.as_str(), &spec.url.to_string(), plug, config)
+    let plugged = entry.handle.add_port(spec.name.as_str(), &spec.url.to_string(), plug, config);
+    plugged.inspect_err(|_| entry.coming.give_up(&spec.name))
 }
 
 fn entries_on<'a>(entry: &'a SwitchEntry, port: &'a PortEntry) -> impl Iterator<Item = lanloom_switch_core::MacAddr> + 'a {

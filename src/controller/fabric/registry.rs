@@ -1,5 +1,6 @@
 //! The switches and ports there are, read by many while the controller writes.
 
+use super::coming::Coming;
 use crate::config::{FdbSpec, PortSpec, SwitchSettings, SwitchSpec};
 use crate::names::Name;
 use crate::url::PortUrl;
@@ -52,6 +53,7 @@ pub(super) struct SwitchEntry {
     pub(super) ports: DashMap<Name, PortEntry>,
     /// The ports deleted last: more than there can be events of on their way.
     gone: Mutex<VecDeque<Name>>,
+    pub(super) coming: Coming,
     pub(super) fdb: DashMap<MacAddr, (FdbSpec, Origin)>,
 }
 
@@ -120,7 +122,8 @@ pub struct FdbView {
 impl SwitchEntry {
     pub(super) fn new(name: Name, origin: Origin, handle: SwitchHandle, settings: SwitchSettings) -> Self {
         let settings = Mutex::new(settings);
-        Self { name, origin, handle, settings, ports: DashMap::new(), gone: Mutex::default(), fdb: DashMap::new() }
+        let (ports, fdb, gone, coming) = (DashMap::new(), DashMap::new(), Mutex::default(), Coming::default());
+        Self { name, origin, handle, settings, ports, gone, coming, fdb }
     }
 
     pub(super) fn settings(&self) -> SwitchSettings {
@@ -146,9 +149,10 @@ impl SwitchEntry {
     /// A port of that name is about to be made: what is told of it from now on is not of one that was deleted.
     pub(super) fn comes(&self, name: &Name) {
         self.gone().retain(|gone| gone != name);
+        self.coming.begin(name);
     }
 
-    /// A port is deleted.
+    /// A port is deleted, or was not made after all.
     pub(super) fn goes(&self, name: &Name) {
         let mut gone = self.gone();
         if gone.len() == EVENTS {
@@ -156,6 +160,7 @@ impl SwitchEntry {
         }
         gone.push_back(name.clone());
         self.ports.remove(name);
+        self.coming.give_up(name);
     }
 
     /// Whether the end of a port's link is worth telling: not of one that is being deleted, or was just now.

@@ -91,17 +91,26 @@ fn engine_config(
     let (sender, receiver) = mpsc::sync_channel::<EngineEvent>(EVENTS);
     // The switches hold the engines, and these this thread.
     let switches = Arc::downgrade(switches);
-    let is_told = move |event: &EngineEvent| match &event.kind {
-        EngineEventKind::PortDown { port, .. } => {
-            let entry = || switches.upgrade()?.get(&event.switch.parse::<Name>().ok()?).map(|entry| Arc::clone(&entry));
-            entry().is_some_and(|entry| entry.stays(port))
+    let to_tell = move |event: EngineEvent| {
+        let entry = || switches.upgrade()?.get(&event.switch.parse::<Name>().ok()?).map(|entry| Arc::clone(&entry));
+        let entry = entry();
+        let is_told = match &event.kind {
+            EngineEventKind::PortDown { port, .. } => entry.as_ref().is_some_and(|entry| entry.stays(port)),
+            EngineEventKind::PortUp { .. } | EngineEventKind::AddressMoved { .. } | EngineEventKind::Storm { .. } => true,
+        };
+        let kind = super::EventKind::from(event);
+        if !is_told {
+            return None;
         }
-        EngineEventKind::PortUp { .. } | EngineEventKind::AddressMoved { .. } | EngineEventKind::Storm { .. } => true,
+        match entry {
+            Some(entry) => entry.coming.hold(kind),
+            None => Some(kind),
+        }
     };
     let forward = move || {
-        for event in receiver.into_iter().filter(is_told) {
+        for kind in receiver.into_iter().filter_map(to_tell) {
             // Nobody may be listening.
-            let _ = events.send(super::EventKind::from(event).into());
+            let _ = events.send(kind.into());
         }
     };
     std::thread::Builder::new().name("events".into()).spawn(forward)?;

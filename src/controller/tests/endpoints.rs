@@ -175,3 +175,20 @@ async fn states_of_an_endpoint_are_free_joined_and_gone() {
     assert!(controller.one_endpoint("e1").is_err());
     assert_eq!(leases(&controller), leases_by_objects(&controller));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_leaves_before_it_is_deleted_in_what_is_told() {
+    let house = House::new().await;
+    let controller = furnished(&house).await;
+    sandbox(&controller, "box", &["web"]).await.expect("a sandbox");
+    let mut events = controller.events();
+    controller.disconnect("web".into(), "box".into(), false).await.expect("disconnected");
+    let mut told = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        if event.kind.name().starts_with("endpoint.") {
+            assert_eq!(event.kind.fields()[..2], [("network", "web".to_owned()), ("endpoint", "box".to_owned())]);
+            told.push(event.kind.name());
+        }
+    }
+    assert_eq!(told, ["endpoint.left", "endpoint.deleted"]);
+}
