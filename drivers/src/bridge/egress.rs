@@ -29,6 +29,8 @@ pub(super) struct Egress {
 struct State {
     /// The networks with a gateway, by id.
     networks: BTreeMap<String, Arc<Layout>>,
+    /// Those of which something may be loaded: closing any other changes nothing.
+    begun: BTreeSet<String>,
     /// Who was there when the host began to forward for us; unknown until looked at.
     found: Option<Bystanders>,
     /// Whether the host forwarded IPv4, and IPv6, when a network first needed it.
@@ -96,6 +98,7 @@ impl Egress {
     pub(super) async fn know(&self, layout: &Arc<Layout>) {
         let mut state = self.state.lock().await;
         state.right = None;
+        state.begun.insert(layout.spec.id.clone());
         state.networks.insert(layout.spec.id.clone(), Arc::clone(layout));
     }
 
@@ -118,15 +121,20 @@ impl Egress {
         done
     }
 
-    /// Closes a network's way out; on failure it is still to be closed.
+    /// Closes a network's way out; on failure it is still to be closed. That of one of which nothing was loaded needs no rights.
     pub(super) async fn close(&self, id: &str) -> Result<(), KernelError> {
         let mut state = self.state.lock().await;
         let Some(layout) = state.networks.remove(id) else { return Ok(()) };
+        if !state.begun.contains(id) {
+            state.right = None;
+            return Ok(());
+        }
         state.leaving = Some(layout.ifname.clone());
         let done = self.apply(&mut state, Way::Load).await.map(drop);
         state.leaving = None;
-        if done.is_err() {
-            state.networks.insert(id.to_owned(), layout);
+        match done.is_err() {
+            true => drop(state.networks.insert(id.to_owned(), layout)),
+            false => drop(state.begun.remove(id)),
         }
         done
     }
@@ -236,6 +244,8 @@ impl Egress {
             found = found.without(&others.flat_map(|(_, gateways)| gateways).collect());
         }
         state.found = Some(found.clone());
+        let begin: Vec<_> = state.networks.keys().cloned().collect();
+        state.begun.extend(begin);
         let unwanted = families.iter().filter(|family| !family.wanted && found.of(family.v4).is_some());
         let (mut ending, mut stays) = (Vec::new(), Vec::new());
         for family in unwanted {

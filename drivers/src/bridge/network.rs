@@ -12,6 +12,7 @@ use super::layout::{Layout, check_change};
 use super::registry::Network;
 use super::{Bridge, GATEWAY};
 use crate::driver::{DriverError, DriverErrorKind, EndpointSpec, Join, NetworkSpec};
+use crate::kernel::Why;
 
 impl Bridge {
     /// Makes a network.
@@ -57,10 +58,13 @@ impl Bridge {
         self.registry.note(id, |made| made.egress = true);
         let (port, outcome) = join(self.make_gateway(layout), self.egress.open(layout)).await;
         self.registry.note(id, |made| made.gateway = port.is_ok());
+        let lacks_rights = outcome.as_ref().is_err_and(|error| matches!(error.why(), Why::NotPermitted(_)));
         let outcome = outcome.map_err(|error| refused("open the way out of network", &layout.spec.name, &error));
         let outcome = match (port, outcome) {
             (Ok(()), outcome) => outcome?,
             (Err(error), Ok(_)) => return Err(error),
+            // Once is enough, in the words that hold for all of it.
+            (Err(_), Err(other)) if lacks_rights => return Err(other),
             (Err(error), Err(other)) => return Err(error.and(Err(other))),
         };
         if outcome.renew {

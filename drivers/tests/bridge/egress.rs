@@ -1,10 +1,12 @@
 //! The way out of the host.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use lanloom_drivers::driver::{Driver, DriverErrorKind};
+use lanloom_drivers::bridge::Bridge;
+use lanloom_drivers::driver::{Driver, DriverErrorKind, Fabric, FakeFabric};
 use lanloom_drivers::kernel::{
-    Bystanders, Egress, FORWARD_V4, FORWARD_V6, Firewall, Gate, Kernel, Manager, Netns, Obstacle, TableName,
+    Bystanders, Egress, FORWARD_V4, FORWARD_V6, Failing, Faults, Firewall, Gate, Kernel, Manager, Netns, Obstacle, TableName,
 };
 
 use super::{Bench, driver, dual, endpoint, if_name, internal, net, v4};
@@ -267,4 +269,24 @@ async fn two_daemons_on_one_kernel_have_a_table_each() {
     other.delete_network(&v4(2, &[]).id).await.expect("deleted");
     assert_eq!(bench.firewall().expect("loaded").networks, [entry(1, &["10.1.0.0/24"])]);
     assert_eq!(bench.sysctl(FORWARD_V4).await, "1");
+}
+
+#[tokio::test]
+async fn a_network_of_which_nothing_was_loaded_is_undone_by_whoever_may_not_even_look_at_the_firewall() {
+    let bench = Bench::new();
+    let kernel = Arc::new(Failing::new(Arc::new(bench.kernel.clone()), Faults::new(1, 1.0)));
+    let fabric: Arc<dyn Fabric> = Arc::<FakeFabric>::clone(&bench.fabric);
+    let driver = Bridge::new(kernel.clone(), fabric, "test").expect("a valid name");
+    let network = v4(1, &[]);
+    let refused = driver.create_network(&network).await.expect_err("nothing may be done");
+    assert!(!refused.why.contains("besides"), "{refused}");
+    assert_eq!(driver.delete_network(&network.id).await, Ok(()));
+    assert_eq!(bench.fabric.ports(&network.name).await, None, "its switch is gone");
+    kernel.faults().heal();
+    driver.create_network(&network).await.expect("a network");
+    kernel.faults().worsen(1.0);
+    driver.delete_network(&network.id).await.expect_err("what was loaded has to be taken away");
+    kernel.faults().heal();
+    assert_eq!(driver.delete_network(&network.id).await, Ok(()));
+    assert_eq!((bench.firewall(), bench.sysctl(FORWARD_V4).await.as_str()), (None, "0"));
 }
