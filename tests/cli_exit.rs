@@ -129,6 +129,19 @@ fn a_configuration_s_faults_are_shown_with_their_lines() {
 }
 
 #[test]
+fn a_daemon_does_not_start_with_an_option_that_no_driver_knows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("lanloom.toml");
+    fs::write(&file, "[drivers.bridge]\n\"lanloom.trsuted\" = true\n").expect("written");
+    assert_eq!(lanloom(&[], &format!("config check {}", file.display())).status.code(), Some(1));
+    let socket = folder.path().join("lanloom.sock");
+    let output = lanloom(&["--socket", &socket.display().to_string()], &format!("daemon --config {}", file.display()));
+    let said = stderr(&output);
+    assert!(output.status.code() == Some(1) && said.contains(&file.display().to_string()), "{said}");
+    assert!(said.contains("line 2: ") && said.contains("did you mean lanloom.trusted?"), "{said}");
+}
+
+#[test]
 fn a_frame_of_a_file_that_has_it_not_is_refused_before_any_daemon_is_asked() {
     let said = stderr(&lanloom(&[], "trace s1 p1 /nonexistent.pcapng:3"));
     assert!(said.starts_with("lanloom: cannot read frame 3 of /nonexistent.pcapng: "), "{said}");

@@ -5,7 +5,9 @@
 //! plane: no frame passes here.
 
 pub mod bridge;
+pub mod defaults;
 pub mod driver;
 pub mod host;
 pub mod kernel;
+mod nearest;
 pub mod null;

@@ -54,7 +54,7 @@ pub struct Config {
     /// `[daemon]`: what takes effect when the daemon starts.
     #[serde(skip_serializing_if = "DaemonSpec::is_default")]
     pub daemon: DaemonSpec,
-    /// `[drivers.NAME]`: options that drivers of networks get untouched, numbers and truth values as text.
+    /// `[drivers.NAME]`: options that drivers of networks get, numbers and truth values as text; in a file, only what they can take.
     #[serde(skip_serializing_if = "Drivers::is_empty")]
     pub drivers: Drivers,
     /// `[[switch]]`: each name once.

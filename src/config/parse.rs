@@ -5,8 +5,10 @@ use super::spec::{FdbSpec, PortSpec, SwitchSpec};
 use super::{Config, DaemonSpec, Drivers};
 use crate::names::{Name, shown};
 use crate::url::PortUrl;
+use lanloom_drivers::defaults;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::ops::Range;
@@ -15,8 +17,8 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 type Span = Range<usize>;
 
-/// Options of drivers as TOML has them.
-type DriverTables = BTreeMap<String, BTreeMap<String, Plain>>;
+/// A key as TOML has it.
+type Key<'a> = Cow<'a, str>;
 
 /// A value that has a text form and no parts.
 #[derive(Deserialize)]
@@ -27,14 +29,14 @@ enum Plain {
     Text(String),
 }
 
-fn texts(tables: DriverTables) -> Drivers {
-    let text = |plain| match plain {
-        Plain::Truth(truth) => truth.to_string(),
-        Plain::Whole(number) => number.to_string(),
-        Plain::Text(text) => text,
-    };
-    let table = |table: BTreeMap<String, Plain>| table.into_iter().map(|(key, plain)| (key, text(plain))).collect();
-    tables.into_iter().map(|(name, options)| (name, table(options))).collect()
+impl Plain {
+    fn text(self) -> String {
+        match self {
+            Self::Truth(truth) => truth.to_string(),
+            Self::Whole(number) => number.to_string(),
+            Self::Text(text) => text,
+        }
+    }
 }
 
 pub(super) fn parse(text: &str) -> Result<Config, Faults> {
@@ -61,7 +63,7 @@ impl Reader<'_> {
 
     fn config(&mut self, mut document: DeTable<'_>) -> Config {
         let daemon = document.remove("daemon").and_then(|value| self.read::<DaemonSpec>(value)).unwrap_or_default();
-        let drivers = document.remove("drivers").and_then(|value| self.read::<DriverTables>(value)).unwrap_or_default();
+        let drivers = document.remove("drivers").map(|value| self.drivers(value)).unwrap_or_default();
         let tables = self.tables(&mut document, "switch");
         for (key, _) in document {
             self.fault(key.span(), format!("there is no key {}; there are daemon, drivers and switch", shown(key.get_ref())));
@@ -69,7 +71,32 @@ impl Reader<'_> {
         let switches: Vec<(SwitchSpec, Span)> = tables.into_iter().filter_map(|table| self.switch(table)).collect();
         self.once(switches.iter().map(|(switch, span)| (&switch.name, span.clone())), "a switch of that name");
         self.once_interface(&switches);
-        Config { daemon, drivers: texts(drivers), switches: switches.into_iter().map(|(switch, _)| switch).collect() }
+        Config { daemon, drivers, switches: switches.into_iter().map(|(switch, _)| switch).collect() }
+    }
+
+    /// The options of drivers: an option that did nothing would leave networks without the guard that the file asks for.
+    fn drivers(&mut self, value: Spanned<DeValue<'_>>) -> Drivers {
+        let mut drivers = Drivers::new();
+        for (name, options) in self.table(value).unwrap_or_default() {
+            let Some(options) = self.table(options) else { continue };
+            if let Err(what) = defaults::driver(name.get_ref()) {
+                self.fault(name.span(), what);
+                continue;
+            }
+            let read: BTreeMap<String, String> =
+                options.into_iter().filter_map(|(key, value)| self.option(name.get_ref(), key, value)).collect();
+            drivers.insert(name.get_ref().to_string(), read);
+        }
+        drivers
+    }
+
+    fn option(&mut self, driver: &str, key: Spanned<Key<'_>>, value: Spanned<DeValue<'_>>) -> Option<(String, String)> {
+        let (at_key, at_value) = (key.span(), value.span());
+        let key = key.into_inner().to_string();
+        let value = self.read::<Plain>(value)?.text();
+        let known = defaults::option(driver, &key).map_err(|what| (at_key, what));
+        let fault = known.and_then(|()| defaults::value(driver, &key, &value).map_err(|what| (at_value, what))).err();
+        fault.map(|(span, what)| self.fault(span, what)).map_or(Some((key, value)), |()| None)
     }
 
     fn switch(&mut self, table: Spanned<DeValue<'_>>) -> Option<(SwitchSpec, Span)> {

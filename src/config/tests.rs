@@ -338,6 +338,26 @@ fn options_of_drivers_are_text_and_read_back_the_same() {
     let wanted = [("com.docker.network.driver.mtu", "1400"), ("lanloom.guard", "strict"), ("lanloom.trusted", "true")];
     assert_eq!(shown, wanted);
     assert_eq!(Config::parse(&config.to_toml()), Ok(config));
-    let faults = Config::parse("[drivers.bridge]\nmtu = [1]\n").expect_err("a list is no text");
+    let faults = Config::parse("[drivers.bridge]\n\"lanloom.guard\" = [1]\n").expect_err("a list is no text");
     assert_eq!((faults.0[0].line, faults.0[0].what.contains("a whole number")), (2, true), "{faults:?}");
+}
+
+#[test]
+fn what_is_wrong_with_options_of_drivers_is_said_with_its_line_and_what_was_meant() {
+    let text = "[drivers.bridge]\n\"lanloom.guard\" = \"strict\"\n\"lanloom.trsuted\" = \"x\"\nmtu = \"abc\"\n\
+                \"com.docker.network.driver.mtu\" = \"abc\"\n[drivers.foo]\n[drivers.host]\na = 1\n";
+    let faults = Config::parse(text).expect_err("five faults").0;
+    let wanted = [
+        (3, "did you mean lanloom.trusted?"),
+        (4, "did you mean com.docker.network.driver.mtu?"),
+        (5, "failed to parse com.docker.network.driver.mtu value: abc"),
+        (6, "there are bridge, host, null"),
+        (8, "driver host has no options"),
+    ];
+    assert_eq!(faults.len(), wanted.len(), "{faults:?}");
+    for (fault, (line, says)) in faults.iter().zip(wanted) {
+        assert!(fault.line == line && fault.what.contains(says), "{fault}");
+    }
+    let faults = Config::parse("[drivers.bridge]\n\"lanloom.guard\" = \"foo\"\n").expect_err("there is no such guard");
+    assert_eq!((faults.0[0].line, faults.0[0].column), (2, 19), "{faults}");
 }

@@ -65,6 +65,16 @@ pub const NAME: &str = "bridge";
 /// The name of the port that leads to the host; no endpoint may have it.
 pub const GATEWAY: &str = "_gateway";
 
+/// Whether an option can hold for every network that does not say otherwise; why not, and what would be right.
+pub(crate) fn default_option(key: &str) -> Result<(), String> {
+    options::default_option(key).map_err(options::Fault::line)
+}
+
+/// Whether an option that can hold for every network can have that value; why not, and what would be right.
+pub(crate) fn default_value(key: &str, value: &str) -> Result<(), String> {
+    options::default_value(key, value).map_err(options::Fault::line)
+}
+
 /// The driver.
 pub struct Bridge {
     kernel: Arc<dyn Kernel>,

@@ -27,7 +27,9 @@ async fn options_of_the_file_hold_for_networks_that_do_not_say_otherwise() {
 async fn options_that_cannot_be_are_told_and_what_held_before_holds_on() {
     let house = House::new().await;
     let controller = house.start().await;
-    let config = Config::parse("[drivers.bridge]\nno = 1\n[drivers.nobody]\na = 1\n[drivers.host]\nb = 1\n").expect("TOML");
+    let options = [("bridge", "no"), ("nobody", "a"), ("host", "b")]
+        .map(|(driver, key)| (driver.to_owned(), [(key.to_owned(), "1".to_owned())].into()));
+    let config = Config { drivers: options.into(), ..Config::default() };
     let notes = controller.reload(config).await.notes.join("\n");
     for said in ["options for no driver: nobody", "unknown option no", "it has no option b"] {
         assert!(notes.contains(said), "{said}: {notes}");

@@ -13,6 +13,7 @@ use value::{address, boolean, guard, interface, interfaces, kind, mac, mode, mtu
 
 use crate::driver::{DriverError, GuardMode, NetworkSpec, OWN_PREFIX, PortKind};
 use crate::kernel::IfName;
+use crate::nearest::nearest;
 
 /// What libnetwork's options of bridges begin with.
 const BRIDGE_PREFIX: &str = "com.docker.network.bridge.";
@@ -29,6 +30,10 @@ const DEFAULT_BRIDGE: &str = "com.docker.network.bridge.default_bridge";
 const MTU: &str = "com.docker.network.driver.mtu";
 const HOST_V4: &str = "com.docker.network.host_ipv4";
 const HOST_V6: &str = "com.docker.network.host_ipv6";
+/// What the names of interfaces in sandboxes begin with, and an endpoint's own name and settings: the controller's to read.
+const IFACE_PREFIX: &str = "com.docker.network.container_iface_prefix";
+const ENDPOINT_IFNAME: &str = "com.docker.network.endpoint.ifname";
+const ENDPOINT_SYSCTLS: &str = "com.docker.network.endpoint.sysctls";
 const GUARD: &str = "lanloom.guard";
 const TRUSTED: &str = "lanloom.trusted";
 const ENDPOINT: &str = "lanloom.endpoint";
@@ -49,6 +54,16 @@ const OF_NETWORKS: [&str; 11] = [
     GUARD,
     TRUSTED,
 ];
+
+/// What `docs/networks.md` tells of networks' options, in its order: for whoever misspelled one.
+const DOCUMENTED_OF_NETWORKS: [&str; 12] =
+    [NAME, ENABLE_ICC, ENABLE_MASQUERADE, INHIBIT_V4, MODE_V4, MODE_V6, HOST_V4, HOST_V6, MTU, IFACE_PREFIX, GUARD, TRUSTED];
+
+/// The same of endpoints' options.
+const DOCUMENTED_OF_ENDPOINTS: [&str; 6] = [ENDPOINT, ENDPOINT_MAC, ENDPOINT_IFNAME, ENDPOINT_SYSCTLS, GUARD, TRUSTED];
+
+/// What every network has for itself.
+const OF_ONE_NETWORK: [&str; 5] = [NAME, DEFAULT_BRIDGE, HOST_V4, HOST_V6, IFACE_PREFIX];
 
 /// All that an endpoint may have of it.
 const OF_ENDPOINTS: [&str; 3] = [ENDPOINT, GUARD, TRUSTED];
@@ -137,23 +152,12 @@ impl NetworkOptions {
 
     /// Reads what is to hold for every network that does not say otherwise: of what each has for itself, nothing.
     pub(super) fn defaults(all: &BTreeMap<String, String>) -> Result<Self, DriverError> {
-        let own = [NAME, DEFAULT_BRIDGE, HOST_V4, HOST_V6];
-        let each_own = all.keys().find(|key| own.contains(&key.as_str()));
-        let known: Vec<&str> = OF_NETWORKS.iter().copied().filter(|key| !own.contains(key)).chain([MTU]).collect();
-        let strange = all.keys().find(|key| !known.contains(&key.as_str()));
-        let fault = match (each_own, strange) {
-            (Some(key), _) => Some(Fault::new(format!("{key} is for one network"), "give it to that with `network create -o`")),
-            (None, Some(key)) => {
-                Some(Fault::new(format!("unknown option {key}"), format!("known here are {}", known.join(", "))))
-            }
-            (None, None) => None,
-        };
-        let read = fault.map_or_else(|| Self::read(all), Err);
+        let read = all.keys().try_for_each(|key| default_option(key)).and_then(|()| Self::read(all));
         read.map_err(|fault| fault.at("configure driver", "bridge"))
     }
 
     fn read(all: &BTreeMap<String, String>) -> Result<Self, Fault> {
-        refuse_unknown(all, &OF_NETWORKS)?;
+        refuse_unknown(all, &OF_NETWORKS, &DOCUMENTED_OF_NETWORKS)?;
         let known = Known(all);
         known.read(DEFAULT_BRIDGE, boolean)?;
         Ok(Self {
@@ -196,7 +200,7 @@ impl EndpointOptions {
     }
 
     fn read(all: &BTreeMap<String, String>) -> Result<Self, Fault> {
-        refuse_unknown(all, &OF_ENDPOINTS)?;
+        refuse_unknown(all, &OF_ENDPOINTS, &DOCUMENTED_OF_ENDPOINTS)?;
         let known = Known(all);
         Ok(Self {
             kind: known.read(ENDPOINT, kind)?.unwrap_or_default(),
@@ -207,13 +211,34 @@ impl EndpointOptions {
     }
 }
 
+/// Whether an option can hold for every network that does not say otherwise.
+pub(super) fn default_option(key: &str) -> Result<(), Fault> {
+    if OF_ONE_NETWORK.contains(&key) {
+        return Err(Fault::new(format!("{key} is for one network"), "give it to that with `network create -o`"));
+    }
+    let known: Vec<&str> = DOCUMENTED_OF_NETWORKS.iter().copied().filter(|key| !OF_ONE_NETWORK.contains(key)).collect();
+    let is_known = known.contains(&key) || OF_NETWORKS.contains(&key);
+    if is_known { Ok(()) } else { Err(unknown(key, &known)) }
+}
+
+/// Whether an option that can hold for every network can have that value.
+pub(super) fn default_value(key: &str, value: &str) -> Result<(), Fault> {
+    NetworkOptions::read(&BTreeMap::from([(key.to_owned(), value.to_owned())])).map(|_| ())
+}
+
 /// What is not ours is carried; what is has to mean something.
-fn refuse_unknown(all: &BTreeMap<String, String>, known: &[&str]) -> Result<(), Fault> {
+fn refuse_unknown(all: &BTreeMap<String, String>, known: &[&str], documented: &[&str]) -> Result<(), Fault> {
     let ours = |key: &&String| key.starts_with(BRIDGE_PREFIX) || key.starts_with(OWN_PREFIX);
     match all.keys().filter(ours).find(|key| !known.contains(&key.as_str())) {
-        Some(key) => Err(Fault::new(format!("unknown option {key}"), format!("known here are {}", known.join(", ")))),
+        Some(key) => Err(unknown(key, documented)),
         None => Ok(()),
     }
+}
+
+/// An option that nothing is known of, what it may have been meant for, and what there is.
+fn unknown(key: &str, documented: &[&str]) -> Fault {
+    let meant = nearest(key, documented).map(|meant| format!("did you mean {meant}? ")).unwrap_or_default();
+    Fault::new(format!("unknown option {key}"), format!("{meant}known here are {}", documented.join(", ")))
 }
 
 /// Options that are read one by one.

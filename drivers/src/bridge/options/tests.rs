@@ -115,9 +115,15 @@ fn what_is_ours_and_unknown_is_refused_with_what_is_known() {
         let error = refused(&[(key, "1")]);
         assert!(error.contains(&format!("unknown option {key};")), "{error}");
         assert!(error.contains("lanloom.guard") && error.contains(ENABLE_ICC), "{error}");
+        for documented in [MTU, HOST_V4, HOST_V6, IFACE_PREFIX] {
+            assert!(error.contains(documented), "{error}");
+        }
+        assert!(!error.contains(DEFAULT_BRIDGE) && !error.contains(HOST_BINDING_V4), "{error}");
     }
+    let meant = refused(&[("lanloom.trsuted", "1")]);
+    assert!(meant.contains("unknown option lanloom.trsuted; did you mean lanloom.trusted? known here are"), "{meant}");
     let error = endpoint(&[(ENABLE_ICC, "1")]).expect_err("that is a network's").to_string();
-    assert!(error.contains("lanloom.endpoint, lanloom.guard, lanloom.trusted"), "{error}");
+    assert!(error.contains("lanloom.endpoint, com.docker.network.endpoint.macaddress, "), "{error}");
 }
 
 #[test]

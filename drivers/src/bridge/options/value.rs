@@ -25,6 +25,11 @@ impl Fault {
         Self { why: why.into(), hint: hint.into() }
     }
 
+    /// The fault in a line, for where it is said otherwise what it is of.
+    pub(in super::super) fn line(self) -> String {
+        format!("{}; {}", self.why, self.hint)
+    }
+
     /// The fault as an error of `what`, tried on `on`.
     pub(in super::super) fn at(self, what: &str, on: &str) -> DriverError {
         DriverError::new(DriverErrorKind::Invalid, what, on, self.why, self.hint)
