@@ -7,7 +7,7 @@ use crate::ipam::{
     AddressAsk, AddressError, AddressKind, Config, DRIVERS, Family, Holder, Ipam, Null, PoolAsk, PoolError, PoolId,
 };
 use ipnet::IpNet;
-use lanloom_drivers::kernel::Netns;
+use lanloom_drivers::kernel::{Netns, Route};
 use std::net::IpAddr;
 use std::sync::{MutexGuard, PoisonError};
 
@@ -97,6 +97,26 @@ impl Inner {
         };
         let routes = routes.into_iter().map(|route| route.to).filter(|to| to.prefix_len() > 0);
         routes.chain(servers).collect()
+    }
+
+    /// A line for each subnet that was named and overlaps with a route of the host: it may be meant, and hides what is there.
+    pub(super) async fn overlaps(&self, subnets: &[IpNet]) -> Vec<String> {
+        if subnets.is_empty() {
+            return Vec::new();
+        }
+        // That they cannot be listed was said when the subnets were leased.
+        let routes = self.kernel.list_routes(&Netns::Daemon).await.unwrap_or_default();
+        let routes = routes.iter().filter(|route| route.to.prefix_len() > 0);
+        let pairs = routes.flat_map(|route| subnets.iter().map(move |subnet| (subnet, route)));
+        let overlap = pairs.filter(|(subnet, route)| subnet.contains(&route.to) || route.to.contains(*subnet));
+        let line = |(subnet, route): (&IpNet, &Route)| {
+            let via = route.via.map(|via| format!("via {via} ")).unwrap_or_default();
+            let (to, dev) = (route.to, &route.dev);
+            format!(
+                "subnet {subnet} overlaps with the host's route {to} {via}dev {dev}: one of the two hides the other's addresses"
+            )
+        };
+        overlap.map(line).collect()
     }
 
     pub(super) fn release_pools(&self, network: &Network) {

@@ -66,8 +66,11 @@ impl Inner {
         network.spec.options = options;
         let before = self.book.network(&network.id);
         self.check_ipv6(attempt, network.spec.ipv6).await?;
+        let mut hidden = Vec::new();
         if driver.wants_addresses() {
             (network.v4, network.v6) = self.lease_pools(attempt, &network.id, &network.spec).await?;
+            let named: Vec<IpNet> = network.pools().map(|pool| pool.subnet).filter(|net| is_named(&network, *net)).collect();
+            hidden = self.overlaps(&named).await;
         }
         network.state = NetworkState::Creating;
         if let Err(refusal) = self.save(attempt, &network).await {
@@ -85,6 +88,7 @@ impl Inner {
         }
         self.spread_pools();
         self.make_room_for_neighbours().await;
+        let notes: Vec<String> = notes.into_iter().chain(hidden).collect();
         self.notes.insert(network.id.clone(), notes.clone());
         self.tell(EventKind::NetworkCreated { network: network.name.to_string(), id: network.id.to_string() });
         Ok((network.id.clone(), notes))
@@ -278,6 +282,7 @@ impl Inner {
         }
         if !is_made {
             new.spec.pools.extend(change.subnet_add.iter().map(|subnet| asked(*subnet)));
+            check_subnets(&attempt, &new.spec)?;
         }
         if new == *old {
             return Ok(());
@@ -319,6 +324,11 @@ impl Inner {
         let (v4, v6) = self.lease_pools(attempt, &network.id, &spec).await?;
         Ok(v4.into_iter().chain(v6).collect())
     }
+}
+
+/// Whether that very subnet was asked for, and not chosen.
+fn is_named(network: &Network, subnet: IpNet) -> bool {
+    network.spec.pools.iter().any(|pool| pool.subnet == Some(subnet))
 }
 
 /// A pool of exactly that subnet.

@@ -2,6 +2,7 @@
 
 use super::fault::{ConfigError, ConfigErrors, Fault, Field, shown};
 use super::span::{Family, number, within};
+use super::special::special;
 use super::subnet::reserved;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -80,6 +81,8 @@ impl Config {
         if subnet != subnet.trunc() {
             errors.push(ConfigError::new(Field::Subnet, subnet, Fault::NotMasked(subnet.trunc())));
         }
+        let block = special(subnet.trunc());
+        errors.extend(block.map(|(block, what)| ConfigError::new(Field::Subnet, subnet, Fault::Special(block, what))));
         let range = self.ip_range.and_then(|range| Some((range, range_fault(subnet.trunc(), range)?)));
         errors.extend(range.map(|(range, fault)| ConfigError::new(Field::IpRange, range, fault)));
         let mut seen: BTreeMap<IpAddr, Field> = BTreeMap::new();

@@ -2,6 +2,7 @@
 
 use super::lease::Holder;
 use super::span::Family;
+use super::special::private;
 use ipnet::IpNet;
 use std::fmt;
 
@@ -37,6 +38,7 @@ pub(super) enum Fault {
     Reserved(IpNet, Holder),
     Twice(Field),
     Overlap(IpNet),
+    Special(IpNet, &'static str),
 }
 
 impl ConfigError {
@@ -56,6 +58,7 @@ impl ConfigError {
             Fault::Reserved(subnet, _) => format!("give another address of {subnet}"),
             Fault::Twice(_) => "give each its own address".to_owned(),
             Fault::Overlap(_) => "give subnets that do not overlap, or several ip-ranges of the same one".to_owned(),
+            Fault::Special(block, _) => format!("give one of {}", private(Family::of_net(*block))),
         }
     }
 }
@@ -97,6 +100,7 @@ impl Fault {
             Self::Reserved(subnet, holder) => write!(out, "of {subnet} it is {holder}"),
             Self::Twice(other) => write!(out, "it is the {other} as well"),
             Self::Overlap(other) => write!(out, "it overlaps with subnet {other} of the same network"),
+            Self::Special(block, what) => write!(out, "no network can have addresses of {block}: it is {what}"),
         }
     }
 }

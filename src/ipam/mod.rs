@@ -25,6 +25,7 @@ mod null;
 mod pool;
 mod space;
 mod span;
+mod special;
 mod subnet;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use super::house::{House, name, sandbox, why, with_subnet};
 use super::picture::leases;
 use crate::controller::Controller;
-use crate::controller::model::{NewEndpoint, NewNetwork, PoolAsked};
+use crate::controller::model::{NetworkChange, NewEndpoint, NewNetwork, PoolAsked};
 use lanloom_drivers::kernel::{IfName, Kernel, LinkChange, Netns};
 
 /// The subnet that a network got.
@@ -28,8 +28,12 @@ async fn a_subnet_that_is_chosen_keeps_clear_of_the_hosts_routes_and_name_server
     std::fs::write(house.place("resolv.conf"), "nameserver 172.18.0.53\n").expect("written");
     controller.create_network(name("chosen"), NewNetwork::default()).await.expect("a network");
     assert_eq!(subnet(&controller, "chosen"), "172.19.0.0/16");
-    controller.create_network(name("named"), with_subnet("172.17.0.0/16")).await.expect("a network");
+    let (_, notes) = controller.create_network(name("named"), with_subnet("172.17.0.0/16")).await.expect("a network");
     assert_eq!(subnet(&controller, "named"), "172.17.0.0/16");
+    let told = |note: &String| note.contains("subnet 172.17.0.0/16 overlaps with the host's route 172.17.3.0/24 dev wan0");
+    assert!(notes.iter().any(told), "{notes:?}");
+    let (_, notes) = controller.create_network(name("apart"), with_subnet("10.9.0.0/24")).await.expect("a network");
+    assert!(!notes.iter().any(|note| note.contains("overlaps")), "{notes:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,4 +162,19 @@ async fn all_that_is_wrong_with_the_subnets_of_a_network_is_said_at_once() {
     let refused = why(controller.create_network(name("web"), NewNetwork { pools, ..NewNetwork::default() }).await);
     assert!(refused.contains("it overlaps with subnet 10.9.0.0/24 of the same network"), "{refused}");
     assert!(controller.network("web").is_err() && leases(&controller).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subnet_of_addresses_that_no_host_can_have_is_refused_by_create_and_update() {
+    let house = House::new().await;
+    let controller = house.start().await;
+    let refusal = why(controller.create_network(name("lo"), with_subnet("127.0.0.0/8")).await);
+    assert!(refusal.contains("loopback"), "{refusal}");
+    controller.create_network(name("web"), with_subnet("10.9.0.0/24")).await.expect("a network");
+    for network in ["web", "bridge"] {
+        let subnet_add = vec!["240.0.0.0/24".parse().expect("a subnet")];
+        let change = NetworkChange { subnet_add, ..NetworkChange::default() };
+        let refusal = why(controller.update_network(network.into(), change).await);
+        assert!(refusal.contains("240.0.0.0/4"), "{network}: {refusal}");
+    }
 }

@@ -109,6 +109,38 @@ fn each_fault_is_named_with_what_would_be_right() {
 }
 
 #[test]
+fn subnets_of_addresses_that_no_host_can_have_are_refused() {
+    for (subnet, block, hint) in [
+        ("127.0.0.0/8", "127.0.0.0/8", "10.0.0.0/8"),
+        ("127.3.0.0/16", "127.0.0.0/8", "10.0.0.0/8"),
+        ("0.1.0.0/16", "0.0.0.0/8", "10.0.0.0/8"),
+        ("0.0.0.0/0", "0.0.0.0/8", "10.0.0.0/8"),
+        ("224.0.0.0/8", "224.0.0.0/4", "10.0.0.0/8"),
+        ("192.0.0.0/2", "224.0.0.0/4", "10.0.0.0/8"),
+        ("240.0.0.0/8", "240.0.0.0/4", "10.0.0.0/8"),
+        ("255.255.255.255/32", "240.0.0.0/4", "10.0.0.0/8"),
+        ("::/0", "::/128", "fd00::/8"),
+        ("::/128", "::/128", "fd00::/8"),
+        ("::1/128", "::1/128", "fd00::/8"),
+        ("::ffff:10.0.0.0/104", "::ffff:0.0.0.0/96", "fd00::/8"),
+        ("fe80::/64", "fe80::/10", "fd00::/8"),
+        ("ff00::/64", "ff00::/8", "fd00::/8"),
+    ] {
+        let errors = Config::parse(&[text(subnet, "", "", &[])]).expect_err(subnet);
+        let why = format!("no network can have addresses of {}: it is ", net(block));
+        assert!(errors.to_string().contains(&why), "{errors}");
+        assert!(errors.hint().contains(hint), "{}", errors.hint());
+    }
+}
+
+#[test]
+fn a_subnet_may_be_link_local_ipv4_as_in_docker_or_any_of_a_length() {
+    for subnet in ["169.254.0.0/16", "0.0.0.0/24", "::/64", "100.64.0.0/10", "fc00::/64", "2001:db8::/64", "192.0.2.0/24"] {
+        assert!(Config::parse(&[text(subnet, "", "", &[])]).is_ok(), "{subnet}");
+    }
+}
+
+#[test]
 fn all_faults_are_said_at_once() {
     let texts = [text("10.1.0.1/16", "10.2.0.0/24", "::1", &[("a", "x")]), text("fd00::/64", "", "fd00::", &[])];
     let errors = Config::parse(&texts).unwrap_err();
