@@ -273,6 +273,7 @@ impl Inner {
             }
         }
         new.spec.options.extend(change.options);
+        self.check_addressed(&attempt, &new, &change.subnet_add)?;
         check_families(&attempt, &new, &change.subnet_add)?;
         // What has no pools yet is given them when it is made.
         let is_made = old.state != NetworkState::Dormant && !old.spec.config_only;
@@ -298,6 +299,16 @@ impl Inner {
         self.reroute(&new).await;
         self.tell(EventKind::NetworkUpdated { network: name });
         Ok(())
+    }
+
+    /// Whether a network is of a kind that has addresses, if any are to be added.
+    fn check_addressed(&self, attempt: &Attempt, network: &Network, subnets: &[IpNet]) -> Result<(), Refusal> {
+        // What only holds a configuration is of no kind yet.
+        if subnets.is_empty() || network.spec.config_only || self.driver(attempt, &network.spec.driver)?.wants_addresses() {
+            return Ok(());
+        }
+        let why = format!("networks of driver {} have no subnets", network.spec.driver);
+        Err(attempt.invalid(why, "leave --subnet-add out, or add it to a network of driver bridge"))
     }
 
     /// Records a changed network, and has the driver change it, if it has to; both or nothing.

@@ -228,6 +228,21 @@ async fn subnets_given_to_the_sleeping_bridge_are_its_own_when_it_wakes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_network_without_addresses_is_given_no_subnet() {
+    let house = House::new().await;
+    let controller = house.start().await;
+    for network in ["host", "none"] {
+        let before = controller.network(network).expect("the network").network;
+        let subnet_add = vec!["10.99.0.0/24".parse().expect("a subnet")];
+        let change = NetworkChange { subnet_add, label_add: words("a", "b"), ..NetworkChange::default() };
+        let refusal = controller.update_network(network.into(), change).await.expect_err("it has no addresses");
+        assert_eq!(refusal.kind, RefusalKind::Invalid);
+        assert!(refusal.why.contains("have no subnets"), "{refusal}");
+        assert_eq!(controller.network(network).expect("the network").network, before);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_network_stays_while_any_endpoint_is_on_it_and_says_which() {
     let house = House::new().await;
     let controller = house.start().await;
