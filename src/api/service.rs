@@ -3,6 +3,7 @@
 
 mod asked;
 mod choose;
+mod hostnames;
 mod networks;
 #[cfg(test)]
 mod sample;

@@ -1,5 +1,6 @@
 //! What the API is asked for, in the controller's terms. What a text cannot mean is refused here; what cannot be done, there.
 
+use super::hostnames;
 use crate::api::types::{EndpointAsked, Ipam, IpamPool, NetworkCreate, NetworkUpdate, SandboxCreate};
 use crate::controller::model::{MacText, NetworkChange, NewEndpoint, NewNetwork, NewSandbox, PoolAsked, SandboxPlace};
 use crate::names::{Name, NetnsRef, shown};
@@ -60,7 +61,10 @@ pub(super) fn change(asked: NetworkUpdate) -> Read<NetworkChange> {
 /// An endpoint to make.
 pub(super) fn endpoint(asked: EndpointAsked) -> Read<NewEndpoint> {
     let link = |text: &String| match text.split_once(':').unwrap_or((text, text)) {
-        (sandbox, alias) if !sandbox.is_empty() && !alias.is_empty() => Ok((sandbox.to_owned(), alias.to_owned())),
+        (sandbox, alias) if !sandbox.is_empty() && !alias.is_empty() => {
+            let sandbox = hostnames::host("name of a linked sandbox", sandbox.to_owned())?;
+            Ok((sandbox, hostnames::host("alias", alias.to_owned())?))
+        }
         _ => fault(format!("{} is no link", shown(text)), "write SANDBOX:ALIAS"),
     };
     Ok(NewEndpoint {
@@ -68,7 +72,7 @@ pub(super) fn endpoint(asked: EndpointAsked) -> Read<NewEndpoint> {
         v6: given(asked.ipv6).map(|text| parsed(&text, "IPv6 address", "write one like fd00::7")).transpose()?,
         link_local: asked.link_local.iter().map(|text| address(text)).collect::<Read<_>>()?,
         mac: given(asked.mac).map(mac).transpose()?,
-        aliases: asked.aliases,
+        aliases: all(asked.aliases, |alias| hostnames::host("alias", alias))?,
         links: asked.links.iter().map(link).collect::<Read<_>>()?,
         priority: asked.priority,
         options: asked.options,
@@ -80,12 +84,12 @@ pub(super) fn sandbox(asked: SandboxCreate) -> Read<(NewSandbox, Vec<(String, Ne
     let networks = asked.networks.into_iter().map(|on| Ok((on.network, endpoint(on.endpoint)?))).collect::<Read<_>>()?;
     let new = NewSandbox {
         place: place(given(asked.netns))?,
-        hostname: given(asked.hostname),
-        domainname: given(asked.domainname),
+        hostname: given(asked.hostname).map(|text| hostnames::host("host name", text)).transpose()?,
+        domainname: given(asked.domainname).map(|text| hostnames::host("domain name", text)).transpose()?,
         dns: asked.dns.iter().map(|text| address(text)).collect::<Read<_>>()?,
-        dns_search: asked.dns_search,
-        dns_options: asked.dns_options,
-        extra_hosts: asked.extra_hosts.into_iter().map(|host| (host.name, host.address)).collect(),
+        dns_search: all(asked.dns_search, hostnames::search)?,
+        dns_options: all(asked.dns_options, hostnames::option)?,
+        extra_hosts: all(asked.extra_hosts, |host| Ok((hostnames::host("host name", host.name)?, host.address)))?,
         sysctls: asked.sysctls.into_iter().collect(),
         labels: asked.labels,
     };
@@ -142,6 +146,11 @@ fn said(error: &impl Display) -> String {
     said.split_once("; ").map_or(said.clone(), |(why, _)| why.to_owned())
 }
 
+/// Each of them read, or what is wrong with the first that cannot be.
+fn all<A, T>(asked: Vec<A>, read: impl Fn(A) -> Read<T>) -> Read<Vec<T>> {
+    asked.into_iter().map(read).collect()
+}
+
 /// What is empty was not given.
 fn given(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
@@ -150,7 +159,7 @@ fn given(text: Option<String>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::types::{ConfigFrom, SandboxNetwork};
+    use crate::api::types::{ConfigFrom, ExtraHost, SandboxNetwork};
 
     #[test]
     fn what_is_left_out_or_empty_is_docker_s_default() {
@@ -228,6 +237,29 @@ mod tests {
         assert_eq!(said(|asked| asked.mac = Some("02:00".into())), "\"02:00\" is no MAC address");
         assert_eq!(said(|asked| asked.links = vec!["a:".into()]), "\"a:\" is no link");
         assert_eq!(said(|asked| asked.link_local = vec!["x".into()]), "\"x\" is no IP address");
+    }
+
+    #[test]
+    fn names_that_would_write_other_lines_into_hosts_or_resolv_conf_are_refused() {
+        let evil = || "h1\n6.6.6.6 evil".to_owned();
+        for change in [
+            (|asked, evil| asked.hostname = Some(evil)) as fn(&mut SandboxCreate, String),
+            |asked, evil| asked.domainname = Some(evil),
+            |asked, evil| asked.dns_search = vec![evil],
+            |asked, evil| asked.dns_options = vec![evil],
+            |asked, evil| asked.extra_hosts = vec![ExtraHost { name: evil, address: "1.1.1.1".into() }],
+            |asked, evil| asked.networks = vec![on(EndpointAsked { aliases: vec![evil], ..EndpointAsked::default() })],
+            |asked, evil| asked.networks = vec![on(EndpointAsked { links: vec![evil], ..EndpointAsked::default() })],
+        ] {
+            let mut asked = SandboxCreate::default();
+            change(&mut asked, evil());
+            let fault = sandbox(asked).expect_err("that is no name");
+            assert!(fault.why.contains("has '\\n' in it"), "{fault:?}");
+        }
+    }
+
+    fn on(endpoint: EndpointAsked) -> SandboxNetwork {
+        SandboxNetwork { network: "web".into(), endpoint }
     }
 
     #[test]
