@@ -1,5 +1,6 @@
 //! `KEY=VALUE`, as options, labels and settings are written, and work on many things.
 
+use crate::api::types::EndpointInfo;
 use crate::cli::output::Failure;
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -31,6 +32,11 @@ pub(super) fn words(pairs: Vec<Pair>) -> BTreeMap<String, String> {
 /// Words as they were written.
 pub(super) fn written(words: &BTreeMap<String, String>) -> impl Iterator<Item = String> {
     words.iter().map(|(key, value)| if value.is_empty() { key.clone() } else { format!("{key}={value}") })
+}
+
+/// All addresses of an endpoint, those of the link alone last.
+pub(super) fn addresses(endpoint: &EndpointInfo) -> String {
+    endpoint.addresses.iter().chain(&endpoint.link_local).map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// Does something to each, goes on after a failure, and reports all of them.

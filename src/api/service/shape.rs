@@ -94,6 +94,7 @@ fn asked_pool(pool: &PoolAsked) -> IpamPool {
 pub(super) fn endpoint(view: EndpointView) -> EndpointInfo {
     let EndpointView { endpoint, network, sandbox, is_gateway, dns_names, info } = view;
     let state = endpoint.state.name().to_owned();
+    let link_local = endpoint.link_local().map(|address| address.to_string()).collect();
     let (sandbox_id, sandbox) = sandbox.map(|(id, name)| (String::from(id), String::from(name))).unzip();
     let joint = match endpoint.state {
         EndpointState::Joining(joint) | EndpointState::Joined(joint) | EndpointState::Leaving(joint) => Some(joint),
@@ -110,6 +111,7 @@ pub(super) fn endpoint(view: EndpointView) -> EndpointInfo {
         sandbox_id,
         mac: endpoint.mac.map(String::from),
         addresses: endpoint.addresses.iter().map(ToString::to_string).collect(),
+        link_local,
         gateway_v4: joint.as_ref().and_then(|joint| joint.gateway_v4).map(|gateway| gateway.to_string()),
         gateway_v6: joint.as_ref().and_then(|joint| joint.gateway_v6).map(|gateway| gateway.to_string()),
         is_gateway_v4: is_gateway.0,
@@ -117,6 +119,7 @@ pub(super) fn endpoint(view: EndpointView) -> EndpointInfo {
         routes: routes.map(|(to, via)| RouteInfo { to: to.to_string(), via: via.map(|via| via.to_string()) }).collect(),
         mtu: joint.as_ref().and_then(|joint| joint.mtu),
         priority: endpoint.spec.priority,
+        aliases: endpoint.spec.aliases,
         dns_names,
         links: endpoint.spec.links.into_iter().map(|(sandbox, alias)| format!("{sandbox}:{alias}")).collect(),
         by_connect: endpoint.by_connect,
@@ -227,6 +230,11 @@ mod tests {
         assert_eq!(joined.routes, [RouteInfo { to: "10.0.0.0/8".into(), via: Some("10.9.0.254".into()) }]);
         let free = endpoint(sample::endpoint("web", "a", "10.9.0.2/24", None));
         assert_eq!((free.state.as_str(), free.sandbox, free.ifname, free.routes.len()), ("free", None, None, 0));
+        let mut asked = sample::endpoint("web", "a", "10.9.0.2/24", None);
+        asked.endpoint.spec.link_local = vec!["169.254.1.1".parse().expect("an address")];
+        asked.endpoint.spec.aliases = vec!["db".to_owned()];
+        let shown = endpoint(asked);
+        assert_eq!((shown.link_local, shown.aliases), (vec!["169.254.1.1/16".to_owned()], vec!["db".to_owned()]));
     }
 
     #[test]

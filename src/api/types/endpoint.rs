@@ -112,6 +112,8 @@ pub struct EndpointInfo {
     pub mac: Option<String>,
     /// Its addresses, each with its subnet's prefix length.
     pub addresses: Vec<String>,
+    /// Its addresses of the link alone, each with its prefix length.
+    pub link_local: Vec<String>,
     /// The network's way out over IPv4.
     pub gateway_v4: Option<String>,
     /// The network's way out over IPv6.
@@ -126,7 +128,9 @@ pub struct EndpointInfo {
     pub mtu: Option<u32>,
     /// Who gives the way out: the highest first.
     pub priority: i32,
-    /// The names by which DNS knows it on its network.
+    /// Further names in DNS that were asked for.
+    pub aliases: Vec<String>,
+    /// The names by which DNS knows it on its network: none while it is in no sandbox.
     pub dns_names: Vec<String>,
     /// Names that only its own sandbox knows for others: `SANDBOX:ALIAS`.
     pub links: Vec<String>,

@@ -3,7 +3,7 @@
 use crate::api::types::EndpointInfo;
 use crate::cli::page::Page;
 use crate::cli::table::Table;
-use crate::cli::words::{short, written};
+use crate::cli::words::{addresses, short, written};
 
 /// A line per endpoint.
 pub(super) fn table(endpoints: &[EndpointInfo], whole: bool) -> Table {
@@ -16,7 +16,7 @@ pub(super) fn table(endpoints: &[EndpointInfo], whole: bool) -> Table {
             endpoint.network.clone(),
             endpoint.sandbox.clone().unwrap_or_default(),
             endpoint.ifname.clone().unwrap_or_default(),
-            endpoint.addresses.join(", "),
+            addresses(endpoint),
             endpoint.mac.clone().unwrap_or_default(),
             endpoint.state.clone(),
         ]);
@@ -33,7 +33,7 @@ pub(super) fn page(endpoint: &EndpointInfo) -> Page {
     page.say_if("sandbox", endpoint.sandbox.as_ref());
     page.say_if("interface", endpoint.ifname.as_ref());
     page.say_if("mac", endpoint.mac.as_ref());
-    page.say_all("address", &endpoint.addresses);
+    page.say_all("address", endpoint.addresses.iter().chain(&endpoint.link_local));
     let gateways = [(&endpoint.gateway_v4, endpoint.is_gateway_v4), (&endpoint.gateway_v6, endpoint.is_gateway_v6)];
     page.say_all(
         "gateway",
@@ -54,6 +54,8 @@ pub(super) fn page(endpoint: &EndpointInfo) -> Page {
     );
     page.say_if("mtu", endpoint.mtu);
     page.say_if("names", Some(endpoint.dns_names.join(", ")).filter(|names| !names.is_empty()));
+    let has_names = !endpoint.dns_names.is_empty();
+    page.say_if("aliases", Some(endpoint.aliases.join(", ")).filter(|aliases| !aliases.is_empty() && !has_names));
     page.say_all("link", &endpoint.links);
     page.say_all("option", written(&endpoint.options));
     page.say_all("driver", written(&endpoint.info));
@@ -94,5 +96,23 @@ ENDPOINT ID   NAME  NETWORK  SANDBOX  INTERFACE  ADDRESSES                  MAC 
 0123456789ab  a     web      a        eth0       10.9.0.2/24, fd00:9::2/64       joined
 ";
         assert_eq!(table(&[endpoint], false).render(false), expected);
+    }
+
+    #[test]
+    fn addresses_of_the_link_alone_and_names_for_later_are_shown() {
+        let endpoint = EndpointInfo {
+            name: "a".into(),
+            network: "web".into(),
+            state: "free".into(),
+            addresses: vec!["10.9.0.2/24".into()],
+            link_local: vec!["169.254.1.1/16".into()],
+            aliases: vec!["db".into(), "sql".into()],
+            ..EndpointInfo::default()
+        };
+        let shown = page(&endpoint).render(false);
+        assert!(shown.contains("address   10.9.0.2/24\n          169.254.1.1/16\naliases   db, sql\n"), "{shown}");
+        assert!(table(&[endpoint.clone()], false).render(false).contains("10.9.0.2/24, 169.254.1.1/16"));
+        let joined = EndpointInfo { dns_names: vec!["a".into(), "db".into(), "sql".into()], ..endpoint };
+        assert!(!page(&joined).render(false).contains("aliases"), "they are among its names");
     }
 }

@@ -4,7 +4,7 @@ use crate::api::types::{EndpointInfo, IpamPool, NetworkInfo};
 use crate::cli::output::{Failure, Output};
 use crate::cli::page::Page;
 use crate::cli::table::Table;
-use crate::cli::words::{short, written};
+use crate::cli::words::{addresses, short, written};
 
 /// A line per network; the first columns are Docker's.
 pub(super) fn table(networks: &[NetworkInfo], whole: bool) -> Table {
@@ -108,7 +108,7 @@ fn cells(endpoint: &EndpointInfo) -> [String; 6] {
         endpoint.sandbox.clone().unwrap_or_default(),
         endpoint.name.clone(),
         endpoint.ifname.clone().unwrap_or_default(),
-        endpoint.addresses.join(", "),
+        addresses(endpoint),
         endpoint.mac.clone().unwrap_or_default(),
         endpoint.state.clone(),
     ]

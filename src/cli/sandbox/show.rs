@@ -4,7 +4,7 @@ use crate::api::types::{GatewayChoice, SandboxInfo};
 use crate::cli::output::{Failure, Output};
 use crate::cli::page::Page;
 use crate::cli::table::Table;
-use crate::cli::words::{short, written};
+use crate::cli::words::{addresses, short, written};
 
 /// A line per sandbox.
 pub(super) fn table(sandboxes: &[SandboxInfo], whole: bool) -> Table {
@@ -12,12 +12,12 @@ pub(super) fn table(sandboxes: &[SandboxInfo], whole: bool) -> Table {
     for sandbox in sandboxes {
         let id = if whole { &sandbox.id } else { short(&sandbox.id) };
         let networks: Vec<&str> = sandbox.endpoints.iter().map(|endpoint| endpoint.network.as_str()).collect();
-        let addresses = sandbox.endpoints.iter().flat_map(|endpoint| &endpoint.addresses);
+        let all = sandbox.endpoints.iter().map(addresses).filter(|addresses| !addresses.is_empty());
         table.row([
             id.to_owned(),
             sandbox.name.clone(),
             networks.join(", "),
-            addresses.map(String::as_str).collect::<Vec<_>>().join(", "),
+            all.collect::<Vec<_>>().join(", "),
             namespace(sandbox).to_owned(),
             sandbox.state.clone(),
         ]);
@@ -77,7 +77,7 @@ fn endpoints(sandbox: &SandboxInfo) -> Table {
             endpoint.network.clone(),
             endpoint.name.clone(),
             endpoint.ifname.clone().unwrap_or_default(),
-            endpoint.addresses.join(", "),
+            addresses(endpoint),
             endpoint.mac.clone().unwrap_or_default(),
             gateways.collect::<Vec<_>>().join(", "),
             endpoint.priority.to_string(),

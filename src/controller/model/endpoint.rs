@@ -108,7 +108,7 @@ impl From<MacText> for String {
 
 impl Endpoint {
     /// Its addresses of the link alone.
-    pub(in crate::controller) fn link_local(&self) -> impl Iterator<Item = IpNet> + '_ {
+    pub fn link_local(&self) -> impl Iterator<Item = IpNet> + '_ {
         self.spec.link_local.iter().map(|address| {
             let prefix = if address.is_ipv4() { 16 } else { 64 };
             IpNet::new(*address, prefix).unwrap_or_else(|_| (*address).into())
