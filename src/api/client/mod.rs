@@ -197,11 +197,12 @@ fn unreachable_daemon(call: &Call, socket: &Path, error: &io::Error) -> ApiError
     let at = socket.display();
     let kind = error.kind();
     if matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) {
-        let hint = format!("start one with `lanloom daemon --socket {at}`, or name its socket with --socket or LANLOOM_SOCKET");
+        let start = socket::start_command(socket);
+        let hint = format!("start one with `{start}`, or name its socket with --socket or LANLOOM_SOCKET");
         return call.refused(ErrorCode::Unavailable, format!("no daemon listens on {at}"), hint);
     }
     if kind == io::ErrorKind::PermissionDenied {
-        let hint = "join the group lanloom (`sudo usermod -aG lanloom $USER`, then log in again) or use sudo";
+        let hint = socket::admission_hint(socket::has_group());
         return call.refused(ErrorCode::Unavailable, format!("you may not open {at}"), hint);
     }
     call.refused(ErrorCode::Unavailable, format!("{at}: {error}"), "name the daemon's socket with --socket or LANLOOM_SOCKET")

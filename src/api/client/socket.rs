@@ -22,6 +22,38 @@ pub fn client_default() -> PathBuf {
     })
 }
 
+/// The group whose members may speak to a daemon of root's.
+const GROUP: &str = "lanloom";
+
+/// The command that starts a daemon at a socket, as this user would write it.
+pub(super) fn start_command(socket: &Path) -> String {
+    start_command_of(socket, nix::unistd::geteuid().is_root(), daemon_default().as_deref())
+}
+
+fn start_command_of(socket: &Path, root: bool, usual: Option<&Path>) -> String {
+    let system = Path::new(SYSTEM);
+    let sudo = if !root && Some(socket.parent()) == Some(system.parent()) { "sudo " } else { "" };
+    let is_usual = socket == system || usual == Some(socket);
+    let option = if is_usual { String::new() } else { format!(" --socket {}", socket.display()) };
+    format!("{sudo}lanloom daemon{option}")
+}
+
+/// Whether this machine has that group.
+pub(super) fn has_group() -> bool {
+    // What cannot be asked is taken to be there.
+    nix::unistd::Group::from_name(GROUP).map_or(true, |group| group.is_some())
+}
+
+/// What somebody does who may not open the socket.
+pub(super) fn admission_hint(has_group: bool) -> &'static str {
+    if has_group {
+        "join the group lanloom (`sudo usermod -aG lanloom $USER`, then log in again) or use sudo"
+    } else {
+        "use sudo, or make the group lanloom, which this machine has not (`sudo groupadd --system lanloom`), start the daemon \
+         again, and join it (`sudo usermod -aG lanloom $USER`, then log in again)"
+    }
+}
+
 fn default_for(root: bool, runtime: Option<PathBuf>) -> Option<PathBuf> {
     if root {
         Some(PathBuf::from(SYSTEM))
@@ -33,6 +65,26 @@ fn default_for(root: bool, runtime: Option<PathBuf>) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_daemon_is_started_as_whoever_asks_would_write_it() {
+        let users = PathBuf::from("/run/user/1000/lanloom/lanloom.sock");
+        let command = |socket: &str, root| start_command_of(Path::new(socket), root, (!root).then_some(users.as_path()));
+        assert_eq!(command(SYSTEM, false), "sudo lanloom daemon");
+        assert_eq!(command(SYSTEM, true), "lanloom daemon");
+        assert_eq!(command("/run/user/1000/lanloom/lanloom.sock", false), "lanloom daemon");
+        assert_eq!(command("/run/lanloom/two.sock", false), "sudo lanloom daemon --socket /run/lanloom/two.sock");
+        assert_eq!(command("/tmp/l.sock", false), "lanloom daemon --socket /tmp/l.sock");
+        assert_eq!(command("/tmp/l.sock", true), "lanloom daemon --socket /tmp/l.sock");
+    }
+
+    #[test]
+    fn a_group_that_is_not_there_is_made_before_it_is_joined() {
+        assert!(!admission_hint(true).contains("groupadd"));
+        let hint = admission_hint(false);
+        let order = ["groupadd", "start the daemon again", "usermod"].map(|step| hint.find(step));
+        assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{hint}");
+    }
 
     #[test]
     fn root_and_users_have_their_own_places() {
