@@ -78,7 +78,7 @@ impl Inner {
             return Err(refusal);
         }
         let network = self.book.put_network(network);
-        let made = driver.create_network(&spec_of(&network)).await.map_err(Refusal::from);
+        let made = driver.create_network(&spec_of(&network)).await.map_err(|error| of_network(attempt, error.into()));
         let (made, notes) = match made {
             Ok(notes) => (self.note_network(attempt, &network, NetworkState::Ready).await, notes),
             Err(refusal) => (Err(refusal), Vec::new()),
@@ -355,5 +355,13 @@ fn check_families(attempt: &Attempt, network: &Network, subnets: &[IpNet]) -> Re
             let why = format!("the network does not have the family of {subnet}");
             Err(attempt.invalid(why, "add subnets of the families that it was made with"))
         }
+    }
+}
+
+/// That its switch or its gateway's port could not be made is told of the network, which is what was asked for.
+fn of_network(attempt: &Attempt, refusal: Refusal) -> Refusal {
+    match refusal.what.as_str() {
+        "create switch" | "add port" | "add port to" => attempt.refuse(refusal.kind, refusal.why, refusal.hint),
+        _ => refusal,
     }
 }

@@ -176,7 +176,11 @@ impl Inner {
             (Found::Tap { .. } | Found::Veth | Found::Other, PortUrl::Veth(_))
             | (Found::Veth | Found::Other, PortUrl::Tap(_)) => {
                 let why = format!("there is an interface {target} already");
-                return Err(attempt.conflict(why, "choose another interface name, or iface:// to use that one"));
+                let hint = match wire.origin {
+                    Origin::Command | Origin::Config => "choose another interface name, or iface:// to use that one",
+                    Origin::Network => "choose another interface name",
+                };
+                return Err(attempt.conflict(why, hint));
             }
             (_, PortUrl::Tap(_) | PortUrl::Veth(_) | PortUrl::Iface(_) | PortUrl::Memory(_)) => {}
         }

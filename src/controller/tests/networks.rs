@@ -2,6 +2,7 @@
 
 use super::changes::dual;
 use super::house::{House, name, sandbox, why, with_subnet};
+use crate::config::SwitchSettings;
 use crate::controller::model::{NetworkChange, NetworkState, NewEndpoint, NewNetwork, NewSandbox, Words};
 use crate::controller::{Controller, RefusalKind};
 use lanloom_drivers::kernel::{Kernel, Netns};
@@ -267,4 +268,18 @@ async fn a_sandbox_on_an_internal_network_has_no_way_out_and_its_queries_stay_he
     assert_eq!(shown.gateway, [None, None]);
     let routes = house.ground.kernel.list_routes(&Netns::At("/fake/netns/box".into())).await.expect("routes");
     assert!(routes.iter().all(|route| route.to.prefix_len() > 0), "{routes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_the_way_of_its_switch_or_gateway_is_told_of_the_network() {
+    let house = House::new().await;
+    let controller = house.start().await;
+    controller.fabric().create_switch(name("sw1"), SwitchSettings::default()).await.expect("a switch");
+    let said = why(controller.create_network(name("sw1"), with_subnet("10.9.0.0/24")).await);
+    assert!(said.starts_with("cannot create network sw1: a command made a switch of that name"), "{said}");
+    house.ground.somebodys_veth(&Netns::Daemon, "up0").await;
+    let options = [("com.docker.network.bridge.name".to_owned(), "up0".to_owned())].into();
+    let said = why(controller.create_network(name("x"), NewNetwork { options, ..with_subnet("10.9.0.0/24") }).await);
+    assert!(said.starts_with("cannot create network x: ") && said.contains("up0"), "{said}");
+    assert!(!said.contains("iface://"), "{said}");
 }
