@@ -176,8 +176,10 @@ impl Inner {
         let (network, driver) = self.driver_of(attempt, endpoint)?;
         match &endpoint.state {
             EndpointState::Free => {}
-            EndpointState::Joining(_) | EndpointState::Joined(_) | EndpointState::Leaving(_) => {
-                return Err(attempt.conflict("a container has already joined the endpoint", "have it leave first"));
+            EndpointState::Joining(joint) | EndpointState::Joined(joint) | EndpointState::Leaving(joint) => {
+                let who = self.book.sandbox(&joint.sandbox).map(|sandbox| format!(": sandbox {}", sandbox.name));
+                let why = format!("a container has already joined the endpoint{}", who.unwrap_or_default());
+                return Err(attempt.conflict(why, "have it leave first"));
             }
             EndpointState::Creating | EndpointState::Deleting => {
                 let why = format!("the endpoint is {}", endpoint.state.name());

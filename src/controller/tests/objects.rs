@@ -52,7 +52,8 @@ async fn an_endpoint_that_never_joined_stays_until_it_is_deleted() {
     controller.create_sandbox(name("box"), NewSandbox::default(), vec![]).await.expect("a sandbox");
     controller.join_endpoint("web/e1".into(), "box".into()).await.expect("joined");
     assert!(
-        why(controller.join_endpoint("e1".into(), "box".into()).await).contains("a container has already joined the endpoint")
+        why(controller.join_endpoint("e1".into(), "box".into()).await)
+            .contains("a container has already joined the endpoint: sandbox box;")
     );
     assert!(why(controller.delete_endpoint("e1".into(), false).await).contains("has active containers"));
     controller.leave_endpoint("e1".into(), false).await.expect("left");
