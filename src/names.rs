@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// The name of a switch, port or namespace: 1 to 63 of `[A-Za-z0-9_.-]`, not `.` or `..`, not starting with `-`.
+/// The name of a switch, port, network, endpoint, sandbox or namespace: 1 to 63 of `[A-Za-z0-9_.-]`, not `.` or `..`, not starting with `-`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Name(String);
@@ -102,21 +102,22 @@ fn dots_fault(text: &str) -> Option<String> {
 /// A text that may not be used as a name: what it was to name, what is wrong, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameError {
-    kind: &'static str,
+    /// Of what, if the place where it was said does not tell.
+    of: &'static str,
     given: String,
     fault: String,
     right: &'static str,
 }
 
 impl NameError {
-    fn check(kind: &'static str, given: &str, fault: Option<String>, right: &'static str) -> Result<(), Self> {
-        fault.map_or(Ok(()), |fault| Err(Self { kind, given: shown(given), fault, right }))
+    fn check(of: &'static str, given: &str, fault: Option<String>, right: &'static str) -> Result<(), Self> {
+        fault.map_or(Ok(()), |fault| Err(Self { of, given: shown(given), fault, right }))
     }
 }
 
 impl fmt::Display for NameError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} is no name for {}: {}; {}", self.given, self.kind, self.fault, self.right)
+        write!(out, "{} is no name{}: {}; {}", self.given, self.of, self.fault, self.right)
     }
 }
 
@@ -137,7 +138,7 @@ impl FromStr for Name {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let right = "write 1 to 63 of A-Z a-z 0-9 _ . -";
-        NameError::check("a switch, port or namespace", text, Self::fault(text), right)?;
+        NameError::check("", text, Self::fault(text), right)?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -147,7 +148,7 @@ impl FromStr for IfName {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let right = "write 1 to 15 printable ASCII characters without space / : %";
-        NameError::check("an interface", text, Self::fault(text), right)?;
+        NameError::check(" for an interface", text, Self::fault(text), right)?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -156,13 +157,13 @@ impl FromStr for NetnsRef {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let kind = "a network namespace";
+        let of = " for a network namespace";
         let right = "write a name, like blue, or an absolute path, like /run/netns/blue";
         if text.starts_with('/') {
-            NameError::check(kind, text, Self::path_fault(text), right)?;
+            NameError::check(of, text, Self::path_fault(text), right)?;
             return Ok(Self::Path(PathBuf::from(text)));
         }
-        NameError::check(kind, text, Name::fault(text), right)?;
+        NameError::check(of, text, Name::fault(text), right)?;
         Ok(Self::Name(Name(text.to_owned())))
     }
 }
@@ -245,6 +246,7 @@ mod tests {
             (long.as_str(), "it has 64 bytes and 63 are allowed"),
         ] {
             let said = refusal::<Name>(text);
+            assert!(said.contains(" is no name: "), "it may be of a network as well: {said}");
             assert!(said.contains(fault) && said.contains("1 to 63"), "{text:?}: {said}");
             assert!(!said.contains(char::is_control), "{said:?}");
         }

@@ -81,6 +81,11 @@ pub(super) fn endpoint(asked: EndpointAsked) -> Read<NewEndpoint> {
 
 /// A sandbox to make, and the networks that it is to be on.
 pub(super) fn sandbox(asked: SandboxCreate) -> Read<(NewSandbox, Vec<(String, NewEndpoint)>)> {
+    let mut names: Vec<&str> = asked.networks.iter().map(|on| on.network.as_str()).collect();
+    names.sort_unstable();
+    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return fault(format!("network {} is given twice", shown(twice[0])), "leave one out");
+    }
     let networks = asked.networks.into_iter().map(|on| Ok((on.network, endpoint(on.endpoint)?))).collect::<Read<_>>()?;
     let new = NewSandbox {
         place: place(given(asked.netns))?,
@@ -224,6 +229,9 @@ mod tests {
             asked.ipam = Some(Ipam { config: Some(vec![pool]), ..Ipam::default() });
         };
         assert!(with(subnet).contains("\"10.9.0.0\" is no subnet; write an address and a prefix length"));
+        let web = || SandboxNetwork { network: "web".into(), ..SandboxNetwork::default() };
+        let twice = SandboxCreate { networks: vec![web(), web()], ..SandboxCreate::default() };
+        assert_eq!(sandbox(twice).err().map(|fault| fault.why).as_deref(), Some("network \"web\" is given twice"));
         assert!(with(|asked| asked.ingress = Some(true)).contains("no swarm here"));
         assert!(with(|asked| asked.scope = Some("swarm".into())).contains("leave the scope out"));
         assert!(with(|asked| asked.config_from = Some(ConfigFrom { network: "a/b".into() })).contains("'/' in it"));

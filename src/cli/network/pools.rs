@@ -3,6 +3,7 @@
 use crate::api::types::IpamPool;
 use clap::Args;
 use ipnet::IpNet;
+use std::fmt::Display;
 use std::net::IpAddr;
 
 /// The pools of a network, as `docker network create` takes them.
@@ -28,6 +29,12 @@ impl Pools {
         let subnets = &self.subnet;
         if let Some((one, other)) = overlapping(subnets) {
             return Err(format!("the subnets {one} and {other} overlap; leave one out"));
+        }
+        for subnet in subnets {
+            let mut inside = self.gateway.iter().filter(|gateway| subnet.contains(*gateway));
+            if let (Some(one), Some(other)) = (inside.next(), inside.next()) {
+                return Err(two("gateway", one, other, *subnet));
+            }
         }
         if self.ip_range.len().max(self.gateway.len()) > subnets.len() {
             let hint = "add --subnet for each subnet they lie in";
@@ -59,8 +66,12 @@ impl Pools {
 fn only(what: &str, place: &mut Option<String>, value: String, subnet: IpNet) -> Result<(), String> {
     match place.replace(value.clone()) {
         None => Ok(()),
-        Some(before) => Err(format!("the subnet {subnet} cannot have two {what}s, {before} and {value}; leave one out")),
+        Some(before) => Err(two(what, before, value, subnet)),
     }
+}
+
+fn two(what: &str, one: impl Display, other: impl Display, subnet: IpNet) -> String {
+    format!("two {what}s for {subnet}: {one} and {other}; leave one out")
 }
 
 fn overlapping(subnets: &[IpNet]) -> Option<(IpNet, IpNet)> {
@@ -74,7 +85,8 @@ fn overlapping(subnets: &[IpNet]) -> Option<(IpNet, IpNet)> {
 fn auxiliary(text: &str) -> Result<(String, IpAddr), String> {
     let right = "write NAME=ADDRESS, like router=10.9.0.5";
     let (name, address) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or(right)?;
-    Ok((name.to_owned(), address.parse().map_err(|_| right)?))
+    let address = address.parse().map_err(|_| format!("{address} is no IP address; {right}"))?;
+    Ok((name.to_owned(), address))
 }
 
 #[cfg(test)]
@@ -113,17 +125,21 @@ mod tests {
     fn what_belongs_to_no_subnet_or_twice_to_one_is_refused() {
         for (line, said) in [
             ("--gateway 10.9.0.1", "every ip-range or gateway must have a corresponding subnet"),
-            ("--subnet 10.9.0.0/24 --gateway 10.9.0.1 --gateway 10.9.0.2", "must have a corresponding subnet"),
+            (
+                "--subnet 10.9.0.0/24 --gateway 10.9.0.1 --gateway 10.9.0.2",
+                "two gateways for 10.9.0.0/24: 10.9.0.1 and 10.9.0.2",
+            ),
             ("--subnet 10.9.0.0/24 --gateway 10.8.0.1", "the gateway 10.8.0.1 lies in no subnet given"),
             ("--subnet 10.9.0.0/24 --ip-range 10.8.0.0/25", "the ip-range 10.8.0.0/25 lies in no subnet given"),
             ("--subnet 10.9.0.0/24 --aux-address a=10.8.0.5", "the aux-address a=10.8.0.5 lies in no subnet given"),
             (
                 "--subnet 10.9.0.0/24 --subnet 10.8.0.0/24 --gateway 10.9.0.1 --gateway 10.9.0.2",
-                "the subnet 10.9.0.0/24 cannot have two gateways, 10.9.0.1 and 10.9.0.2",
+                "two gateways for 10.9.0.0/24: 10.9.0.1 and 10.9.0.2; leave one out",
             ),
             ("--subnet 10.9.0.0/24 --subnet 10.9.0.0/16", "the subnets 10.9.0.0/24 and 10.9.0.0/16 overlap"),
             ("--subnet 10.9.0.0", "invalid value '10.9.0.0'"),
             ("--subnet 10.9.0.0/24 --aux-address 10.9.0.5", "write NAME=ADDRESS"),
+            ("--subnet 10.9.0.0/24 --aux-address foo=10.9.0.300", "10.9.0.300 is no IP address"),
         ] {
             let error = paired(line).expect_err(line);
             assert!(error.contains(said), "{line}: {error}");

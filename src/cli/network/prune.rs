@@ -34,7 +34,7 @@ impl Prune {
             return out.json(&done);
         }
         if done.networks_deleted.is_empty() {
-            return out.line("there was no network that nobody uses");
+            return out.line("nothing to prune");
         }
         done.networks_deleted.iter().try_for_each(|network| out.line(format_args!("deleted {network}")))
     }

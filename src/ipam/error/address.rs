@@ -58,7 +58,9 @@ impl AddressError {
                 "ask for another address, or for none to get a free one; or delete what has it".to_owned()
             }
             Self::OutOfRange { pools, .. } => format!("ask for an address in {}", list(", ", pools.iter().map(PoolId::subnet))),
-            Self::Exhausted { .. } => "delete endpoints that are not used, or give the network one more subnet".to_owned(),
+            Self::Exhausted { .. } => "delete endpoints that are not used, or give the network one more subnet: \
+                 `lanloom network update NETWORK --subnet-add SUBNET`"
+                .to_owned(),
             Self::HasAnother { has, .. } => format!("release {has} first"),
             Self::NoSuchPool(_) => "request the pool first".to_owned(),
             Self::NoPool => "give the network a subnet of that family".to_owned(),

@@ -148,7 +148,7 @@ fn a_full_pool_says_so_and_a_released_address_makes_room() {
     assert_eq!(drain(&mut ipam, &pool).len(), 6);
     let error = ipam.request_address(&pool, &AddressAsk::endpoint("late")).unwrap_err();
     assert_eq!(error.to_string(), "No available addresses on this pool: all 8 of 10.0.0.0/29 are in use");
-    assert!(error.hint().contains("one more subnet"));
+    assert!(error.hint().contains("one more subnet: `lanloom network update NETWORK --subnet-add SUBNET`"));
     ipam.release_address(&pool, ip("10.0.0.3")).unwrap();
     assert_eq!(endpoints(&mut ipam, &pool, &["late"]), ["10.0.0.3"]);
 }
