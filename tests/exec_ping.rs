@@ -58,7 +58,7 @@ fn a_sandbox_reaches_itself_and_its_neighbour_by_both_families() {
     for target in ["127.0.0.1", "::1", "10.9.0.1", "10.9.0.2", "fd09::2"] {
         let summary = pair.asks(&args(target, 2));
         assert!(summary.echoes().iter().all(is_answered), "{:?}", summary.echoes());
-        assert_eq!((summary.answered(), summary.failure()), (2, None), "{summary}");
+        assert_eq!((summary.answered(), summary.failure(None)), (2, None), "{summary}");
         assert_eq!(summary.address().to_string(), target);
     }
 }
@@ -83,7 +83,7 @@ fn a_link_local_neighbour_is_reached_through_its_interface() {
     let pair = Pair::new();
     pair.near.ip("addr add fe80::a/64 dev e0 nodad");
     pair.far.ip("addr add fe80::b/64 dev e0 nodad");
-    assert_eq!(pair.asks(&args("fe80::b%e0", 1)).failure(), None);
+    assert_eq!(pair.asks(&args("fe80::b%e0", 1)).failure(None), None);
 }
 
 #[test]
@@ -108,11 +108,11 @@ fn nobody_at_an_address_of_the_link_is_no_answer() {
     for target in ["10.9.0.77", "fd09::77"] {
         let summary = pair.asks(&PingArgs { wait: Duration::from_millis(50), ..args(target, 2) });
         assert_eq!((summary.echoes().len(), summary.answered()), (2, 0), "{summary}");
-        assert!(summary.failure().is_some_and(|line| line.starts_with(&format!("no answer from {target}: "))));
+        assert!(summary.failure(None).is_some_and(|line| line.starts_with(&format!("no answer from {target}: "))));
     }
     // Long enough for the kernel to give the neighbour up, which it says.
     let summary = pair.asks(&args("10.9.0.78", 1));
-    let said = summary.failure().expect("nobody answered");
+    let said = summary.failure(None).expect("nobody answered");
     assert!(said.contains("nobody on its link has this address"), "{said}");
 }
 

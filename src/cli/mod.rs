@@ -49,13 +49,20 @@ pub struct Cli {
 #[derive(Debug, Args)]
 struct Global {
     /// The daemon's socket, if it is not at its usual place
-    #[arg(long, global = true, env = "LANLOOM_SOCKET", hide_env_values = true, value_name = "PATH")]
+    #[arg(long, global = true, display_order = LAST, env = "LANLOOM_SOCKET", hide_env_values = true, value_name = "PATH")]
     socket: Option<PathBuf>,
 }
+
+/// Behind the options of every command, and before `--help`.
+const LAST: usize = 900;
 
 const FIRST_STEPS: &str = "\
 Example:
   lanloom daemon &
+  lanloom network create web
+  lanloom sandbox create a --network web
+  lanloom sandbox exec a -- ip address
+Or a switch alone:
   lanloom switch create s1
   lanloom port add s1 tap://tap0
   lanloom capture s1";

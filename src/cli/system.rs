@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 /// Things that concern the whole host.
 #[derive(Debug, Subcommand)]
 pub enum SystemCommand {
-    /// Remove everything of ours from this host: switches, ports, and the interfaces made for them
+    /// Remove everything of ours from this host: sandboxes, endpoints, networks, switches, ports, and what was made for them
     #[command(after_help = "Example:\n  lanloom system reset")]
     Reset(Reset),
 }

@@ -71,7 +71,7 @@ impl Create {
             return out.json(&made);
         }
         if !made.warning.is_empty() {
-            eprintln!("lanloom: {}", made.warning.replace(char::is_control, " "));
+            eprintln!("lanloom: note: {}", made.warning.replace(char::is_control, " "));
         }
         out.line(made.id)
     }

@@ -1,14 +1,19 @@
 //! `lanloom sandbox exec` and `ping`: in this process and with its rights, at the place that the daemon names.
 
 use crate::api::client::{Call, Client};
-use crate::api::types::Info;
+use crate::api::types::{Info, SandboxInfo};
 use crate::cli::Listing;
 use crate::cli::output::{Failure, Output};
 use crate::exec::ping::{Family, PingArgs, ping};
 use crate::exec::{self, Place, Warning};
 use clap::Args;
+use ipnet::IpNet;
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::time::Duration;
+
+const EXEC: &str = "run a command in sandbox";
+const PING: &str = "ping from sandbox";
 
 /// `sandbox exec`.
 #[derive(Debug, Args)]
@@ -46,7 +51,7 @@ pub struct Ping {
 
 impl Exec {
     pub(super) async fn run(self, client: &Client) -> Result<(), Failure> {
-        let place = place(client, "run a command in sandbox", &self.sandbox).await?;
+        let place = place(client, EXEC, super::one(client, EXEC, &self.sandbox).await?).await?;
         let error = exec::exec(&place, &self.command, warn);
         Err(Failure::of_command(error.status(), error.to_string()))
     }
@@ -54,7 +59,8 @@ impl Exec {
 
 impl Ping {
     pub(super) async fn run(self, client: &Client, out: &mut Output) -> Result<(), Failure> {
-        let place = place(client, "ping from sandbox", &self.from).await?;
+        let sandbox = super::one(client, PING, &self.from).await?;
+        let place = place(client, PING, sandbox.clone()).await?;
         let family = if self.v4 { Some(Family::V4) } else { self.v6.then_some(Family::V6) };
         let wait = Duration::from_secs_f64(self.wait);
         let args = PingArgs { family, count: self.count, wait, ..PingArgs::new(self.to) };
@@ -70,13 +76,21 @@ impl Ping {
         } else {
             out.line(&summary)?;
         }
-        summary.failure().map_or(Ok(()), |failure| Err(Failure::failed(failure)))
+        let network = towards(&sandbox, summary.address());
+        summary.failure(network).map_or(Ok(()), |failure| Err(Failure::failed(failure)))
     }
 }
 
+/// The network by which a sandbox sends to an address: one that has it, or that of the way out.
+fn towards(sandbox: &SandboxInfo, to: IpAddr) -> Option<&str> {
+    let has = |text: &String| text.parse::<IpNet>().is_ok_and(|net| net.contains(&to));
+    let on = sandbox.endpoints.iter().find(|endpoint| endpoint.addresses.iter().chain(&endpoint.link_local).any(has));
+    let out = if to.is_ipv4() { &sandbox.gateway_v4 } else { &sandbox.gateway_v6 };
+    on.map(|endpoint| endpoint.network.as_str()).or_else(|| out.as_ref().map(|choice| choice.network.as_str()))
+}
+
 /// Where a sandbox is. One that has the host's namespace is where the daemon is.
-async fn place(client: &Client, what: &'static str, sandbox: &str) -> Result<Place, Failure> {
-    let sandbox = super::one(client, what, sandbox).await?;
+async fn place(client: &Client, what: &'static str, sandbox: SandboxInfo) -> Result<Place, Failure> {
     if sandbox.state == "stale" {
         let (name, at) = (&sandbox.name, sandbox.netns.unwrap_or_default());
         let why = format!("its namespace is gone: {at} leads to another one now");
@@ -93,7 +107,7 @@ async fn place(client: &Client, what: &'static str, sandbox: &str) -> Result<Pla
 }
 
 fn warn(warning: &Warning) {
-    eprintln!("lanloom: {warning}");
+    eprintln!("lanloom: note: {warning}");
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -104,12 +118,32 @@ fn seconds(text: &str) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::types::{EndpointInfo, GatewayChoice};
     use clap::Parser;
 
     #[derive(Parser)]
     struct Line {
         #[command(flatten)]
         exec: Exec,
+    }
+
+    #[test]
+    fn what_is_pinged_lies_on_one_of_the_sandbox_s_networks_or_behind_its_way_out() {
+        let on = |network: &str, address: &str| EndpointInfo {
+            network: network.into(),
+            addresses: vec![address.into()],
+            ..EndpointInfo::default()
+        };
+        let sandbox = SandboxInfo {
+            endpoints: vec![on("web", "10.9.0.2/24"), on("back", "10.8.0.2/24")],
+            gateway_v4: Some(GatewayChoice { network: "web".into(), why: String::new() }),
+            ..SandboxInfo::default()
+        };
+        for (to, network) in
+            [("10.8.0.77", Some("back")), ("10.9.0.3", Some("web")), ("192.0.2.1", Some("web")), ("fd00::1", None)]
+        {
+            assert_eq!(towards(&sandbox, to.parse().expect("an address")), network, "{to}");
+        }
     }
 
     #[test]

@@ -90,8 +90,8 @@ impl Summary {
         Some(Times { min, avg: self.answers().sum::<Duration>() / count, max })
     }
 
-    /// Why this ping failed, if it did: nobody answered. A line for people.
-    pub fn failure(&self) -> Option<String> {
+    /// Why this ping failed, if it did: nobody answered. A line for people; `network` is by which its requests went, if that is known.
+    pub fn failure(&self, network: Option<&str>) -> Option<String> {
         if self.answered() > 0 {
             return None;
         }
@@ -101,7 +101,10 @@ impl Summary {
         });
         let silence = || format!("{} sent and {} s waited for each", requests(self.echoes.len()), self.wait.as_secs_f64());
         let why = refused.unwrap_or_else(silence);
-        let hint = "`lanloom capture` on its network shows how far requests come";
+        let hint = match network {
+            Some(network) => format!("`lanloom capture {network}` shows how far requests come"),
+            None => "`lanloom capture` on its network shows how far requests come".to_owned(),
+        };
         Some(format!("no answer from {}: {why}; {hint}", self.who()))
     }
 
@@ -160,7 +163,7 @@ impl Serialize for Summary {
         object.serialize_field("answered", &self.answered())?;
         object.serialize_field("time_us", &self.times())?;
         object.serialize_field("echoes", &self.echoes)?;
-        object.serialize_field("failure", &self.failure())?;
+        object.serialize_field("failure", &self.failure(None))?;
         object.end()
     }
 }
@@ -189,19 +192,24 @@ mod tests {
         assert_eq!(lines[2..], ["3 172.18.0.3: 1.250 ms", "4 172.18.0.3: no route leads there"]);
         let all = "b (172.18.0.3): 4 requests, 2 answered, in 0.052 ms to 1.250 ms, 0.651 ms on average";
         assert_eq!(summary.to_string(), all);
-        assert_eq!(summary.failure(), None, "one answer is enough");
+        assert_eq!(summary.failure(None), None, "one answer is enough");
     }
 
     #[test]
     fn without_an_answer_the_failure_says_what_happened() {
         let silent = summary("172.18.0.3", vec![Outcome::Silent]);
         assert_eq!(silent.to_string(), "172.18.0.3: 1 request, 0 answered");
-        let said = silent.failure().expect("nobody answered");
+        let said = silent.failure(None).expect("nobody answered");
         assert!(said.starts_with("no answer from 172.18.0.3: 1 request sent and 1.5 s waited for each; "), "{said}");
         let refused =
             summary("b", vec![Outcome::Silent, Outcome::Refused { why: "no route leads there".to_owned() }, Outcome::Silent]);
-        let said = refused.failure().expect("nobody answered");
+        let said = refused.failure(None).expect("nobody answered");
         assert!(said.starts_with("no answer from b (172.18.0.3): no route leads there; "), "{said}");
+        assert!(
+            refused
+                .failure(Some("web"))
+                .is_some_and(|said| said.ends_with("; `lanloom capture web` shows how far requests come"))
+        );
     }
 
     #[test]
