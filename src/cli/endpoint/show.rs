@@ -111,7 +111,7 @@ ENDPOINT ID   NAME  NETWORK  SANDBOX  INTERFACE  ADDRESSES                  MAC 
         };
         let shown = page(&endpoint).render(false);
         assert!(shown.contains("address   10.9.0.2/24\n          169.254.1.1/16\naliases   db, sql\n"), "{shown}");
-        assert!(table(&[endpoint.clone()], false).render(false).contains("10.9.0.2/24, 169.254.1.1/16"));
+        assert!(table(std::slice::from_ref(&endpoint), false).render(false).contains("10.9.0.2/24, 169.254.1.1/16"));
         let joined = EndpointInfo { dns_names: vec!["a".into(), "db".into(), "sql".into()], ..endpoint };
         assert!(!page(&joined).render(false).contains("aliases"), "they are among its names");
     }
