@@ -58,8 +58,31 @@ pub(super) fn page(endpoint: &EndpointInfo) -> Page {
     page.say_if("aliases", Some(endpoint.aliases.join(", ")).filter(|aliases| !aliases.is_empty() && !has_names));
     page.say_all("link", &endpoint.links);
     page.say_all("option", written(&endpoint.options));
-    page.say_all("driver", written(&endpoint.info));
+    for (label, value) in labelled(endpoint) {
+        page.say(label, value);
+    }
+    let others = endpoint.info.iter().filter(|(key, _)| LABELS.iter().all(|(known, _)| known != key));
+    page.say_all("driver", others.map(|(key, value)| format!("{key}={value}")));
     page
+}
+
+/// What the driver's keys mean to people; without a word, what the page says already.
+const LABELS: [(&str, &str); 9] = [
+    ("port", "port"),
+    ("lanloom.switch", "switch"),
+    ("lanloom.endpoint", "kind"),
+    ("lanloom.guard", "guard"),
+    ("lanloom.trusted", "trusted"),
+    ("lanloom.egress", "egress"),
+    ("lanloom.port", ""),
+    ("lanloom.interface", ""),
+    ("com.docker.network.endpoint.macaddress", ""),
+];
+
+/// What the driver says, by words.
+fn labelled(endpoint: &EndpointInfo) -> impl Iterator<Item = (&'static str, &String)> {
+    let worded = LABELS.into_iter().filter(|(_, label)| !label.is_empty());
+    worded.filter_map(|(key, label)| endpoint.info.get(key).map(|value| (label, value)))
 }
 
 #[cfg(test)]
@@ -96,6 +119,21 @@ ENDPOINT ID   NAME  NETWORK  SANDBOX  INTERFACE  ADDRESSES                  MAC 
 0123456789ab  a     web      a        eth0       10.9.0.2/24, fd00:9::2/64       joined
 ";
         assert_eq!(table(&[endpoint], false).render(false), expected);
+    }
+
+    #[test]
+    fn what_the_driver_says_has_words_and_what_has_none_is_shown_as_it_is() {
+        let info = [
+            ("port", "web/a"),
+            ("lanloom.port", "a"),
+            ("lanloom.egress", "off: nft is missing"),
+            ("lanloom.guard", "leased"),
+            ("other.key", "x"),
+        ];
+        let info = info.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        let shown = page(&EndpointInfo { info, ..EndpointInfo::default() }).render(false);
+        let said = "port      web/a\nguard     leased\negress    off: nft is missing\ndriver    other.key=x\n";
+        assert!(shown.ends_with(said), "{shown}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::cli::words::{addresses, short, written};
 
 /// A line per network; the first columns are Docker's.
 pub(super) fn table(networks: &[NetworkInfo], whole: bool) -> Table {
-    let mut table = Table::new(&["NETWORK ID", "NAME", "DRIVER", "SCOPE", "SUBNETS", ">ENDPOINTS", "STATE"]);
+    let mut table = Table::new(&["NETWORK ID", "NAME", "DRIVER", "SCOPE", "SUBNETS", ">ENDPOINTS", "STATE", "KIND"]);
     for network in networks {
         let id = if whole { &network.id } else { short(&network.id) };
         let subnets: Vec<&str> = pools(network).filter_map(|pool| pool.subnet.as_deref()).collect();
@@ -20,9 +20,16 @@ pub(super) fn table(networks: &[NetworkInfo], whole: bool) -> Table {
             subnets.join(", "),
             network.lanloom.endpoints.len().to_string(),
             network.lanloom.state.clone(),
+            kinds(network),
         ]);
     }
     table
+}
+
+/// What a network is beside the usual, in a word each.
+fn kinds(network: &NetworkInfo) -> String {
+    let kinds = [(network.config_only, "config-only"), (network.internal, "internal"), (network.enable_ipv6, "IPv6")];
+    kinds.into_iter().filter_map(|(is, kind)| is.then_some(kind)).collect::<Vec<_>>().join(", ")
 }
 
 /// A line per property, and a table of who is on it.
@@ -191,10 +198,13 @@ a        a         eth0       10.9.0.128/24       joined
         assert_eq!(members(&endpoints).render(false), expected);
         assert!(members_with_names(&endpoints).render(false).contains("joined  a, db  IPv4     e1\n"));
         let expected = "\
-NETWORK ID    NAME  DRIVER  SCOPE  SUBNETS      ENDPOINTS  STATE
-0123456789ab  web   bridge  local  10.9.0.0/24          1  ready
+NETWORK ID    NAME  DRIVER  SCOPE  SUBNETS      ENDPOINTS  STATE  KIND
+0123456789ab  web   bridge  local  10.9.0.0/24          1  ready  internal
 ";
         assert_eq!(table(&[network()], false).render(false), expected);
+        let six = NetworkInfo { enable_ipv6: true, config_only: true, ..network() };
+        assert_eq!(kinds(&six), "config-only, internal, IPv6");
+        assert_eq!(kinds(&NetworkInfo { internal: false, ..network() }), "");
         assert!(table(&[network()], true).render(false).contains("0123456789abcdef  web"));
     }
 }
