@@ -115,6 +115,29 @@ fn of_several_things_each_that_failed_has_its_line() {
 }
 
 #[test]
+fn a_name_that_is_empty_or_none_is_wrong_usage_before_any_daemon_is_asked() {
+    for command in [
+        &["sandbox", "inspect"][..],
+        &["sandbox", "delete"],
+        &["network", "inspect"],
+        &["network", "rm"],
+        &["endpoint", "inspect"],
+        &["endpoint", "delete"],
+        &["endpoint", "leave"],
+        &["switch", "show"],
+        &["switch", "delete"],
+    ] {
+        for (name, says) in [("", ""), ("a b", "' ' in it")] {
+            let output = Command::new(env!("CARGO_BIN_EXE_lanloom")).args(command).arg(name).output().expect("it runs");
+            let said = stderr(&output);
+            assert_eq!(output.status.code(), Some(2), "{command:?} {name:?}: {said}");
+            assert!(said.contains("empty") != name.contains(' ') && said.contains(says), "{command:?} {name:?}: {said}");
+            assert!(!said.contains("/v1/"), "{said}");
+        }
+    }
+}
+
+#[test]
 fn a_configuration_s_faults_are_shown_with_their_lines() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("lanloom.toml");

@@ -7,7 +7,7 @@ use crate::api::client::{Call, Client};
 use crate::api::types::{DeleteQuery, EndpointCreate, EndpointInfo, EndpointJoin, EndpointLeave, EndpointMade, EndpointQuery};
 use crate::cli::Listing;
 use crate::cli::output::{Failure, Output};
-use crate::cli::words::each;
+use crate::cli::words::{each, known, known_endpoint};
 use crate::names::Name;
 use clap::{Args, Subcommand};
 pub(in crate::cli) use flags::EndpointFlags;
@@ -42,7 +42,7 @@ pub struct Create {
     /// Its name, which no other of its network has
     name: Name,
     /// Its network
-    #[arg(long, value_name = "NETWORK")]
+    #[arg(long, value_name = "NETWORK", value_parser = known)]
     network: String,
     #[command(flatten)]
     flags: EndpointFlags,
@@ -54,8 +54,10 @@ pub struct Create {
 #[derive(Debug, Args)]
 pub struct Join {
     /// The endpoint
+    #[arg(value_parser = known_endpoint)]
     endpoint: String,
     /// The sandbox
+    #[arg(value_parser = known)]
     sandbox: String,
 }
 
@@ -63,6 +65,7 @@ pub struct Join {
 #[derive(Debug, Args)]
 pub struct Leave {
     /// The endpoint
+    #[arg(value_parser = known_endpoint)]
     endpoint: String,
     /// Go on where something refuses
     #[arg(short, long)]
@@ -73,7 +76,7 @@ pub struct Leave {
 #[derive(Debug, Args)]
 pub struct Ls {
     /// Only those of this network
-    #[arg(long, value_name = "NETWORK")]
+    #[arg(long, value_name = "NETWORK", value_parser = known)]
     network: Option<String>,
     /// Only ids
     #[arg(short, long, conflicts_with = "json")]
@@ -89,7 +92,7 @@ pub struct Ls {
 #[derive(Debug, Args)]
 pub struct Inspect {
     /// The endpoints
-    #[arg(required = true, value_name = "ENDPOINT")]
+    #[arg(required = true, value_name = "ENDPOINT", value_parser = known_endpoint)]
     endpoints: Vec<String>,
     #[command(flatten)]
     listing: Listing,
@@ -99,7 +102,7 @@ pub struct Inspect {
 #[derive(Debug, Args)]
 pub struct Delete {
     /// The endpoints
-    #[arg(required = true, value_name = "ENDPOINT")]
+    #[arg(required = true, value_name = "ENDPOINT", value_parser = known_endpoint)]
     endpoints: Vec<String>,
     /// Also from its sandbox; go on where something refuses
     #[arg(short, long)]

@@ -12,7 +12,7 @@ use crate::api::client::{Call, Client};
 use crate::api::types::{ErrorCode, NetworkInfo};
 use crate::cli::Listing;
 use crate::cli::output::{Failure, Output};
-use crate::cli::words::each;
+use crate::cli::words::{each, known};
 use clap::{Args, Subcommand};
 use connect::{Connect, Disconnect};
 use create::Create;
@@ -72,7 +72,7 @@ Example:
 #[derive(Debug, Args)]
 pub struct Inspect {
     /// The networks
-    #[arg(required = true, value_name = "NETWORK")]
+    #[arg(required = true, value_name = "NETWORK", value_parser = known)]
     networks: Vec<String>,
     /// Also by what names DNS knows who is on it
     #[arg(short, long)]
@@ -85,7 +85,7 @@ pub struct Inspect {
 #[derive(Debug, Args)]
 pub struct Rm {
     /// The networks
-    #[arg(required = true, value_name = "NETWORK")]
+    #[arg(required = true, value_name = "NETWORK", value_parser = known)]
     networks: Vec<String>,
     /// Do not mind networks that are not there
     #[arg(short, long)]

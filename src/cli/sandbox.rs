@@ -9,7 +9,7 @@ use crate::api::client::{Call, Client};
 use crate::api::types::{ApiError, DeleteQuery, SandboxInfo};
 use crate::cli::Listing;
 use crate::cli::output::{Failure, Output};
-use crate::cli::words::each;
+use crate::cli::words::{each, known};
 use clap::{Args, Subcommand};
 use create::Create;
 use enter::{Exec, Ping};
@@ -62,7 +62,7 @@ pub struct Ls {
 #[derive(Debug, Args)]
 pub struct Inspect {
     /// The sandboxes
-    #[arg(required = true, value_name = "SANDBOX")]
+    #[arg(required = true, value_name = "SANDBOX", value_parser = known)]
     sandboxes: Vec<String>,
     #[command(flatten)]
     listing: Listing,
@@ -72,7 +72,7 @@ pub struct Inspect {
 #[derive(Debug, Args)]
 pub struct Delete {
     /// The sandboxes
-    #[arg(required = true, value_name = "SANDBOX")]
+    #[arg(required = true, value_name = "SANDBOX", value_parser = known)]
     sandboxes: Vec<String>,
     /// Go on where something refuses
     #[arg(short, long)]

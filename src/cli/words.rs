@@ -2,6 +2,7 @@
 
 use crate::api::types::EndpointInfo;
 use crate::cli::output::Failure;
+use crate::names::Name;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
@@ -23,6 +24,27 @@ impl FromStr for Pair {
         Ok(Self { key: key.to_owned(), value: value.to_owned() })
     }
 }
+
+/// The name or id, or the beginning of an id, of a network, endpoint or sandbox that is there: held to what such a name can be, so
+/// that none is asked for that cannot be.
+pub(super) fn known(text: &str) -> Result<String, String> {
+    let is_id = text.len() == WHOLE_ID && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match text.parse::<Name>() {
+        _ if text.is_empty() => Err("the name is empty; give a name or an id".to_owned()),
+        Err(error) if !is_id => Err(error.to_string()),
+        Ok(_) | Err(_) => Ok(text.to_owned()),
+    }
+}
+
+/// The same of an endpoint, which may be named with its network: `web/e1`.
+pub(super) fn known_endpoint(text: &str) -> Result<String, String> {
+    let (network, endpoint) = text.split_once('/').map_or((None, text), |(network, endpoint)| (Some(network), endpoint));
+    network.map(known).transpose()?;
+    known(endpoint).map(|_| text.to_owned())
+}
+
+/// Digits of a whole id.
+const WHOLE_ID: usize = 64;
 
 /// Pairs by their keys; the last of a key counts.
 pub(super) fn words(pairs: Vec<Pair>) -> BTreeMap<String, String> {
@@ -74,6 +96,20 @@ mod tests {
             written(&words(vec!["b=1".parse().expect("a pair"), "a".parse().expect("a key")])).collect::<Vec<_>>(),
             ["a", "b=1"]
         );
+    }
+
+    #[test]
+    fn what_is_asked_for_is_a_name_or_an_id() {
+        for text in ["web", "3f", &"a1".repeat(32), &"a".repeat(63)] {
+            assert_eq!(known(text).as_deref(), Ok(text));
+        }
+        assert!(known("").is_err_and(|said| said.starts_with("the name is empty")));
+        for text in ["a b", "a/b", "..", &"g".repeat(64), "a\n"] {
+            assert!(known(text).is_err_and(|said| said.contains(" is no name")), "{text:?}");
+        }
+        for (text, is_one) in [("e1", true), ("web/e1", true), ("", false), ("/e1", false), ("web/", false), ("a/b/c", false)] {
+            assert_eq!(known_endpoint(text).ok().as_deref(), is_one.then_some(text));
+        }
     }
 
     #[tokio::test]

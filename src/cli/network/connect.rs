@@ -5,14 +5,17 @@ use crate::api::types::{NetworkConnect, NetworkConnected, NetworkDisconnect};
 use crate::cli::Listing;
 use crate::cli::endpoint::EndpointFlags;
 use crate::cli::output::{Failure, Output};
+use crate::cli::words::known;
 use clap::Args;
 
 /// `network connect`.
 #[derive(Debug, Args)]
 pub struct Connect {
     /// The network
+    #[arg(value_parser = known)]
     network: String,
     /// The sandbox
+    #[arg(value_parser = known)]
     sandbox: String,
     #[command(flatten)]
     flags: EndpointFlags,
@@ -24,8 +27,10 @@ pub struct Connect {
 #[derive(Debug, Args)]
 pub struct Disconnect {
     /// The network
+    #[arg(value_parser = known)]
     network: String,
     /// The sandbox
+    #[arg(value_parser = known)]
     sandbox: String,
     /// Go on where something refuses
     #[arg(short, long)]

@@ -3,7 +3,7 @@
 use crate::api::client::{Call, Client};
 use crate::api::types::NetworkUpdate;
 use crate::cli::output::Failure;
-use crate::cli::words::{Pair, words};
+use crate::cli::words::{Pair, known, words};
 use clap::Args;
 use ipnet::IpNet;
 
@@ -11,6 +11,7 @@ use ipnet::IpNet;
 #[derive(Debug, Args)]
 pub struct Update {
     /// The network
+    #[arg(value_parser = known)]
     network: String,
     #[command(flatten)]
     change: Change,

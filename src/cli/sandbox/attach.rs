@@ -1,6 +1,7 @@
 //! `NETWORK[:KEY=VALUE,…]`: a network that a sandbox is to be on, and what its endpoint there is to be.
 
 use crate::api::types::{EndpointAsked, SandboxNetwork};
+use crate::cli::words::known;
 use lanloom_switch_core::MacAddr;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -17,6 +18,7 @@ impl FromStr for Attach {
         if network.is_empty() {
             return Err("it names no network; write NETWORK[:KEY=VALUE,…]".to_owned());
         }
+        known(network)?;
         let mut endpoint = EndpointAsked::default();
         for pair in keys.split(',').filter(|_| !keys.is_empty()) {
             let (key, value) = pair.split_once('=').ok_or_else(|| format!("{pair:?} has no value; write KEY=VALUE"))?;

@@ -4,6 +4,7 @@ use crate::api::client::{Call, Client};
 use crate::api::types::{Info, SandboxInfo};
 use crate::cli::Listing;
 use crate::cli::output::{Failure, Output};
+use crate::cli::words::known;
 use crate::exec::ping::{Family, PingArgs, ping};
 use crate::exec::{self, Place, Warning};
 use clap::Args;
@@ -19,6 +20,7 @@ const PING: &str = "ping from sandbox";
 #[derive(Debug, Args)]
 pub struct Exec {
     /// The sandbox
+    #[arg(value_parser = known)]
     sandbox: String,
     /// The command, and its arguments
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
@@ -29,6 +31,7 @@ pub struct Exec {
 #[derive(Debug, Args)]
 pub struct Ping {
     /// The sandbox that asks
+    #[arg(value_parser = known)]
     from: String,
     /// Who is asked: another sandbox on one of its networks, an address, or any name that it knows
     to: String,
