@@ -43,7 +43,8 @@ impl Inner {
         joint: &Joint,
     ) -> Result<(), Refusal> {
         let Some(ifname) = &joint.ifname else { return Ok(()) };
-        let plan = plan(ifname, endpoint, joint, self.has_ipv6().await).map_err(|error| attempt.kernel(error))?;
+        let plan = plan(ifname, endpoint, joint, &sandbox.spec.sysctls, self.has_ipv6().await)
+            .map_err(|error| attempt.kernel(error))?;
         self.kernel.configure(&self.netns_of(sandbox), &plan).await.map_err(|error| attempt.kernel(error))
     }
 
@@ -59,7 +60,9 @@ impl Inner {
         self.check_not_stale(attempt, sandbox)?;
         let netns = self.netns_of(sandbox);
         let joint = &self.with_routes_of_now(attempt, endpoint, joint).await?;
-        let mut plan = plan(ifname, endpoint, joint, self.has_ipv6().await).map_err(|error| attempt.kernel(error))?;
+        let has_ipv6 = self.has_ipv6().await;
+        let asked = &sandbox.spec.sysctls;
+        let mut plan = plan(ifname, endpoint, joint, asked, has_ipv6).map_err(|error| attempt.kernel(error))?;
         let seen = self.kernel.look_inside(&netns, plan.name()).await.map_err(|error| attempt.kernel(error))?;
         // An interface that was down in between has lost its IPv6 addresses and its routes, and no IPv4 address.
         plan.addresses.retain(|address| !seen.addresses.contains(address));
@@ -108,9 +111,9 @@ impl Inner {
         given.filter_map(|(way, _)| self.route_out(endpoint, way)).collect()
     }
 
-    /// What is to be set of an endpoint's interface.
+    /// What is to be set of an endpoint's interface, but for settings that its sandbox was given.
     pub(super) async fn planned(&self, ifname: &str, endpoint: &Endpoint, joint: &Joint) -> Result<Plan, KernelError> {
-        plan(ifname, endpoint, joint, self.has_ipv6().await)
+        plan(ifname, endpoint, joint, &[], self.has_ipv6().await)
     }
 
     /// Of the ways out that were set, those whose routes are not there any more are to be set again.
@@ -296,14 +299,27 @@ fn asked_settings(endpoint: &Endpoint) -> impl Iterator<Item = (String, String)>
 
 /// All that is set of an endpoint's interface, in one step. IPv6 is off where the endpoint has none; advertisements of routers are
 /// never followed; and no address is asked for first, since IPAM knows that nobody has it, and who answers all the same means harm.
-/// A kernel without IPv6 has none of these settings.
-fn plan(ifname: &str, endpoint: &Endpoint, joint: &Joint, has_ipv6: bool) -> Result<Plan, KernelError> {
+/// A kernel without IPv6 has none of these settings. Of what its sandbox was given (`asked`), what is of this interface is set too; the
+/// endpoint's own settings come after it.
+fn plan(
+    ifname: &str,
+    endpoint: &Endpoint,
+    joint: &Joint,
+    asked: &[(String, String)],
+    has_ipv6: bool,
+) -> Result<Plan, KernelError> {
     let name = IfName::new(ifname)?;
     let has_v6 = endpoint.addresses.iter().copied().chain(endpoint.link_local()).any(|net| net.addr().is_ipv6());
     let settings = [("accept_ra", "0"), ("accept_dad", "0"), ("disable_ipv6", if has_v6 { "0" } else { "1" })];
     let mut sysctls = Vec::new();
     for (key, value) in settings.into_iter().filter(|_| has_ipv6) {
         sysctls.push((SysctlKey::new(&format!("net/ipv6/conf/{ifname}/{key}"))?, value.to_owned()));
+    }
+    for (key, value) in asked {
+        let key = SysctlKey::new(key)?;
+        if key.interface() == Some(ifname) {
+            sysctls.push((key, value.clone()));
+        }
     }
     for (key, value) in asked_settings(endpoint) {
         sysctls.push((SysctlKey::new(&key.replace("IFNAME", ifname))?, value));

@@ -205,8 +205,20 @@ pub(super) async fn open_namespace(kernel: &dyn Kernel, sandbox: &Sandbox) -> Re
         let up = LinkChange { up: Some(true), ..LinkChange::default() };
         kernel.set_link(&netns, &IfName::new("lo")?, &up).await?;
     }
+    let mut of_interfaces = Vec::new();
     for (key, value) in &sandbox.spec.sysctls {
-        settings.push((SysctlKey::new(key)?, value.clone()));
+        let key = SysctlKey::new(key)?;
+        if key.interface().is_some() { &mut of_interfaces } else { &mut settings }.push((key, value.clone()));
     }
-    if settings.is_empty() { Ok(()) } else { kernel.set_sysctl(&netns, &settings).await }
+    if !settings.is_empty() {
+        kernel.set_sysctl(&netns, &settings).await?;
+    }
+    for setting in of_interfaces {
+        match kernel.set_sysctl(&netns, &[setting]).await {
+            // The interface is to come: it is set with its addresses then.
+            Err(error) if *error.why() == Why::NoSuchSetting => {}
+            done => done?,
+        }
+    }
+    Ok(())
 }

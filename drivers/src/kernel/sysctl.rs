@@ -35,6 +35,13 @@ impl SysctlKey {
         self.path.split('/')
     }
 
+    /// The interface that it is of, and without which it is not there; none for settings of all of them, and of `lo`, which always is.
+    pub fn interface(&self) -> Option<&str> {
+        let parts: Vec<&str> = self.parts().collect();
+        let ["net", "ipv4" | "ipv6" | "mpls", "conf" | "neigh", name, _] = *parts.as_slice() else { return None };
+        (!["all", "default", "lo"].contains(&name)).then_some(name)
+    }
+
     /// Its file, below that of all settings (`/proc/sys`).
     pub(crate) fn file(&self, root: &Path) -> PathBuf {
         root.join(&self.path)
@@ -101,6 +108,19 @@ mod tests {
         let key = SysctlKey::new("net/ipv4/conf/eth0.7/forwarding").expect("valid");
         assert_eq!(key.file(Path::new("/proc/sys")), Path::new("/proc/sys/net/ipv4/conf/eth0.7/forwarding"));
         assert_eq!(SysctlKey::new(&key.to_string()), Ok(key));
+    }
+
+    #[test]
+    fn a_setting_is_of_one_interface_or_of_none() {
+        for (key, interface) in [
+            ("net.ipv4.conf.eth0.log_martians", Some("eth0")),
+            ("net/ipv6/neigh/eth0.7/retrans_time_ms", Some("eth0.7")),
+            ("net.ipv4.conf.all.forwarding", None),
+            ("net.ipv6.conf.lo.disable_ipv6", None),
+            ("net.ipv4.ip_forward", None),
+        ] {
+            assert_eq!(SysctlKey::new(key).expect("valid").interface(), interface, "{key}");
+        }
     }
 
     #[test]

@@ -45,6 +45,25 @@ async fn a_sandbox_forwards_nothing_follows_no_advertisement_and_has_ipv6_only_w
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_setting_of_an_interface_is_set_when_that_comes() {
+    let house = House::new().await;
+    let controller = furnished(&house).await;
+    let of_eth0 = |value: &str| vec![("net.ipv4.conf.eth0.log_martians".to_owned(), value.to_owned())];
+    let netns = Netns::At("/fake/netns/box".into());
+    let key = SysctlKey::new("net.ipv4.conf.eth0.log_martians").expect("a setting");
+    let shown = async || house.ground.kernel.sysctl(&netns, &key).await.ok();
+    create(&controller, "box", NewSandbox { sysctls: of_eth0("1"), ..NewSandbox::default() }, &["web"])
+        .await
+        .expect("a sandbox");
+    assert_eq!(shown().await.as_deref(), Some("1"));
+    controller.delete_sandbox("box".into(), true).await.expect("deleted");
+    create(&controller, "box", NewSandbox { sysctls: of_eth0("1"), ..NewSandbox::default() }, &[]).await.expect("a sandbox");
+    assert_eq!(shown().await, None, "it has no interface yet");
+    controller.connect("web".into(), "box".into(), NewEndpoint::default()).await.expect("connected");
+    assert_eq!(shown().await.as_deref(), Some("1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_that_is_there_is_not_taken_for_a_sandboxs_own_and_not_deleted() {
     let house = House::new().await;
     let controller = furnished(&house).await;
