@@ -16,6 +16,9 @@ use crate::kernel::{Bystanders, Firewall, Forwarding, Gate, IfName, Kernel, Kern
 /// What the names of all daemons' tables begin with.
 const PREFIX: &str = "lanloom-";
 
+/// Tables of `iptables` before nftables have no number that tells of changes: every so many quiet looks they are read.
+const OF_OLD_EVERY: u32 = 5;
+
 /// The way out of the host.
 pub(super) struct Egress {
     kernel: Arc<dyn Kernel>,
@@ -57,6 +60,10 @@ struct State {
     transactions: u32,
     /// What others' firewalls held then, if that was looked at.
     others: Option<Others>,
+    /// Why that could not be looked at, if it could not.
+    unread: Option<String>,
+    /// Quiet looks since tables of old were read.
+    looks: u32,
     /// The table that drops what we have forwarded, if one does.
     obstacle: Option<String>,
     /// That the host goes on forwarding for others.
@@ -112,6 +119,7 @@ impl Egress {
             Some(_) | None => {
                 outcome.notes.extend(state.opened.iter().filter(|place| !opened.contains(place)).map(accepts));
                 outcome.notes.extend(state.missing.as_ref().filter(|_| !layout.spec.internal).map(closed));
+                outcome.notes.extend(state.unread.as_ref().filter(|_| !layout.spec.internal).map(uncertain));
                 Ok(outcome)
             }
         });
@@ -146,7 +154,8 @@ impl Egress {
         let mut outcome = self.apply(&mut state, Way::Check).await?;
         let wanted = state.networks.values().any(|layout| !layout.spec.internal);
         let why = state.missing.clone().or_else(|| state.obstacle.clone()).filter(|_| wanted);
-        let tell: Vec<_> = why.as_ref().map(closed).into_iter().chain(state.stays.iter().cloned()).collect();
+        let unread = state.unread.as_ref().filter(|_| wanted).map(uncertain);
+        let tell: Vec<_> = why.as_ref().map(closed).into_iter().chain(unread).chain(state.stays.iter().cloned()).collect();
         outcome.notes.extend(tell.iter().filter(|one| !state.told.contains(one)).cloned());
         state.told = tell;
         Ok(outcome)
@@ -175,7 +184,8 @@ impl Egress {
         let before = self.kernel.forwarding().await?;
         let right = state.right.take().filter(|right| *right == before);
         // A program that is missing may be there by now, and no number tells.
-        if way == Way::Check && right.is_some() && (state.missing.is_none() || before.generation.is_none()) {
+        let is_quiet = way == Way::Check && right.is_some() && (state.missing.is_none() || before.generation.is_none());
+        if is_quiet && (is_counted(&before) || state.rests()) {
             state.right = right;
             return Ok(Outcome { renew: state.missing.is_some(), ..Outcome::default() });
         }
@@ -201,7 +211,7 @@ impl Egress {
                 Ok(outcome)
             }
             Err(error) if matches!(error.why(), Why::MissingTool { .. } | Why::Unsupported) => {
-                state.loaded = false;
+                (state.loaded, state.unread) = (false, None);
                 state.missing = Some(format!("{}; {}", error.why(), error.hint()));
                 Ok(Outcome { renew: was_loaded, ..Outcome::default() })
             }
@@ -210,16 +220,31 @@ impl Egress {
     }
 
     async fn bring_all(&self, state: &mut State, way: Way, before: &Forwarding, quiet: bool) -> Result<Outcome, KernelError> {
-        let is_counted = before.legacy.iter().all(|names| !names.lines().any(|name| name == "filter"));
         if state.networks.is_empty() {
             // Nobody needs to know, until there is a network again.
-            state.others = None;
-        } else if !(quiet && is_counted && state.others.is_some()) {
-            state.others = Some(self.kernel.others().await?);
+            (state.others, state.unread) = (None, None);
+        } else if !(quiet && is_counted(before) && state.others.is_some()) {
+            self.look_at_others(state, way).await?;
         }
         let mut outcome = self.load(state, way, before, quiet).await?;
         outcome.obstacle = self.pass_obstacles(state).await?;
         Ok(outcome)
+    }
+
+    /// Reads what others' firewalls hold. What cannot be read keeps nobody from having a firewall: what was known of it stays known. Only
+    /// the first network is refused where reading failed and not for want of a program.
+    async fn look_at_others(&self, state: &mut State, way: Way) -> Result<(), KernelError> {
+        match self.kernel.others().await {
+            Ok(others) => (state.others, state.unread) = (Some(others), None),
+            Err(error) => {
+                let is_lacking = matches!(error.why(), Why::MissingTool { .. } | Why::Unsupported);
+                if way == Way::Load && state.others.is_none() && !is_lacking {
+                    return Err(error);
+                }
+                state.unread = Some(format!("{}; {}", error.why(), error.hint()));
+            }
+        }
+        Ok(())
     }
 
     /// The firewall is there before the host forwards, and goes after it has stopped.
@@ -314,7 +339,11 @@ impl Egress {
         }
         let obstacles = state.others.as_ref().map(|others| others.obstacles.as_slice()).unwrap_or_default();
         if obstacles.is_empty() {
-            state.opened = Vec::new();
+            // What could not be read may still be in the way.
+            if !state.nowhere && state.unread.is_none() {
+                self.kernel.close_forward(&self.comment).await?;
+                (state.nowhere, state.opened) = (true, Vec::new());
+            }
             return Ok(None);
         }
         state.nowhere = false;
@@ -333,6 +362,24 @@ impl Egress {
         let bridges = state.others.as_ref().map(|others| others.bridges.clone()).unwrap_or_default();
         Firewall { table: self.table.clone(), networks, bystanders, bridges }
     }
+}
+
+impl State {
+    /// Whether tables of old need not be read this time.
+    fn rests(&mut self) -> bool {
+        self.looks = (self.looks + 1) % OF_OLD_EVERY;
+        self.looks != 0
+    }
+}
+
+/// Whether every change of others' rules moves the kernel's number: not where there are tables of `iptables` before nftables.
+fn is_counted(forwarding: &Forwarding) -> bool {
+    forwarding.legacy.iter().all(|names| !names.lines().any(|name| name == "filter"))
+}
+
+/// That others may drop what is forwarded.
+fn uncertain(why: &String) -> String {
+    format!("whether other firewalls drop what leaves sandboxes cannot be seen: {why}")
 }
 
 /// That the host forwards a family though none of our networks needs it.

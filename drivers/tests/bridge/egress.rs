@@ -236,6 +236,45 @@ async fn others_tables_let_in_what_the_gateway_mode_lets_in_and_bridges_of_other
 }
 
 #[tokio::test]
+async fn what_is_accepted_in_others_tables_goes_with_their_rules_that_drop() {
+    let bench = Bench::new();
+    bench.kernel.set_obstacles(vec![obstacle(Some("DOCKER-USER"))]);
+    bench.create(&v4(1, &[])).await;
+    assert_eq!(bench.kernel.opened("lanloom:test"), [gate("gw1")]);
+    bench.kernel.set_obstacles(Vec::new());
+    assert_eq!(bench.driver.settle().await, Ok(Vec::new()));
+    assert!(bench.kernel.opened("lanloom:test").is_empty());
+}
+
+#[tokio::test]
+async fn a_table_of_old_that_nobody_can_read_closes_no_way_out_and_is_told_once() {
+    let bench = Bench::new();
+    bench.kernel.set_bridges(&[if_name("docker0")]);
+    bench.create(&v4(1, &[])).await;
+    let loaded = bench.firewall();
+    bench.kernel.set_table_of_old(false);
+    let notes = bench.driver.settle().await.expect("settled");
+    assert!(notes.len() == 1 && notes[0].contains("iptables-legacy-save is missing; install"), "{notes:?}");
+    assert_eq!(bench.driver.settle().await, Ok(Vec::new()), "that has been said");
+    assert_eq!((bench.firewall(), bench.sysctl(FORWARD_V4).await.as_str()), (loaded, "1"), "bridges are known still");
+    let notes = bench.create(&v4(2, &[])).await;
+    assert!(notes.len() == 1 && notes[0].contains("cannot be seen"), "{notes:?}");
+    assert_eq!(bench.firewall().expect("loaded").networks.len(), 2);
+}
+
+#[tokio::test]
+async fn what_changes_in_a_table_of_old_is_seen_within_five_looks() {
+    let bench = Bench::new();
+    bench.kernel.set_table_of_old(true);
+    bench.create(&v4(1, &[])).await;
+    bench.kernel.set_bridges(&[if_name("br-late")]);
+    for _ in 0..5 {
+        assert_eq!(bench.driver.settle().await, Ok(Vec::new()));
+    }
+    assert_eq!(bench.firewall().expect("loaded").bridges, [if_name("br-late")].into());
+}
+
+#[tokio::test]
 async fn settling_looks_closer_only_after_somebody_changed_something_and_puts_that_right() {
     let bench = Bench::new();
     bench.create(&v4(1, &[])).await;

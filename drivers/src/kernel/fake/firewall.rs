@@ -67,16 +67,22 @@ impl World {
                 value => Ok(Some(value? != "0")),
             }
         });
-        Ok(Forwarding { generation: Some(self.generation), legacy: Default::default(), v4: v4?, v6: v6? })
+        let legacy = [self.table_of_old.map(|_| "filter\n".to_owned()).unwrap_or_default(), String::new()];
+        Ok(Forwarding { generation: Some(self.generation), legacy, v4: v4?, v6: v6? })
     }
 
     pub(super) fn set_others(&mut self, change: impl FnOnce(&mut Others)) {
         change(&mut self.others);
-        self.generation += 1;
+        self.generation += u32::from(self.table_of_old.is_none());
     }
 
     pub(super) fn others(&self) -> Result<Others, KernelError> {
-        self.find_nft().map(|()| self.others.clone())
+        self.find_nft()?;
+        if self.table_of_old == Some(false) {
+            let why = Why::MissingTool { tool: "iptables-legacy-save", package: "iptables" };
+            return Err(KernelError::new("looking at what the host forwards", "filter", why));
+        }
+        Ok(self.others.clone())
     }
 
     pub(super) fn open_forward(

@@ -78,6 +78,12 @@ impl FakeKernel {
         self.world().set_others(|others| others.bridges = bridges.iter().cloned().collect());
     }
 
+    /// Has a table `filter` of `iptables` before nftables be there, changes of which move no number; `readable` by a program that is
+    /// installed.
+    pub fn set_table_of_old(&self, readable: bool) {
+        self.world().table_of_old = Some(readable);
+    }
+
     /// The gateways whose packets the obstacles accept by rules with this comment.
     pub fn opened(&self, comment: &str) -> Vec<Gate> {
         self.world().opened.get(comment).cloned().unwrap_or_default()

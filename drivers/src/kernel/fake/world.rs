@@ -36,6 +36,8 @@ pub(super) struct World {
     places: BTreeMap<Place, Space>,
     numbers: u64,
     pub(super) without_nft: bool,
+    /// Whether a table of `iptables` before nftables can be read, if there is one.
+    pub(super) table_of_old: Option<bool>,
     pub(super) without_ipv6: bool,
     pub(super) firewalls: BTreeMap<TableName, Firewall>,
     /// The number of the rules' generation.
@@ -80,6 +82,7 @@ impl Default for World {
             places: BTreeMap::from([(Place::Daemon, Space::new(true))]),
             numbers: 0,
             without_nft: false,
+            table_of_old: None,
             without_ipv6: false,
             firewalls: BTreeMap::new(),
             generation: 1,
