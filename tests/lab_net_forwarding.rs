@@ -69,6 +69,43 @@ fn a_host_becomes_no_router_between_its_neighbours_and_those_who_come_later_may_
     assert!(!host.sh("nft list ruleset").contains("lanloom"), "nothing is left");
 }
 
+/// Gives the host a bridge `lan0` with `one` and `two` on it: 10.91.0.1 and fd91::1, and so on. The host's rules see what it passes on,
+/// where the kernel can do that (`br_netfilter`). The way from `one` to two's 10.92.0.2 and fd92::2 is by the host's own address there.
+fn bridge(host: &Networks) {
+    host.script(
+        "ip link add lan0 type bridge; ip link set lan0 up
+         ip address add 10.91.0.9/24 dev lan0; ip address add fd91::9/64 dev lan0 nodad
+         cd /proc/sys/net; test ! -d bridge || (echo 1 > bridge/bridge-nf-call-iptables; echo 1 > bridge/bridge-nf-call-ip6tables)",
+    );
+    for (number, name) in [(1, "one"), (2, "two")] {
+        host.script(&format!(
+            "ip netns add {name}
+             ip link add {name}0 type veth peer name {name}1 netns {name}
+             ip link set {name}0 master lan0 up
+             ip -n {name} address add 10.91.0.{number}/24 dev {name}1; ip -n {name} address add fd91::{number}/64 dev {name}1 nodad
+             ip -n {name} link set {name}1 up"
+        ));
+    }
+    host.script(
+        "ip -n two address add 10.92.0.2/32 dev two1; ip -n two address add fd92::2/128 dev two1 nodad
+         ip route add 10.92.0.2 via 10.91.0.2; ip -6 route add fd92::2 via fd91::2
+         ip -n one route add 10.92.0.2 via 10.91.0.9; ip -n one -6 route add fd92::2 via fd91::9",
+    );
+}
+
+#[test]
+fn what_comes_and_goes_by_one_interface_of_the_hosts_passes_as_what_its_bridges_pass_on_does() {
+    let Some(host) = Networks::new() else { return };
+    bridge(&host);
+    let [bridged, turned] = [["10.91.0.2", "fd91::2"], ["10.92.0.2", "fd92::2"]]
+        .map(|texts| texts.map(|text| text.parse::<IpAddr>().expect("an address")));
+    bridged.into_iter().for_each(|to| assert!(answered(&host, "one", to, true), "{to}, before"));
+    host.network(1, "");
+    bridged.into_iter().chain(turned).for_each(|to| assert!(answered(&host, "one", to, true), "{to}, beside a network"));
+    host.says("network rm n1");
+    bridged.into_iter().for_each(|to| assert!(answered(&host, "one", to, true), "{to}, after it"));
+}
+
 #[test]
 fn where_ipv4_was_forwarded_before_it_goes_on_to_be_for_everybody_and_ipv6_is_for_networks_alone() {
     let Some(host) = Networks::new() else { return };

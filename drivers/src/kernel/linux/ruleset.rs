@@ -43,6 +43,7 @@ struct Words {
     snat: &'static str,
     protected: &'static str,
     bystanders: &'static str,
+    same: &'static str,
     pools: &'static str,
 }
 
@@ -59,6 +60,7 @@ const FAMILIES: [Words; 2] = [
         snat: "snat4",
         protected: "protected4",
         bystanders: BYSTANDERS[0],
+        same: "same4",
         pools: "pools4",
     },
     Words {
@@ -73,6 +75,7 @@ const FAMILIES: [Words; 2] = [
         snat: "snat6",
         protected: "protected6",
         bystanders: BYSTANDERS[1],
+        same: "same6",
         pools: "pools6",
     },
 ];
@@ -184,14 +187,19 @@ fn keep_from_bridges<'a>(table: &mut NewTable<'a>, firewall: &'a Firewall) {
     table.rule("forward", "to a bridge of others", vec![is(from(), of(GATEWAYS)), is(to(), of(BRIDGES)), goto]);
 }
 
-/// Nothing passes between interfaces that were there before the host forwarded.
+/// Nothing passes between two interfaces that were there before the host forwarded. What comes and goes by one of them may be what
+/// a bridge passes on, which comes by here too with br_netfilter (`bridge-nf-call-iptables`): the bridge is both to it.
 fn stand_by<'a>(table: &mut NewTable<'a>, bystanders: &'a Bystanders) {
     for words in &FAMILIES {
         let Some(names) = bystanders.of(words.v4) else { continue };
         table.set(words.bystanders, &[SetType::Ifname], false, names.iter().map(text).collect());
-        let between = [is(from(), of(words.bystanders)), is(to(), of(words.bystanders)), Statement::Drop(None)];
-        let family = vec![is(meta(MetaKey::Nfproto), text(words.protocol))];
-        table.rule("forward", "what has nothing to do with us", [family, between.into()].concat());
+        let pairs = names.iter().map(|name| both(text(name), text(name))).collect();
+        table.set(words.same, &[SetType::Ifname, SetType::Ifname], false, pairs);
+        let family = is(meta(MetaKey::Nfproto), text(words.protocol));
+        let between =
+            [is(from(), of(words.bystanders)), is(to(), of(words.bystanders)), is_not(both(from(), to()), of(words.same))];
+        let rule = [vec![family], between.into(), vec![Statement::Drop(None)]].concat();
+        table.rule("forward", "what has nothing to do with us", rule);
     }
     if !bystanders.listeners.is_empty() {
         table.set(LISTENERS, &[SetType::Ifname], false, bystanders.listeners.iter().map(text).collect());
