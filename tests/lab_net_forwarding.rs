@@ -107,6 +107,39 @@ fn what_comes_and_goes_by_one_interface_of_the_hosts_passes_as_what_its_bridges_
 }
 
 #[test]
+fn a_host_that_forwarded_by_some_interfaces_alone_goes_on_to_and_has_its_settings_back_with_the_last_network() {
+    let Some(host) = Networks::new() else { return };
+    let (one, two) = (neighbour(&host, "one", 1), neighbour(&host, "two", 2));
+    let mut settings = vec!["ipv4/conf/all/accept_redirects 0".to_owned(), "ipv6/conf/default/forwarding 1".to_owned()];
+    for family in ["ipv4", "ipv6"] {
+        settings.extend(["up0", "one0"].map(|name| format!("{family}/conf/{name}/forwarding 1")));
+        settings.push(format!("{family}/conf/two0/forwarding 0"));
+    }
+    for setting in &settings {
+        let (name, value) = setting.split_once(' ').expect("a name and a value");
+        host.script(&format!("echo {value} > /proc/sys/net/{name}"));
+    }
+    let check = |what: &str| {
+        assert!(answered(&host, "one", OUTSIDE[0], true), "{what}");
+        assert!(answered(&host, WORLD, one[0], true), "{what}");
+        assert!(!answered(&host, "two", OUTSIDE[0], false), "{what}");
+        assert!(!answered(&host, "one", OUTSIDE[1], false), "{what}: of IPv6 the kernel forwards nothing for that alone");
+        assert!(!answered(&host, WORLD, two[1], false), "{what}");
+    };
+    check("before");
+    host.network(1, "");
+    assert_eq!(forwards(&host), [true; 2]);
+    check("with a network");
+    host.says("network rm n1");
+    assert_eq!(forwards(&host), [false; 2]);
+    for setting in &settings {
+        let (name, value) = setting.split_once(' ').expect("a name and a value");
+        assert_eq!(host.sh(&format!("cat /proc/sys/net/{name}")).trim(), value, "{name}");
+    }
+    check("after it");
+}
+
+#[test]
 fn where_ipv4_was_forwarded_before_it_goes_on_to_be_for_everybody_and_ipv6_is_for_networks_alone() {
     let Some(host) = Networks::new() else { return };
     let before = neighbour(&host, "before", 1);

@@ -279,13 +279,7 @@ impl Egress {
         }
         state.stays = stays;
         if !ending.is_empty() {
-            stop(kernel, &ending, &found).await?;
-        }
-        for family in &ending {
-            *found.of_mut(family.v4) = None;
-        }
-        if found.v6.is_none() {
-            found.listeners = BTreeSet::new();
+            stop(kernel, &ending, &mut found).await?;
         }
         let firewall = self.firewall(state, found.clone().without(&own));
         match firewall.networks.is_empty() && found == Bystanders::default() {

@@ -1,5 +1,5 @@
 //! That the host forwards: switched on for a family where a network needs it, and off again where nobody does. What it was before
-//! is in [`Bystanders`]: who was there when it did not forward.
+//! is in [`Bystanders`]: who was there when it did not forward, and the settings that the kernel changes with this one.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +12,14 @@ use crate::kernel::{
 /// while it does (the kernel's ip-sysctl.rst). Without the latter, switching forwarding on takes away the routes that were learned.
 const LISTENS: &str = "1";
 const LISTENS_ALWAYS: &str = "2";
+
+/// The values of settings that are on or off, and what they are called.
+const ON: &str = "1";
+const OFF: &str = "0";
+const FORWARDING: &str = "forwarding";
+const REDIRECTS: &str = "net/ipv4/conf/all/accept_redirects";
+/// Where `conf` has what interfaces that come later begin with.
+const DEFAULT: &str = "default";
 
 /// A family of addresses that is to be forwarded, or is not.
 pub(super) struct Family {
@@ -64,27 +72,42 @@ pub(super) async fn look_around(
     let names = links.filter_map(|link| IfName::new(&link.name).ok()).filter(|name| check_interface(name).is_ok());
     let names: BTreeSet<_> = names.filter(|name| !own.contains(name)).collect();
     for family in starting {
-        *found.of_mut(family.v4) = Some(names.clone());
-        if !family.v4 {
-            found.listeners = with_value(kernel, &names, "accept_ra", LISTENS).await?;
-            found.listeners = with_value(kernel, &found.listeners, "forwarding", "0").await?;
-        }
+        note(kernel, family.v4, &names, found).await?;
     }
     Ok(true)
 }
 
-/// Those of these interfaces whose setting of IPv6 has that value.
+/// Writes down what the kernel changes besides when the host begins to forward a family, and what depends on it (`inet_forward_change`
+/// and `addrconf_forward_change` in the kernel's `devinet.c` and `addrconf.c`).
+async fn note(kernel: &dyn Kernel, v4: bool, names: &BTreeSet<IfName>, found: &mut Bystanders) -> Result<(), KernelError> {
+    let mut with_default = names.clone();
+    with_default.insert(IfName::new(DEFAULT)?);
+    let forwarders = with_value(kernel, &with_default, v4, FORWARDING, ON).await?;
+    if v4 {
+        found.forwarders_v4 = forwarders;
+        found.no_redirects = kernel.sysctl(&Netns::Daemon, &SysctlKey::new(REDIRECTS)?).await? == OFF;
+    } else {
+        found.listeners = with_value(kernel, &(names - &forwarders), v4, "accept_ra", LISTENS).await?;
+        found.forced = with_value(kernel, names, v4, "force_forwarding", ON).await?;
+        found.forwarders_v6 = forwarders;
+    }
+    *found.of_mut(v4) = Some(names.clone());
+    Ok(())
+}
+
+/// Those of these interfaces whose setting of a family has that value.
 async fn with_value(
     kernel: &dyn Kernel,
     names: &BTreeSet<IfName>,
+    v4: bool,
     setting: &str,
     value: &str,
 ) -> Result<BTreeSet<IfName>, KernelError> {
     let mut found = BTreeSet::new();
     for name in names {
-        match kernel.sysctl(&Netns::Daemon, &setting_v6(name, setting)?).await {
+        match kernel.sysctl(&Netns::Daemon, &setting_of(v4, name, setting)?).await {
             Ok(now) if now == value => drop(found.insert(name.clone())),
-            // One that goes meanwhile, or has no IPv6, has no such setting.
+            // One that goes meanwhile, or lacks the family, has no such setting, and an older kernel may lack it.
             Err(error) if error.why() != &Why::NoSuchSetting => return Err(error),
             Ok(_) | Err(_) => {}
         }
@@ -92,8 +115,9 @@ async fn with_value(
     Ok(found)
 }
 
-fn setting_v6(name: &IfName, setting: &str) -> Result<SysctlKey, KernelError> {
-    SysctlKey::new(&format!("net/ipv6/conf/{name}/{setting}"))
+fn setting_of(v4: bool, name: &IfName, setting: &str) -> Result<SysctlKey, KernelError> {
+    let family = if v4 { "ipv4" } else { "ipv6" };
+    SysctlKey::new(&format!("net/{family}/conf/{name}/{setting}"))
 }
 
 /// The interfaces with addresses of a family that came after the host forwarded it for us, and are not ours: whoever made them may
@@ -129,26 +153,39 @@ pub(super) async fn start(
     Ok(Some(listening.iter().map(listens).collect()))
 }
 
-/// Has the host forward these families no more.
-pub(super) async fn stop(kernel: &dyn Kernel, families: &[&Family], found: &Bystanders) -> Result<(), KernelError> {
+/// Has the host forward these families no more, and be otherwise what it was too: nothing of that has to be known any more.
+pub(super) async fn stop(kernel: &dyn Kernel, families: &[&Family], found: &mut Bystanders) -> Result<(), KernelError> {
     let off: Vec<_> =
-        families.iter().filter(|family| family.is_on).map(|family| (family.key.clone(), "0".to_owned())).collect();
+        families.iter().filter(|family| family.is_on).map(|family| (family.key.clone(), OFF.to_owned())).collect();
     if !off.is_empty() {
         kernel.set_sysctl(&Netns::Daemon, &off).await?;
     }
-    if families.iter().any(|family| !family.v4) {
-        listen(kernel, &found.listeners, LISTENS_ALWAYS, LISTENS).await?;
+    for family in families {
+        // What stopped just now, or before a start of ours, has taken these along.
+        let stopped = with_value(kernel, found.forwarders(family.v4), family.v4, FORWARDING, OFF).await?;
+        let keys = stopped.iter().map(|name| Ok((setting_of(family.v4, name, FORWARDING)?, ON.to_owned())));
+        let mut back = keys.collect::<Result<Vec<_>, KernelError>>()?;
+        if family.v4 && found.no_redirects {
+            back.push((SysctlKey::new(REDIRECTS)?, OFF.to_owned()));
+        }
+        if !back.is_empty() {
+            kernel.set_sysctl(&Netns::Daemon, &back).await?;
+        }
+        if !family.v4 {
+            listen(kernel, &found.listeners, LISTENS_ALWAYS, LISTENS).await?;
+        }
+        found.forget(family.v4);
     }
     Ok(())
 }
 
 /// Changes how interfaces listen to router advertisements, where nobody else has; which were changed.
 async fn listen(kernel: &dyn Kernel, names: &BTreeSet<IfName>, from: &str, to: &str) -> Result<BTreeSet<IfName>, KernelError> {
-    let names = with_value(kernel, names, "accept_ra", from).await?;
+    let names = with_value(kernel, names, false, "accept_ra", from).await?;
     if names.is_empty() {
         return Ok(names);
     }
-    let keys: Result<Vec<_>, _> = names.iter().map(|name| Ok((setting_v6(name, "accept_ra")?, to.to_owned()))).collect();
+    let keys: Result<Vec<_>, _> = names.iter().map(|name| Ok((setting_of(false, name, "accept_ra")?, to.to_owned()))).collect();
     kernel.set_sysctl(&Netns::Daemon, &keys?).await?;
     Ok(names)
 }

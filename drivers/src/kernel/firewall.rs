@@ -64,12 +64,22 @@ pub struct Firewall {
 /// that come later are somebody's who may rely on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bystanders {
-    /// Nothing of IPv4 is forwarded between two of these. None if the host forwarded it already.
+    /// Nothing of IPv4 that comes in by one of these is forwarded by another. None if the host forwarded it already.
     pub v4: Option<BTreeSet<IfName>>,
     /// The same of IPv6.
     pub v6: Option<BTreeSet<IfName>>,
     /// Those that still listen to router advertisements although the host forwards IPv6: their `accept_ra` is 2, and was 1.
     pub listeners: BTreeSet<IfName>,
+    /// Those by which IPv4 was forwarded all the same (`net.ipv4.conf.X.forwarding` was 1): what comes in there goes on being so.
+    /// `default` among them means the setting of interfaces that come later.
+    pub forwarders_v4: BTreeSet<IfName>,
+    /// The same of IPv6, of which the kernel forwards nothing for that alone.
+    pub forwarders_v6: BTreeSet<IfName>,
+    /// Those by which IPv6 is forwarded whether or not the host does (`net.ipv6.conf.X.force_forwarding`).
+    pub forced: BTreeSet<IfName>,
+    /// Whether the host did not accept ICMP redirects (`net.ipv4.conf.all.accept_redirects` was 0). Its kernel does once it forwards
+    /// IPv4 no more.
+    pub no_redirects: bool,
 }
 
 impl Bystanders {
@@ -83,17 +93,36 @@ impl Bystanders {
         if v4 { &mut self.v4 } else { &mut self.v6 }
     }
 
+    /// Those whose own setting had a family forwarded before the host did.
+    pub fn forwarders(&self, v4: bool) -> &BTreeSet<IfName> {
+        if v4 { &self.forwarders_v4 } else { &self.forwarders_v6 }
+    }
+
+    /// All that is known of a family is over.
+    pub(crate) fn forget(&mut self, v4: bool) {
+        *self.of_mut(v4) = None;
+        if v4 {
+            self.forwarders_v4.clear();
+            self.no_redirects = false;
+        } else {
+            [&mut self.listeners, &mut self.forwarders_v6, &mut self.forced].into_iter().for_each(BTreeSet::clear);
+        }
+    }
+
     /// All but these interfaces.
     #[must_use]
     pub(crate) fn without(mut self, names: &BTreeSet<IfName>) -> Self {
-        for set in [self.v4.as_mut(), self.v6.as_mut(), Some(&mut self.listeners)].into_iter().flatten() {
+        let [forwarders_v4, forwarders_v6] = [&mut self.forwarders_v4, &mut self.forwarders_v6];
+        let marked = [&mut self.listeners, forwarders_v4, forwarders_v6, &mut self.forced];
+        for set in [self.v4.as_mut(), self.v6.as_mut()].into_iter().flatten().chain(marked) {
             set.retain(|name| !names.contains(name));
         }
         self
     }
 
     fn all(&self) -> impl Iterator<Item = &IfName> {
-        [self.v4.as_ref(), self.v6.as_ref(), Some(&self.listeners)].into_iter().flatten().flatten()
+        let marked = [&self.listeners, &self.forwarders_v4, &self.forwarders_v6, &self.forced];
+        [self.v4.as_ref(), self.v6.as_ref()].into_iter().flatten().chain(marked).flatten()
     }
 }
 

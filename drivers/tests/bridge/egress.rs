@@ -101,6 +101,43 @@ async fn the_host_forwards_as_long_as_a_network_needs_it() {
 }
 
 #[tokio::test]
+async fn what_the_kernel_changes_with_forwarding_is_put_back_after_a_restart_too() {
+    let mut bench = Bench::new();
+    interface(&bench, "eth0", Some("192.0.2.1/24")).await;
+    let refuses = "net.ipv4.conf.all.accept_redirects";
+    let before = ["net.ipv4.conf.eth0.forwarding", "net.ipv6.conf.eth0.forwarding", "net.ipv6.conf.default.forwarding"];
+    bench.set_sysctl(refuses, "0").await;
+    for name in before {
+        bench.set_sysctl(name, "1").await;
+    }
+    bench.set_sysctl("net.ipv6.conf.eth0.force_forwarding", "1").await;
+    bench.create(&dual(1, &[])).await;
+    let there = BTreeSet::from([if_name("eth0")]);
+    let known = Bystanders {
+        v4: Some(there.clone()),
+        v6: Some(there.clone()),
+        listeners: [].into(),
+        forwarders_v4: there.clone(),
+        forwarders_v6: ["default", "eth0"].map(if_name).into(),
+        forced: there,
+        no_redirects: true,
+    };
+    assert_eq!(bystanders(&bench), known);
+    bench.restart();
+    assert_eq!(bench.driver.restore_network(&dual(1, &[]), &[]).await, Ok(Vec::new()));
+    // The kernel changes these when the host begins to forward or stops; the fake one is told so here.
+    bench.set_sysctl(refuses, "1").await;
+    for name in before {
+        bench.set_sysctl(name, "0").await;
+    }
+    bench.driver.delete_network(&v4(1, &[]).id).await.expect("deleted");
+    assert_eq!((bench.sysctl(refuses).await.as_str(), bench.firewall()), ("0", None));
+    for name in before {
+        assert_eq!(bench.sysctl(name).await, "1", "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_host_that_forwarded_before_goes_on_to() {
     let bench = Bench::new();
     interface(&bench, "docker0", Some("172.17.0.1/16")).await;

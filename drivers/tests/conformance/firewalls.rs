@@ -28,7 +28,15 @@ pub(crate) fn firewall(networks: Vec<Egress>) -> Firewall {
 /// A host on which there were two interfaces, one of which listens.
 fn bystanders() -> Bystanders {
     let both = [if_name("eth0"), if_name("eth1.7")];
-    Bystanders { v4: Some(both.clone().into()), v6: Some([].into()), listeners: [both[0].clone()].into() }
+    Bystanders {
+        v4: Some(both.clone().into()),
+        v6: Some([].into()),
+        listeners: [both[0].clone()].into(),
+        forwarders_v4: [both[1].clone(), if_name("default")].into(),
+        forwarders_v6: [both[0].clone()].into(),
+        forced: [both[1].clone()].into(),
+        no_redirects: true,
+    }
 }
 
 /// Every kind of element and rule.
@@ -73,6 +81,10 @@ pub(crate) async fn a_change_of_any_part_of_a_firewall_is_seen(bench: &Bench) {
         Bystanders { v6: None, ..bystanders() },
         Bystanders { v6: Some([if_name("eth0")].into()), ..bystanders() },
         Bystanders { listeners: [].into(), ..bystanders() },
+        Bystanders { forwarders_v4: [].into(), ..bystanders() },
+        Bystanders { forwarders_v6: [].into(), ..bystanders() },
+        Bystanders { forced: [].into(), ..bystanders() },
+        Bystanders { no_redirects: false, ..bystanders() },
     ] {
         others.push(Firewall { bystanders: change, ..rich() });
     }

@@ -252,6 +252,24 @@ async fn a_host_that_did_not_forward_forwards_for_us_and_for_what_came_later_in_
 }
 
 #[tokio::test]
+async fn what_comes_in_where_the_host_forwarded_already_is_forwarded_in_the_family_in_which_it_was() {
+    let Some(mut net) = Net::new(3).await else { return };
+    let there = Some(["g2", "g3"].map(if_name).into());
+    let bystanders = Bystanders {
+        v4: there.clone(),
+        v6: there,
+        forwarders_v4: [if_name("g2")].into(),
+        forwarders_v6: ["g2", "g3"].map(if_name).into(),
+        forced: [if_name("g3")].into(),
+        ..Bystanders::default()
+    };
+    net.set(&Firewall { bystanders, ..firewall(Vec::new()) }).await;
+    assert_eq!((net.passes(2, 3).await, net.passes(3, 2).await), (true, false));
+    assert_eq!((net.passes_by(Family::V6, 2, 3).await, net.passes_by(Family::V6, 3, 2).await), (false, true));
+    net.ask(2, 1).await;
+}
+
+#[tokio::test]
 async fn what_somebody_takes_from_or_puts_into_a_firewall_is_seen_and_put_right() {
     let Some(net) = Net::new(0).await else { return };
     let (kernel, host) = net.bench.host().await;

@@ -8,8 +8,14 @@ use super::super::sysctl::SysctlKey;
 use super::world::{Place, Space, World};
 
 /// What a fresh namespace of Linux has other than 0.
-const DEFAULTS: [(&str, &str); 5] =
-    [("accept_ra", "1"), ("send_redirects", "1"), ("gc_thresh1", "128"), ("gc_thresh2", "512"), ("gc_thresh3", "1024")];
+const DEFAULTS: [(&str, &str); 6] = [
+    ("accept_redirects", "1"),
+    ("accept_ra", "1"),
+    ("send_redirects", "1"),
+    ("gc_thresh1", "128"),
+    ("gc_thresh2", "512"),
+    ("gc_thresh3", "1024"),
+];
 
 impl World {
     /// All of it or nothing: what fails half way is tried on a copy.

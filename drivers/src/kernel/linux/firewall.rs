@@ -13,7 +13,7 @@ use super::super::error::{KernelError, Why};
 use super::super::firewall::{Bystanders, Firewall, TableName};
 use super::super::name::IfName;
 use super::nft::{self, Nft};
-use super::ruleset::{BYSTANDERS, GATEWAYS, LISTENERS, ruleset};
+use super::ruleset::{BYSTANDERS, FORCED, FORWARDERS, GATEWAYS, LISTENERS, NO_REDIRECTS, ruleset};
 
 /// Loads it, in place of what was there.
 pub(super) fn set(nft: &Nft, firewall: &Firewall) -> Result<(), KernelError> {
@@ -46,7 +46,10 @@ pub(super) fn bystanders(nft: &Nft, table: &TableName) -> Result<Bystanders, Ker
     let set =
         |name: &str| objects.iter().filter_map(|object| object.get("set")).find(|set| set["name"] == name).map(interfaces);
     let [v4, v6] = BYSTANDERS.map(set);
-    Ok(Bystanders { v4, v6, listeners: set(LISTENERS).unwrap_or_default() })
+    let [listeners, forced] = [LISTENERS, FORCED].map(|name| set(name).unwrap_or_default());
+    let [forwarders_v4, forwarders_v6] = FORWARDERS.map(|name| set(name).unwrap_or_default());
+    let no_redirects = set(NO_REDIRECTS).is_some();
+    Ok(Bystanders { v4, v6, listeners, forwarders_v4, forwarders_v6, forced, no_redirects })
 }
 
 /// The gateway interfaces that each table knows whose name begins so.

@@ -24,9 +24,13 @@ const BRIDGES: &str = "bridges";
 /// The chain for what goes to a network that is protected.
 const TO_PROTECTED: &str = "to-protected";
 
-/// The sets of [`Bystanders`], IPv4, IPv6 and listeners, and of gateway interfaces.
+/// The sets of [`Bystanders`], and of gateway interfaces.
 pub(super) const BYSTANDERS: [&str; 2] = ["bystanders4", "bystanders6"];
 pub(super) const LISTENERS: &str = "listeners";
+pub(super) const FORWARDERS: [&str; 2] = ["forwarders4", "forwarders6"];
+pub(super) const FORCED: &str = "forced6";
+/// One that is there, or is not, and has no elements.
+pub(super) const NO_REDIRECTS: &str = "no-redirects";
 pub(super) const GATEWAYS: &str = "gateways";
 
 /// What is said for each family of addresses.
@@ -44,6 +48,8 @@ struct Words {
     protected: &'static str,
     bystanders: &'static str,
     same: &'static str,
+    /// What comes in by these was forwarded before.
+    forwarded: &'static str,
     pools: &'static str,
 }
 
@@ -61,6 +67,7 @@ const FAMILIES: [Words; 2] = [
         protected: "protected4",
         bystanders: BYSTANDERS[0],
         same: "same4",
+        forwarded: FORWARDERS[0],
         pools: "pools4",
     },
     Words {
@@ -76,6 +83,7 @@ const FAMILIES: [Words; 2] = [
         protected: "protected6",
         bystanders: BYSTANDERS[1],
         same: "same6",
+        forwarded: FORCED,
         pools: "pools6",
     },
 ];
@@ -187,22 +195,37 @@ fn keep_from_bridges<'a>(table: &mut NewTable<'a>, firewall: &'a Firewall) {
     table.rule("forward", "to a bridge of others", vec![is(from(), of(GATEWAYS)), is(to(), of(BRIDGES)), goto]);
 }
 
-/// Nothing passes between two interfaces that were there before the host forwarded. What comes and goes by one of them may be what
-/// a bridge passes on, which comes by here too with br_netfilter (`bridge-nf-call-iptables`): the bridge is both to it.
+/// Nothing passes between two interfaces that were there before the host forwarded, but what comes in where it did already. What
+/// comes and goes by one of them may be what a bridge passes on, which comes by here too with br_netfilter
+/// (`bridge-nf-call-iptables`): the bridge is both to it.
 fn stand_by<'a>(table: &mut NewTable<'a>, bystanders: &'a Bystanders) {
+    let interfaces = |names: &'a BTreeSet<_>| names.iter().map(text).collect();
+    let marked = [
+        (LISTENERS, &bystanders.listeners),
+        (FORWARDERS[0], &bystanders.forwarders_v4),
+        (FORWARDERS[1], &bystanders.forwarders_v6),
+        (FORCED, &bystanders.forced),
+    ];
+    for (set, names) in marked {
+        table.set(set, &[SetType::Ifname], false, interfaces(names));
+    }
+    if bystanders.no_redirects {
+        table.set(NO_REDIRECTS, &[SetType::Ifname], false, Vec::new());
+    }
     for words in &FAMILIES {
         let Some(names) = bystanders.of(words.v4) else { continue };
-        table.set(words.bystanders, &[SetType::Ifname], false, names.iter().map(text).collect());
+        table.set(words.bystanders, &[SetType::Ifname], false, interfaces(names));
         let pairs = names.iter().map(|name| both(text(name), text(name))).collect();
         table.set(words.same, &[SetType::Ifname, SetType::Ifname], false, pairs);
-        let family = is(meta(MetaKey::Nfproto), text(words.protocol));
-        let between =
-            [is(from(), of(words.bystanders)), is(to(), of(words.bystanders)), is_not(both(from(), to()), of(words.same))];
-        let rule = [vec![family], between.into(), vec![Statement::Drop(None)]].concat();
-        table.rule("forward", "what has nothing to do with us", rule);
-    }
-    if !bystanders.listeners.is_empty() {
-        table.set(LISTENERS, &[SetType::Ifname], false, bystanders.listeners.iter().map(text).collect());
+        let rule = [
+            is(meta(MetaKey::Nfproto), text(words.protocol)),
+            is(from(), of(words.bystanders)),
+            is_not(from(), of(words.forwarded)),
+            is(to(), of(words.bystanders)),
+            is_not(both(from(), to()), of(words.same)),
+            Statement::Drop(None),
+        ];
+        table.rule("forward", "what has nothing to do with us", rule.into());
     }
 }
 
