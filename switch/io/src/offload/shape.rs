@@ -13,6 +13,9 @@ pub const MIN_TCP_SIZE: u16 = 8;
 /// The most datagrams in a UDP super-frame: Linux neither makes nor takes more (`UDP_MAX_SEGMENTS`).
 pub const MAX_UDP_SEGMENTS: usize = 128;
 
+/// The first EtherType; what is below is a length, and LLC follows (IEEE 802.3, 3.2.6).
+const FIRST_TYPE: u16 = 0x600;
+
 /// Numbers of protocols and of extension headers in an IP header.
 const HOP_BY_HOP: u8 = 0;
 const ICMP: u8 = 1;
@@ -35,7 +38,7 @@ pub struct Shape {
 /// Holds a frame's virtio-net header against its bytes. Costs next to nothing for a plain frame.
 ///
 /// - A partial checksum lies inside the frame and where a packet's layer 4 or its payload has one: behind the IP header, in TCP, UDP,
-///   ICMP and ICMPv6 in no other field, and in no ARP packet and no fragment. So finishing it can change neither what the switch and
+///   ICMP and ICMPv6 in no other field, and in no ARP packet, no fragment and no LLC frame. So finishing it can change neither what the switch and
 ///   its guards decided on nor other memory.
 /// - A super-frame is one of the kind it says, by its outermost IP packet: not a fragment, not a tunnel with such a packet
 ///   inside, all headers complete, lengths in them those of the frame (or 0 in the IP header, as Linux writes where a length
@@ -83,8 +86,8 @@ fn check_partial(bytes: &[u8], start: u16, offset: u16) -> Result<(), DropReason
     let is_possible = match word(bytes, l3 - 2) {
         Some(IPV4) => is_its_own(Network::V4),
         Some(IPV6) => is_its_own(Network::V6),
-        Some(ARP) | None => false,
-        Some(_) => start >= l3,
+        Some(ARP | ..FIRST_TYPE) | None => false,
+        Some(FIRST_TYPE..) => start >= l3,
     };
     (is_possible && start + offset + 2 <= bytes.len()).then_some(()).ok_or(DropReason::Malformed)
 }
