@@ -47,6 +47,7 @@ suite! {
     addresses::addresses_come_and_go_one_by_one,
     addresses::an_address_brings_the_route_to_its_subnet,
     addresses::routes_come_and_go_one_by_one,
+    addresses::a_look_at_an_interface_shows_its_own_addresses_and_routes_only,
     addresses::a_route_that_cannot_be_is_refused,
     settings::a_setting_is_changed_in_its_own_namespace_only,
     settings::settings_are_changed_all_or_none,

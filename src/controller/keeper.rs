@@ -9,6 +9,7 @@ use super::restore::both;
 use super::rounds::Rounds;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -21,16 +22,29 @@ pub(super) fn start(inner: &Arc<Inner>) {
 }
 
 async fn run(inner: Weak<Inner>) {
-    let Some(mut rounds) = inner.upgrade().map(|inner| Rounds::new(&inner)) else { return };
+    let Some(rounds) = inner.upgrade().map(|inner| Arc::new(Mutex::new(Rounds::new(&inner)))) else { return };
     while let Some(inner) = inner.upgrade().filter(|inner| !inner.upkeep.has_ended()) {
-        while see_to_some(&inner).await {}
-        rounds.make(&inner).await;
+        // However many wait, a round comes in between.
+        let any = see_to_some(&inner).await;
+        let next = go_round(&rounds, &inner).await;
         let upkeep = Arc::clone(&inner.upkeep);
         drop(inner);
-        let pause = upkeep.next(Instant::now()).map_or(rounds.next(), |next| next.min(rounds.next()));
+        if any {
+            continue;
+        }
+        let pause = upkeep.next(Instant::now()).map_or(next, |due| due.min(next));
         // Either way it is time to look.
         let _ = timeout(pause, upkeep.woken.notified()).await;
     }
+}
+
+/// Makes a round, if it is time, and answers how long until the next. One that panics takes none of those after it along.
+async fn go_round(rounds: &Arc<Mutex<Rounds>>, inner: &Arc<Inner>) -> Duration {
+    let (held, inner) = (Arc::clone(rounds), Arc::clone(inner));
+    if let Err(error) = tokio::spawn(async move { held.lock().await.make(&inner).await }).await {
+        tracing::error!("a round to put things right stopped halfway: {error}; the next one comes in its time");
+    }
+    rounds.lock().await.next()
 }
 
 /// Sees to sandboxes whose turn has come. Answers whether there were any.
@@ -79,8 +93,7 @@ impl Inner {
         for endpoint in self.book.joined_to(&sandbox.id) {
             let EndpointState::Joined(joint) = &endpoint.state else { continue };
             match self.populate_again(&attempt, sandbox, &endpoint, joint).await {
-                Ok(seen) if joint.ifname.is_some() => routes = seen,
-                Ok(_) => {}
+                Ok(seen) => routes.extend(seen),
                 Err(refusal) => done = both(done, Err(refusal)),
             }
         }

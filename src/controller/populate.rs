@@ -48,7 +48,7 @@ impl Inner {
         self.kernel.configure(&self.netns_of(sandbox), &plan).await.map_err(|error| attempt.kernel(error))
     }
 
-    /// The same for one that may have them already: after a restart only what is missing is set. Answers the routes that were there.
+    /// The same for one that may have them already: after a restart only what is missing is set. Answers its routes that were there.
     pub(super) async fn populate_again(
         &self,
         attempt: &Attempt,
@@ -66,7 +66,8 @@ impl Inner {
         let seen = self.kernel.look_inside(&netns, plan.name()).await.map_err(|error| attempt.kernel(error))?;
         // An interface that was down in between has lost its IPv6 addresses and its routes, and no IPv4 address.
         plan.addresses.retain(|address| !seen.addresses.contains(address));
-        plan.routes.retain(|route| !seen.routes.contains(route));
+        // Where there are too many routes to look at, it was not down: ours are taken to be among them.
+        plan.routes.retain(|route| !seen.routes.contains(route) && (seen.all_routes || !seen.link.up));
         if seen.link.up && plan.addresses.is_empty() && plan.routes.is_empty() {
             return Ok(seen.routes);
         }

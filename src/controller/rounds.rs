@@ -2,7 +2,7 @@
 //! are looked at, others each time, those first whose ports went down. As long as nobody changed anything, that costs next to nothing.
 
 use super::model::{Id, Sandbox};
-use super::{Event, EventKind, Inner};
+use super::{Event, EventKind, Inner, Refusal};
 use lanloom_drivers::driver::Driver;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,6 +17,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 const IN_TURN: usize = 4;
 const TOLD: usize = 32;
 
+/// How many times as long as it took to look at a sandbox it is left alone: who is at home there may make that take long.
+const REST: u32 = 10;
+
 /// When the next round is, and what came of the last one.
 pub(super) struct Rounds {
     every: Duration,
@@ -25,6 +28,9 @@ pub(super) struct Rounds {
     failed: HashMap<String, Failed>,
     /// The name of the sandbox that was looked at last.
     seen: Option<String>,
+    /// Until when sandboxes are left alone.
+    pub(super) rests: HashMap<Id, Instant>,
+    astray: Astray,
     events: Receiver<Event>,
 }
 
@@ -34,11 +40,30 @@ struct Failed {
     pause: Duration,
 }
 
+/// Why DNS could not be redirected again, by sandbox.
+#[derive(Default)]
+struct Astray(HashMap<Id, String>);
+
+impl Astray {
+    /// Notes what came of the last try in a sandbox. Answers what is to be said: where `nft` is missing that is why in all of them,
+    /// which is said once until none lacks it.
+    fn note(&mut self, sandbox: &Id, refusal: Option<Refusal>) -> Option<Refusal> {
+        let Some(refusal) = refusal else {
+            self.0.remove(sandbox);
+            return None;
+        };
+        let is_known = self.0.values().any(|why| *why == refusal.why);
+        self.0.insert(sandbox.clone(), refusal.why.clone());
+        (!is_known).then_some(refusal)
+    }
+}
+
 impl Rounds {
     /// Whose first is after that time: a start has just seen to everything.
     pub(super) fn new(inner: &Inner) -> Self {
         let (every, events) = (inner.networking.look_every, inner.fabric.events());
-        Self { every, last: Instant::now(), failed: HashMap::new(), seen: None, events }
+        let (failed, rests, astray) = (HashMap::new(), HashMap::new(), Astray::default());
+        Self { every, last: Instant::now(), failed, seen: None, rests, astray, events }
     }
 
     /// How long until the next.
@@ -46,23 +71,38 @@ impl Rounds {
         self.every.saturating_sub(self.last.elapsed())
     }
 
-    /// Makes one, if it is time.
+    /// Makes one, if it is time. Drivers are asked in their turn among the changes; no change waits while sandboxes are looked at.
     pub(super) async fn make(&mut self, inner: &Inner) {
         if !self.next().is_zero() {
             return;
         }
         self.last = Instant::now();
-        let _turn = inner.writer.lock().await;
+        let turn = inner.writer.lock().await;
         if inner.upkeep.has_ended() {
             return;
         }
         for driver in &inner.drivers {
-            self.settle(&**driver).await;
+            self.settle(driver).await;
         }
+        drop(turn);
         inner.damage.retain(|sandbox, _| inner.book.sandbox(sandbox).is_some());
+        self.astray.0.retain(|sandbox, _| inner.book.sandbox(sandbox).is_some());
+        self.rests.retain(|_, until| *until > Instant::now());
         for sandbox in self.told(inner).into_iter().chain(self.some_in_turn(inner)) {
-            inner.look_at(&sandbox).await;
+            if !inner.upkeep.has_ended() && !self.rests.contains_key(&sandbox.id) {
+                self.look_at(inner, &sandbox.id).await;
+            }
         }
+    }
+
+    /// Looks at a sandbox, and notes how long it is left alone then.
+    async fn look_at(&mut self, inner: &Inner, sandbox: &Id) {
+        let (took, redirected) = inner.redirect_again(sandbox).await;
+        if let Some(refusal) = self.astray.note(sandbox, redirected.err()) {
+            tracing::warn!("{refusal}; it is tried again");
+        }
+        let took = took + inner.look_at(sandbox).await;
+        self.rests.insert(sandbox.clone(), Instant::now() + took.saturating_mul(REST));
     }
 
     /// The sandboxes whose ports went down since the last round.
@@ -91,25 +131,29 @@ impl Rounds {
         some
     }
 
-    /// What is said again and again is logged once.
-    async fn settle(&mut self, driver: &dyn Driver) {
-        let before = self.failed.get(driver.name());
+    /// What is said again and again is logged once. A driver that panics has failed.
+    async fn settle(&mut self, driver: &Arc<dyn Driver>) {
+        let name = driver.name();
+        let before = self.failed.get(name);
         if before.is_some_and(|failed| failed.since.elapsed() < failed.pause) {
             return;
         }
-        let error = match driver.settle().await {
-            Ok(lines) => {
+        let asked = Arc::clone(driver);
+        let settled = tokio::spawn(async move { asked.settle().await }).await;
+        let error = match settled.map_err(|error| format!("cannot have driver {name} put things right: {error}")) {
+            Ok(Ok(lines)) => {
                 lines.iter().for_each(|line| tracing::warn!("{line}"));
-                self.failed.remove(driver.name());
+                self.failed.remove(name);
                 return;
             }
-            Err(error) => error.to_string(),
+            Ok(Err(error)) => error.to_string(),
+            Err(stopped) => stopped,
         };
         if before.is_none_or(|failed| failed.why != error) {
             tracing::warn!("{error}; it is tried again");
         }
         let pause = before.map_or(self.every, |failed| (failed.pause * 2).min(PAUSE_MAX));
-        self.failed.insert(driver.name().to_owned(), Failed { why: error, since: Instant::now(), pause });
+        self.failed.insert(name.to_owned(), Failed { why: error, since: Instant::now(), pause });
     }
 }
 
@@ -118,4 +162,23 @@ fn sandbox_of(inner: &Inner, switch: &str, port: &str) -> Option<Id> {
     let network = inner.book.networks().into_iter().find(|network| network.name.as_str() == switch)?;
     let endpoint = inner.book.endpoints_on(&network.id).into_iter().find(|endpoint| endpoint.name.as_str() == port)?;
     endpoint.state.joint().map(|joint| joint.sandbox.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::refusal::Attempt;
+    use super::*;
+
+    #[test]
+    fn what_keeps_dns_from_being_redirected_in_many_sandboxes_is_said_once_until_none_of_them_lacks_it() {
+        let (mut astray, sandboxes) = (Astray::default(), [Id::random(), Id::random()]);
+        let refusal = |why| Some(Attempt::new("redirect DNS again in sandbox", "one").failed(why, "install it"));
+        let mut said = Vec::new();
+        for why in ["no nft", "no nft", "too old", "too old"] {
+            said.extend(sandboxes.iter().filter_map(|sandbox| astray.note(sandbox, refusal(why))));
+        }
+        assert_eq!(said.iter().map(|refusal| refusal.why.as_str()).collect::<Vec<_>>(), ["no nft", "too old"]);
+        assert!(sandboxes.iter().all(|sandbox| astray.note(sandbox, None).is_none()));
+        assert_eq!(astray.note(&sandboxes[1], refusal("too old")), refusal("too old"));
+    }
 }

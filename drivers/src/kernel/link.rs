@@ -136,15 +136,17 @@ pub struct Route {
     pub on_link: bool,
 }
 
-/// An interface, and what its namespace shows besides.
+/// An interface, and what is set of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// The interface.
     pub link: LinkInfo,
     /// Its addresses, link-local ones of IPv6 left out.
     pub addresses: Vec<IpNet>,
-    /// The routes of the main table, by whatever interface.
+    /// The routes of the main table by this interface.
     pub routes: Vec<Route>,
+    /// Whether these are all; there may be too many to look at.
+    pub all_routes: bool,
 }
 
 impl VethSpec {

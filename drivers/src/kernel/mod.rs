@@ -233,13 +233,14 @@ pub trait Kernel: Send + Sync {
     /// [`Why::NoSuchNetns`].
     async fn list_routes(&self, netns: &Netns) -> Result<Vec<Route>, KernelError>;
 
-    /// An interface with its addresses, and all routes of its namespace.
+    /// An interface with its addresses and its routes. Of many thousands of routes not all are read.
     ///
     /// # Errors
     /// Those of [`Kernel::link`], [`Kernel::list_addresses`] and [`Kernel::list_routes`].
     async fn look_inside(&self, netns: &Netns, name: &IfName) -> Result<Seen, KernelError> {
         let (link, addresses) = (self.link(netns, name).await?, self.list_addresses(netns, name).await?);
-        Ok(Seen { link, addresses, routes: self.list_routes(netns).await? })
+        let routes = self.list_routes(netns).await?.into_iter().filter(|route| route.dev == *name).collect();
+        Ok(Seen { link, addresses, routes, all_routes: true })
     }
 
     /// Raises the limits `gc_thresh1` to `gc_thresh3` of the neighbour tables of both families to these numbers of entries, never

@@ -1,7 +1,7 @@
 //! Addresses and routes.
 
 use ipnet::IpNet;
-use lanloom_drivers::kernel::{LinkChange, Netns, Route, Why};
+use lanloom_drivers::kernel::{IfName, LinkChange, Netns, Route, Why};
 
 use super::bench::{Bench, if_name, veth};
 
@@ -88,4 +88,24 @@ pub(crate) async fn a_route_that_cannot_be_is_refused(bench: &Bench) {
     let error = bench.kernel.create_route(&netns, &nowhere).await.expect_err("no such interface");
     assert_eq!(error.why(), &Why::NoSuchLink, "{error}");
     assert_eq!(bench.kernel.list_routes(&netns).await, Ok(Vec::new()));
+}
+
+pub(crate) async fn a_look_at_an_interface_shows_its_own_addresses_and_routes_only(bench: &Bench) {
+    let (netns, e0, p0) = (a_place(bench).await, if_name("e0"), if_name("p0"));
+    for (name, addresses) in [(&e0, ["10.1.0.1/24", "fd00::1/64"]), (&p0, ["10.2.0.1/24", "fd02::1/64"])] {
+        for address in addresses {
+            bench.kernel.create_address(&netns, name, net(address)).await.expect("an address");
+        }
+    }
+    let via = |text: &str| Some(text.parse().expect("an address"));
+    let out = Route { to: net("0.0.0.0/0"), via: via("10.1.0.254"), dev: e0.clone(), on_link: false };
+    bench.kernel.create_route(&netns, &out).await.expect("a route");
+    let subnet = |to: &str, dev: &IfName| Route { to: net(to), via: None, dev: dev.clone(), on_link: false };
+    let seen = bench.kernel.look_inside(&netns, &e0).await.expect("seen");
+    assert_eq!(seen.addresses, ["10.1.0.1/24", "fd00::1/64"].map(net));
+    assert_eq!((seen.routes, seen.all_routes), (vec![out, subnet("10.1.0.0/24", &e0), subnet("fd00::/64", &e0)], true));
+    let seen = bench.kernel.look_inside(&netns, &p0).await.expect("seen");
+    assert_eq!((seen.routes, seen.all_routes), (vec![subnet("10.2.0.0/24", &p0), subnet("fd02::/64", &p0)], true));
+    let error = bench.kernel.look_inside(&netns, &if_name("absent0")).await.expect_err("no such interface");
+    assert_eq!(error.why(), &Why::NoSuchLink, "{error}");
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::thread;
 
+use ipnet::IpNet;
 use lanloom_drivers::kernel::{CapabilityKind, Kernel, LinuxKernel, Netns, SysctlKey, VethSpec, Why};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
@@ -249,4 +250,22 @@ async fn a_setting_that_can_only_be_written_is_written() {
     let flush = SysctlKey::new("net.ipv4.route.flush").expect("valid");
     bench.kernel.sysctl(&netns, &flush).await.expect_err("it cannot be read");
     bench.kernel.set_sysctl(&netns, &[(flush, "1".to_owned())]).await.expect("written");
+}
+
+#[tokio::test]
+async fn of_more_routes_than_anybody_needs_not_all_are_read_and_other_interfaces_are_shown_whole() {
+    let Some(bench) = Bench::new(Twin::Linux) else { return };
+    let netns = bench.netns("a").await;
+    bench.kernel.create_veth(&veth(&netns, &netns)).await.expect("a veth");
+    let subnet: IpNet = "10.2.0.1/24".parse().expect("an address");
+    bench.kernel.create_address(&netns, &if_name("p0"), subnet).await.expect("an address");
+    let line = |at: u32| format!("route add 172.{}.{}.{}/32 dev e0\n", 16 + (at >> 16), at >> 8 & 255, at & 255);
+    let batch = bench.dir.join("routes");
+    fs::write(&batch, (0..20_000).map(line).collect::<String>()).expect("a file");
+    run(&netns, &format!("ip -batch {}", batch.display()));
+    let e0 = bench.kernel.look_inside(&netns, &if_name("e0")).await.expect("seen");
+    assert!(!e0.all_routes && e0.routes.len() < 20_000, "{} routes", e0.routes.len());
+    let p0 = bench.kernel.look_inside(&netns, &if_name("p0")).await.expect("seen");
+    assert!(p0.all_routes && p0.routes.iter().any(|route| route.to == subnet.trunc()), "{:?}", p0.routes);
+    assert!(p0.routes.iter().all(|route| route.dev == if_name("p0")), "{:?}", p0.routes);
 }

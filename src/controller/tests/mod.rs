@@ -18,6 +18,7 @@ mod objects;
 mod picture;
 mod restart;
 mod rollback;
+mod rounds;
 mod sandboxes;
 mod stale;
 mod strange;

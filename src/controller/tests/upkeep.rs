@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Liveness only.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
-fn netns(named: &str) -> Netns {
+pub(super) fn netns(named: &str) -> Netns {
     Netns::At(format!("/fake/netns/{named}").into())
 }
 
@@ -25,7 +25,7 @@ async fn left(house: &House) {
     controller.stop().await;
 }
 
-async fn until(what: &str, is_so: impl Fn() -> bool) {
+pub(super) async fn until(what: &str, is_so: impl Fn() -> bool) {
     let begin = Instant::now();
     while !is_so() {
         assert!(begin.elapsed() < PATIENCE, "{what}");

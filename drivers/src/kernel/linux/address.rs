@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use ipnet::IpNet;
 use nix::net::if_::if_indextoname;
 use rtnetlink::RouteMessageBuilder;
@@ -16,6 +16,9 @@ use super::super::link::Route;
 use super::super::name::IfName;
 use super::inside::Session;
 use super::link;
+
+/// Routes of one family that are read of one interface: who is at home in a sandbox may have set any number.
+pub(super) const ROUTES_MAX: usize = 4_096;
 
 /// Gives an interface an address, usable at once.
 pub(super) fn create(session: &Session, name: &IfName, address: IpNet) -> Result<(), KernelError> {
@@ -112,6 +115,30 @@ pub(super) fn list_routes(session: &Session) -> Result<Vec<Route>, KernelError> 
     }
     routes.sort_by_key(|route| route.to);
     Ok(routes)
+}
+
+/// The same of one interface only, and whether these are all: of each family at most [`ROUTES_MAX`] are read. A kernel from 4.20 on
+/// sends no others if the session is strict; else the routes of all interfaces and tables come, and count as well.
+pub(super) fn list_routes_by(session: &Session, name: &IfName, index: u32) -> Result<(Vec<Route>, bool), KernelError> {
+    let (mut names, mut routes, mut all) = (Names::default(), Vec::new(), true);
+    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+        let mut request = RouteMessage::default();
+        (request.header.address_family, request.header.table) = (family, RouteHeader::RT_TABLE_MAIN);
+        request.attributes.push(RouteAttribute::Oif(index));
+        let messages: Vec<RouteMessage> = session.ask("listing routes", name.as_str(), |handle| {
+            // One more than are wanted tells that there are more.
+            handle.route().get(request).execute().take(ROUTES_MAX + 1).try_collect()
+        })?;
+        all = messages.len() <= ROUTES_MAX;
+        let asked = messages.iter().filter(|message| message.header.address_family == family);
+        routes.extend(asked.filter_map(|message| read_route(message, &mut names)).filter(|route| route.dev == *name));
+        if !all {
+            // The kernel is not done with its answer, and takes no other such question from this session.
+            break;
+        }
+    }
+    routes.sort_by_key(|route| route.to);
+    Ok((routes, all))
 }
 
 /// A route that can be said as a [`Route`]; multipath, multicast and the other tables' cannot.

@@ -110,14 +110,28 @@ impl Session {
         Self::connect(opened.netns.clone())
     }
 
+    /// The same with a kernel that answers no more than a question is limited to (`NETLINK_GET_STRICT_CHK`), if it can.
+    pub(super) fn enter_strictly(opened: &Opened) -> Result<Self, KernelError> {
+        opened.enter()?;
+        let open = || rtnetlink::new_connection_with_strict_check().or_else(|_| rtnetlink::new_connection());
+        Self::open(opened.netns.clone(), open)
+    }
+
     /// Connects to the netlink of the thread's namespace.
     pub(super) fn connect(netns: Netns) -> Result<Self, KernelError> {
+        Self::open(netns, rtnetlink::new_connection)
+    }
+
+    fn open<C, U>(netns: Netns, connect: impl FnOnce() -> std::io::Result<(C, Handle, U)>) -> Result<Self, KernelError>
+    where
+        C: Future<Output = ()> + Send + 'static,
+    {
         let failed = |error: &std::io::Error| {
             KernelError::errno("opening a netlink socket", netns.to_string(), errno_of(error), Needs::NetAdmin)
         };
         let runtime = Builder::new_current_thread().enable_io().build().map_err(|error| failed(&error))?;
         let within = runtime.enter();
-        let (connection, handle, _) = rtnetlink::new_connection().map_err(|error| failed(&error))?;
+        let (connection, handle, _) = connect().map_err(|error| failed(&error))?;
         drop(within);
         runtime.spawn(connection);
         Ok(Self { runtime, handle, netns })

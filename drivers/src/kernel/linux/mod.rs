@@ -250,12 +250,14 @@ impl Kernel for LinuxKernel {
     }
 
     async fn look_inside(&self, netns: &Netns, name: &IfName) -> Result<Seen, KernelError> {
-        let name = name.clone();
-        let look = move |session: &Session| {
-            let (link, addresses) = (link::get(session, &name)?, address::list(session, &name)?);
-            Ok(Seen { link, addresses, routes: address::list_routes(session)? })
+        let (netns, name) = (netns.clone(), name.clone());
+        let look = move || {
+            let session = Session::enter_strictly(&OpenedNetns::open(&netns)?)?;
+            let (link, addresses) = (link::get(&session, &name)?, address::list(&session, &name)?);
+            let (routes, all_routes) = address::list_routes_by(&session, &name, link.index)?;
+            Ok(Seen { link, addresses, routes, all_routes })
         };
-        self.inside("looking at an interface", netns, look).await
+        in_thread("looking at an interface", look).await
     }
 
     async fn set_firewall(&self, firewall: &Firewall) -> Result<(), KernelError> {
