@@ -35,7 +35,7 @@ impl Inner {
         let network = self.find_network(&attempt, network)?;
         let made = self.create_endpoint_on(&attempt, &network, name, new, by_connect).await;
         if made.is_err() {
-            self.doze_off(&attempt, &network).await;
+            self.doze_off(&attempt, &network.id).await;
         }
         made
     }
@@ -161,7 +161,7 @@ impl Inner {
     pub(super) async fn delete_endpoint(&self, text: &str, force: bool) -> Result<(), Refusal> {
         let attempt = Attempt::new("delete endpoint", text);
         let endpoint = self.find_endpoint(&attempt, text)?;
-        match &endpoint.state {
+        let done = match &endpoint.state {
             EndpointState::Joined(_) | EndpointState::Joining(_) | EndpointState::Leaving(_) if force => {
                 self.leave(&attempt, &endpoint, true).await
             }
@@ -172,7 +172,9 @@ impl Inner {
             EndpointState::Creating | EndpointState::Free | EndpointState::Deleting => {
                 self.unmake_endpoint(&attempt, &endpoint, force).await
             }
-        }
+        };
+        self.doze_off(&attempt, &endpoint.network).await;
+        done
     }
 
     /// Deletes an endpoint that is in no sandbox any more, and releases its addresses. If its driver cannot, it stays as one that is being

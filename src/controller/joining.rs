@@ -32,7 +32,7 @@ impl Inner {
         }
         let done = self.attach(&attempt, on.name.as_str(), &sandbox, new).await;
         if done.is_err() {
-            self.doze_off(&attempt, &on).await;
+            self.doze_off(&attempt, &on.id).await;
         }
         done
     }
@@ -74,6 +74,7 @@ impl Inner {
         for endpoint in found {
             self.leave(&attempt, &endpoint, force).await?;
         }
+        self.doze_off(&attempt, &on.id).await;
         Ok(())
     }
 
@@ -90,7 +91,9 @@ impl Inner {
         if endpoint.state.joint().is_none() {
             return Err(attempt.conflict("cannot leave endpoint with no attached sandbox", "see `lanloom endpoint ls`"));
         }
-        self.leave(&attempt, &endpoint, force).await
+        self.leave(&attempt, &endpoint, force).await?;
+        self.doze_off(&attempt, &endpoint.network).await;
+        Ok(())
     }
 
     /// Joins a free endpoint to a sandbox. What fails leaves it free.

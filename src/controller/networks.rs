@@ -18,6 +18,9 @@ pub(super) const PREDEFINED: [(&str, &str); 3] = [("bridge", "bridge"), ("host",
 /// Entries of the kernel's neighbour table: kept without looking, kept for a while, and at most (`gc_thresh1` to 3).
 const NEIGHBOURS: [u32; 3] = [8_192, 49_152, 65_536];
 
+/// The driver of the one among them that something is made of.
+const BRIDGE: &str = "bridge";
+
 /// The driver of networks that only hold a configuration.
 const NULL: &str = "null";
 
@@ -136,14 +139,21 @@ impl Inner {
         }
     }
 
-    /// What slept until a change that was refused sleeps again.
-    pub(super) async fn doze_off(&self, attempt: &Attempt, before: &Network) {
-        let now = self.book.network(&before.id).filter(|now| now.state == NetworkState::Ready);
-        let Some(now) = now.filter(|_| before.state == NetworkState::Dormant) else { return };
-        if self.book.endpoints_on(&now.id).is_empty()
-            && let Err(refusal) = self.put_to_sleep(attempt, &now).await
-        {
+    /// The `bridge` that is always there sleeps while nobody uses it: when the last has gone, and after a change that was refused.
+    /// Ports that somebody plugged into its switch keep it awake.
+    pub(super) async fn doze_off(&self, attempt: &Attempt, network: &Id) {
+        let is_made = |now: &Arc<Network>| now.state == NetworkState::Ready && now.spec.driver == BRIDGE;
+        let now = self.book.network(network).filter(|now| is_made(now) && is_predefined(now.name.as_str()));
+        let Some(now) = now.filter(|now| self.book.endpoints_on(&now.id).is_empty()) else { return };
+        if self.has_nothing_of_others(attempt, &now).is_err() {
+            return;
+        }
+        if let Err(refusal) = self.put_to_sleep(attempt, &now).await {
             tracing::warn!("{refusal}");
+            // Half gone, it is made whole by whoever uses it next, or put to sleep at the next start.
+            if let Err(refusal) = self.note_network(attempt, &now, NetworkState::Creating).await {
+                tracing::warn!("{refusal}");
+            }
         }
     }
 
@@ -214,7 +224,7 @@ impl Inner {
         let network = self.find_network(&attempt, text)?;
         if is_predefined(network.name.as_str()) {
             let why = format!("network of type {:?} cannot be deleted: {} is always there", network.spec.driver, network.name);
-            return Err(attempt.conflict(why, "leave it; it costs nothing while nobody uses it"));
+            return Err(attempt.conflict(why, "leave it; it sleeps while nobody uses it, and has nothing on the host then"));
         }
         let users = self.book.networks().into_iter().filter(|user| user.spec.config_from.as_ref() == Some(&network.name));
         let users: Vec<String> = users.map(|user| user.name.to_string()).collect();

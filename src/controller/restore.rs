@@ -164,7 +164,11 @@ impl Inner {
             let done = match network.state {
                 NetworkState::Creating if is_predefined(network.name.as_str()) => self.put_to_sleep(&attempt, &network).await,
                 NetworkState::Creating | NetworkState::Deleting => self.unmake_network(&attempt, &network).await,
-                NetworkState::Ready | NetworkState::Dormant => Ok(()),
+                NetworkState::Ready => {
+                    self.doze_off(&attempt, &network.id).await;
+                    Ok(())
+                }
+                NetworkState::Dormant => Ok(()),
             };
             notes.extend(done.err().map(|refusal| refusal.to_string()));
         }

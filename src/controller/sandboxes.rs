@@ -58,7 +58,7 @@ impl Inner {
         if let Err(refusal) = self.furnish(&attempt, &sandbox, networks).await {
             let refusal = refusal.and(self.unmake_sandbox(&attempt, &sandbox, false).await);
             for network in &before {
-                self.doze_off(&attempt, network).await;
+                self.doze_off(&attempt, &network.id).await;
             }
             return Err(refusal);
         }
@@ -133,7 +133,13 @@ impl Inner {
     pub(super) async fn delete_sandbox(&self, text: &str, force: bool) -> Result<(), Refusal> {
         let attempt = Attempt::new("delete sandbox", text);
         let sandbox = self.find_sandbox(&attempt, text)?;
-        self.unmake_sandbox(&attempt, &sandbox, force).await
+        let networks = self.book.endpoints_in(&sandbox.id).into_iter().map(|endpoint| endpoint.network.clone());
+        let networks: Vec<Id> = networks.collect();
+        self.unmake_sandbox(&attempt, &sandbox, force).await?;
+        for network in &networks {
+            self.doze_off(&attempt, network).await;
+        }
+        Ok(())
     }
 
     /// Deletes a sandbox with its endpoints, its files and the namespace that was made for it. Goes on after a failure and names

@@ -100,6 +100,32 @@ async fn the_network_bridge_sleeps_until_somebody_uses_it_and_again_if_that_fail
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_network_bridge_sleeps_again_when_its_last_endpoint_is_gone_however_it_went() {
+    let house = House::new().await;
+    let controller = house.start().await;
+    let links = async || house.ground.kernel.list_links(&Netns::Daemon).await.expect("links").len();
+    let state = || controller.network("bridge").expect("always there").network.state;
+    let before = links().await;
+    for way in ["delete", "disconnect", "leave", "endpoint"] {
+        sandbox(&controller, "box", &["bridge"]).await.expect("a sandbox");
+        sandbox(&controller, "other", &["bridge"]).await.expect("a sandbox");
+        controller.delete_sandbox("other".into(), false).await.expect("deleted");
+        assert_eq!(state(), NetworkState::Ready, "{way}: one is left");
+        match way {
+            "disconnect" => controller.disconnect("bridge".into(), "box".into(), false).await.expect("disconnected"),
+            "leave" => controller.leave_endpoint("bridge/box".into(), false).await.expect("left"),
+            "endpoint" => controller.delete_endpoint("bridge/box".into(), true).await.expect("deleted"),
+            _ => controller.delete_sandbox("box".into(), false).await.expect("deleted"),
+        }
+        assert_eq!((state(), links().await), (NetworkState::Dormant, before), "{way}");
+        assert!(controller.fabric().switch(&name("bridge")).is_err(), "{way}");
+        if way != "delete" {
+            controller.delete_sandbox("box".into(), false).await.expect("deleted");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_configuration_is_taken_over_kept_while_in_use_and_is_no_network_itself() {
     let house = House::new().await;
     let controller = house.start().await;
