@@ -189,6 +189,7 @@ impl Inner {
                 return Err(attempt.conflict(why, "delete it, and make another"));
             }
         }
+        self.may_be_private(attempt, &network, sandbox)?;
         let is_host = sandbox.spec.place == SandboxPlace::Host;
         let (wants_host, name) = (driver.name() == "host", &network.name);
         match (wants_host, is_host) {
@@ -203,6 +204,18 @@ impl Inner {
             }
             (true, true) | (false, _) => Ok(()),
         }
+    }
+
+    /// Who is on `none` is on no other network, as Docker has it.
+    fn may_be_private(&self, attempt: &Attempt, network: &Network, sandbox: &Sandbox) -> Result<(), Refusal> {
+        let others = self.book.joined_to(&sandbox.id).into_iter().filter_map(|one| self.book.network(&one.network));
+        let is_private = |network: &Network| network.spec.driver == "null";
+        let Some(other) = others.into_iter().find(|other| is_private(other) || is_private(network)) else { return Ok(()) };
+        let why = "container cannot be connected to multiple networks with one of the networks in private (none) mode";
+        Err(attempt.conflict(
+            why,
+            format!("it is on {0}: `lanloom network disconnect {0} {1}` first, or leave one out", other.name, sandbox.name),
+        ))
     }
 
     /// The name that the interface is to have in the sandbox: the one asked for, or else the first that no interface there has:

@@ -126,6 +126,24 @@ async fn on_the_network_none_a_sandbox_has_lo_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_on_none_is_on_no_other_network_whichever_comes_first() {
+    let house = House::new().await;
+    let controller = house.start().await;
+    controller.create_network(name("web"), with_subnet("10.9.0.0/24")).await.expect("a network");
+    let words = "container cannot be connected to multiple networks with one of the networks in private (none) mode";
+    for networks in [["none", "web"], ["web", "none"]] {
+        let both = why(sandbox(&controller, "box", &networks).await);
+        assert!(both.contains(words), "{both}");
+        assert!(controller.sandboxes().is_empty() && controller.endpoints(None).expect("endpoints").is_empty());
+        sandbox(&controller, "box", &networks[..1]).await.expect("a sandbox");
+        let later = why(controller.connect(networks[1].into(), "box".into(), NewEndpoint::default()).await);
+        assert!(later.contains(words), "{later}");
+        assert_eq!(controller.sandbox("box").expect("the sandbox").endpoints.len(), 1);
+        controller.delete_sandbox("box".into(), false).await.expect("deleted");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_first_network_raises_the_limits_of_the_neighbour_table_and_none_lowers_them() {
     let house = House::new().await;
     let controller = house.start().await;
