@@ -243,9 +243,21 @@ impl Service {
         // Only a whole super-frame can be cut into segments, each of which the writer then cuts to the snaplen.
         let cut = query.snaplen.filter(|_| !(query.segments && query.format == CaptureFormat::Pcapng));
         let scope = Scope { snaplen: cut.unwrap_or(u32::MAX), drops: query.drops, filter, ..Scope::default() };
+        if let Some((why, hint)) = self.why_no_switch(switch) {
+            return Err(refused(ErrorCode::Conflict, why, &hint));
+        }
         let capturing = self.controller.fabric().capture(switch, port, scope)?;
         capture::start(capturing.receiver, switch.clone(), query, &self.captures)
             .map_err(|error| refused(ErrorCode::Unavailable, error.to_string(), "end other captures, and retry"))
+    }
+
+    /// Why a network of that name has no switch, if it has none, and what there is to do.
+    fn why_no_switch(&self, name: &Name) -> Option<(String, String)> {
+        if self.controller.fabric().switch(name).is_ok() {
+            return None;
+        }
+        let network = self.controller.network(name.as_str()).ok()?.network;
+        choose::why_no_switch(&network)
     }
 
     /// Has a capture write what it holds, its counts, and nothing more.

@@ -1,7 +1,7 @@
 //! Which networks a filter means.
 
 use crate::api::types::{Filters, has_label};
-use crate::controller::model::NetworkState;
+use crate::controller::model::{Network, NetworkState};
 use crate::controller::view::NetworkView;
 
 /// The networks that are always there.
@@ -34,6 +34,26 @@ pub(super) fn is_pruned(view: &NetworkView, filters: &Filters, now: u64) -> bool
         && !filters.values("label!").iter().any(|kept| has_label(labels, kept))
 }
 
+/// Why a network that has no switch has none, and what there is to do; none if it should have one.
+pub(super) fn why_no_switch(network: &Network) -> Option<(String, String)> {
+    let Network { name, spec, state, .. } = network;
+    if spec.config_only {
+        let why = format!("{name} only holds a configuration, and no frames pass it");
+        return Some((why, "name a network that was made from it".to_owned()));
+    }
+    if spec.driver == "null" {
+        let why = format!("network {name} carries no frames: who is on it has only its loopback interface");
+        return Some((why, "name a network of driver bridge".to_owned()));
+    }
+    if spec.driver != "bridge" {
+        let why = format!("frames of network {name}, of driver {}, do not cross us", spec.driver);
+        return Some((why, "use tcpdump on the host's interfaces".to_owned()));
+    }
+    let why = format!("network {name} sleeps until a sandbox uses it, and has no switch yet");
+    let hint = format!("connect one: `lanloom network connect {name} SANDBOX`");
+    (*state == NetworkState::Dormant).then_some((why, hint))
+}
+
 fn is_predefined(view: &NetworkView) -> bool {
     PREDEFINED.contains(&view.network.name.as_str())
 }
@@ -53,6 +73,7 @@ mod tests {
     use super::*;
     use crate::api::service::sample;
     use crate::api::types::Purpose;
+    use crate::controller::model::NewNetwork;
 
     const HOUR: u64 = 3_600_000_000_000;
 
@@ -102,6 +123,20 @@ mod tests {
         assert!(
             !is_listed(&networks[0], &filters(Purpose::List, &id)) && is_listed(&networks[1], &filters(Purpose::List, &id))
         );
+    }
+
+    #[test]
+    fn a_network_without_a_switch_has_a_reason_of_its_own() {
+        let reason = |driver: &str, state: NetworkState| {
+            let network = sample::network("net").network;
+            let spec = NewNetwork { driver: driver.to_owned(), ..network.spec.clone() };
+            why_no_switch(&Network { state, spec, ..network }).map(|(why, _)| why)
+        };
+        let host = reason("host", NetworkState::Ready).expect("it has none");
+        assert_eq!(host, "frames of network net, of driver host, do not cross us");
+        assert!(reason("null", NetworkState::Ready).expect("it has none").contains("carries no frames"));
+        assert!(reason("bridge", NetworkState::Dormant).expect("it has none").contains("sleeps until a sandbox uses it"));
+        assert_eq!(reason("bridge", NetworkState::Ready), None, "that it has none is no rule");
     }
 
     #[test]
