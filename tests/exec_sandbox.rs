@@ -83,6 +83,18 @@ fn a_command_sees_the_sandbox_s_interfaces_by_netlink_and_in_sys() {
     assert!(!Path::new("/sys/class/net/only0").exists());
 }
 
+/// Entering the namespace that one is in already, as that of a sandbox which is the host's.
+#[test]
+fn where_sys_shows_the_right_namespace_already_nothing_is_said() {
+    if !may_make_namespaces() {
+        return;
+    }
+    let place = Place { netns: "/proc/self/ns/net".into(), files: None };
+    let output = entering(&place, &["ls", "/sys/class/net"]).output().expect("a process");
+    assert!(output.status.success() && output.stdout == output_of(&place, &["ls", "/sys/class/net"]).as_bytes());
+    assert_eq!(stderr(&output), "");
+}
+
 fn sorted_names(table: &str) -> String {
     let first = |line: &str| line.split(['@', ' ']).next().map(str::to_owned);
     let mut names: Vec<String> = table.lines().filter_map(first).collect();

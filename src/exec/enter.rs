@@ -24,8 +24,10 @@ const HOST_RESOLVERS: [&str; 2] = ["/run/systemd/resolve/io.systemd.Resolve", "/
 pub(super) fn enter(place: &Place, warn: &mut dyn FnMut(&Warning)) -> Result<(), ExecError> {
     enter_network(&place.netns)?;
     leave_mounts(&place.netns)?;
-    if let Err(errno) = mount_sys() {
-        warn(&Warning::NoSys { errno });
+    match mount_sys() {
+        // The one that is there is this namespace's own, as in a sandbox that is the host's.
+        Ok(()) | Err(Errno::EBUSY) => {}
+        Err(errno) => warn(&Warning::NoSys { errno }),
     }
     for file in place.files.as_deref().map(|folder| files_in(folder, warn)).unwrap_or_default() {
         mount_file(&file, warn);
