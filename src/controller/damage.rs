@@ -2,7 +2,7 @@
 //! again: whoever is at home there may mean it, and the next start sets them. What leads to the name server is ours alone, and is
 //! made again at once.
 
-use super::model::{Endpoint, EndpointState, Id, Redirect, Sandbox, SandboxState};
+use super::model::{Endpoint, EndpointState, Id, Redirect, Sandbox, SandboxPlace, SandboxState};
 use super::refusal::Attempt;
 use super::{EventKind, Inner, Refusal};
 use crate::etc::sources::EMBEDDED;
@@ -61,6 +61,35 @@ impl Inner {
             true => drop(self.damage.remove(&sandbox.id)),
             false => drop(self.damage.insert(sandbox.id.clone(), damage)),
         }
+    }
+
+    /// Looks whether a sandbox's namespace is there, and notes it.
+    pub(super) async fn is_lost_now(&self, id: &Id) -> bool {
+        let Some(sandbox) = self.book.sandbox(id).filter(|sandbox| self.is_right(sandbox)) else { return false };
+        let is_lost = match self.netns_path(&sandbox) {
+            Some(path) => !self.has_namespace(&path).await,
+            None => false,
+        };
+        match is_lost {
+            true => {
+                self.lost.insert(id.clone(), ());
+                self.damage.remove(id);
+            }
+            false => drop(self.lost.remove(id)),
+        }
+        is_lost
+    }
+
+    /// What there is to say of a sandbox whose namespace is gone.
+    pub(super) fn lost_note(&self, sandbox: &Sandbox) -> Option<String> {
+        if !self.lost.contains_key(&sandbox.id) || sandbox.is_stale() {
+            return None;
+        }
+        let restart = match sandbox.spec.place {
+            SandboxPlace::Own | SandboxPlace::Host => "a restart of the daemon makes it anew",
+            SandboxPlace::At(_) => "a restart of the daemon deletes it too",
+        };
+        Some(format!("its namespace is gone: delete it with `lanloom sandbox delete {}`; {restart}", sandbox.name))
     }
 
     /// What a sandbox is to have, when the change whose turn it is has ended; none while it is not known to be as it should be.

@@ -118,6 +118,8 @@ struct Inner {
     zone: Arc<RwLock<Zone>>,
     /// What somebody changed inside sandboxes, as last seen.
     damage: DashMap<Id, Vec<String>>,
+    /// The sandboxes whose namespace was gone when they were looked at last.
+    lost: DashMap<Id, ()>,
     servers: Arc<NameServers>,
     upkeep: Arc<Upkeep>,
     vanishing: Vanishing,

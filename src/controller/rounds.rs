@@ -85,6 +85,7 @@ impl Rounds {
             self.settle(driver).await;
         }
         drop(turn);
+        inner.lost.retain(|sandbox, ()| inner.book.sandbox(sandbox).is_some());
         inner.damage.retain(|sandbox, _| inner.book.sandbox(sandbox).is_some());
         self.astray.0.retain(|sandbox, _| inner.book.sandbox(sandbox).is_some());
         self.rests.retain(|_, until| *until > Instant::now());
@@ -97,6 +98,9 @@ impl Rounds {
 
     /// Looks at a sandbox, and notes how long it is left alone then.
     async fn look_at(&mut self, inner: &Inner, sandbox: &Id) {
+        if inner.is_lost_now(sandbox).await {
+            return;
+        }
         let (took, redirected) = inner.redirect_again(sandbox).await;
         if let Some(refusal) = self.astray.note(sandbox, redirected.err()) {
             tracing::warn!("{refusal}; it is tried again");
@@ -105,7 +109,7 @@ impl Rounds {
         self.rests.insert(sandbox.clone(), Instant::now() + took.saturating_mul(REST));
     }
 
-    /// The sandboxes whose ports went down since the last round.
+    /// The sandboxes whose ports went down since the last round, or whose namespace was heard to go.
     fn told(&mut self, inner: &Inner) -> Vec<Arc<Sandbox>> {
         let mut told: Vec<Arc<Sandbox>> = Vec::new();
         loop {
@@ -113,6 +117,9 @@ impl Rounds {
                 Ok(Event { kind: EventKind::PortDown { switch, port, .. }, .. }) if told.len() < TOLD => {
                     let sandbox = sandbox_of(inner, &switch, &port).and_then(|id| inner.book.sandbox(&id));
                     told.extend(sandbox.filter(|sandbox| !told.iter().any(|other| other.id == sandbox.id)));
+                }
+                Ok(Event { kind: EventKind::SandboxLost { sandbox }, .. }) if told.len() < TOLD => {
+                    told.extend(inner.book.sandboxes().into_iter().find(|one| one.name.as_str() == sandbox));
                 }
                 // Those that were missed have their turn too.
                 Ok(_) | Err(TryRecvError::Lagged(_)) => {}

@@ -2,11 +2,13 @@
 
 use super::Inner;
 use super::driver::spec_of;
-use super::model::{Endpoint, Id, Network, Sandbox};
+use super::model::{Endpoint, Id, Network, NetworkState, Sandbox};
 use super::refusal::Attempt;
 use super::upkeep::Waits;
 use super::view::{EndpointView, NetworkView, SandboxView};
+use lanloom_drivers::bridge::GATEWAY;
 use lanloom_drivers::driver::Scope;
+use lanloom_switch_io::engine::PortState;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,8 +22,16 @@ impl Inner {
             network: Network::clone(network),
             scope: scope.name(),
             endpoints: endpoints.iter().filter_map(|endpoint| self.endpoint_view(endpoint)).collect(),
-            notes: self.notes_of(&network.id),
+            notes: self.notes_of(&network.id).into_iter().chain(self.gateway_note(network)).collect(),
         }
+    }
+
+    /// That the interface by which a network reaches the host is not there, or not up.
+    fn gateway_note(&self, network: &Network) -> Option<String> {
+        let ports = self.fabric.ports(&network.name).ok().filter(|_| network.state == NetworkState::Ready)?;
+        let gateway = ports.into_iter().find(|port| port.spec.name.as_str() == GATEWAY)?;
+        let PortState::Down { reason } = gateway.state else { return None };
+        Some(format!("its gateway's interface carries nothing: {reason}; a restart of the daemon makes it again"))
     }
 
     pub(super) fn endpoint_view(&self, endpoint: &Arc<Endpoint>) -> Option<EndpointView> {
@@ -68,9 +78,11 @@ impl Inner {
             let choice = choice?;
             Some((name(&choice.key)?.name.clone(), choice.why))
         });
+        let lost = self.lost_note(sandbox);
         SandboxView {
             sandbox: Sandbox::clone(sandbox),
             is_stale: sandbox.is_stale(),
+            is_lost: lost.is_some(),
             netns: self.netns_path(sandbox),
             files: self.files_of(sandbox).map(|files| files.dir().to_owned()),
             endpoints: endpoints.iter().filter_map(|endpoint| self.endpoint_view(endpoint)).collect(),
@@ -81,6 +93,7 @@ impl Inner {
                 .into_iter()
                 .chain(self.still_to_do(sandbox))
                 .chain(sandbox.stale_note())
+                .chain(lost)
                 .collect(),
         }
     }

@@ -115,6 +115,7 @@ impl Controller {
             servers,
             upkeep: Arc::default(),
             damage: DashMap::new(),
+            lost: DashMap::new(),
             vanishing,
             networking,
             options: RwLock::new(options),

@@ -42,6 +42,8 @@ pub struct SandboxView {
     pub sandbox: Sandbox,
     /// Whether its path leads to another namespace by now, in which nothing is done.
     pub is_stale: bool,
+    /// Whether its namespace was gone when it was looked at last.
+    pub is_lost: bool,
     /// Where its namespace is; none for the daemon's own.
     pub netns: Option<PathBuf>,
     /// Where its `hosts` and `resolv.conf` are.

@@ -71,6 +71,7 @@ pub(super) fn sandbox(text: &str) -> SandboxView {
     SandboxView {
         sandbox,
         is_stale: false,
+        is_lost: false,
         netns: Some(format!("/run/netns/{text}").into()),
         files: None,
         endpoints: Vec::new(),

@@ -131,14 +131,19 @@ pub(super) fn endpoint(view: EndpointView) -> EndpointInfo {
 
 /// A sandbox.
 pub(super) fn sandbox(view: SandboxView) -> SandboxInfo {
-    let SandboxView { sandbox, is_stale, netns, files, endpoints, gateway, dns, notes } = view;
+    let SandboxView { sandbox, is_stale, is_lost, netns, files, endpoints, gateway, dns, notes } = view;
     let [gateway_v4, gateway_v6] = gateway.map(|gateway| gateway.map(choice));
     let spec = sandbox.spec;
     SandboxInfo {
         hostname: spec.hostname.unwrap_or_else(|| sandbox.name.to_string()),
         name: sandbox.name.into(),
         id: sandbox.id.into(),
-        state: if is_stale { "stale" } else { sandbox.state.name() }.to_owned(),
+        state: match (is_stale, is_lost) {
+            (true, _) => "stale",
+            (false, true) => "lost",
+            (false, false) => sandbox.state.name(),
+        }
+        .to_owned(),
         created: moment(sandbox.created),
         netns: netns.map(|path| path.display().to_string()),
         files: files.map(|path| path.display().to_string()),

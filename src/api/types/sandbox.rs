@@ -78,7 +78,7 @@ pub struct SandboxInfo {
     pub name: String,
     /// Its id: 64 hex digits.
     pub id: String,
-    /// How far it has come: `creating`, `ready` or `deleting`; `stale` if its path leads to another namespace.
+    /// How far it has come: `creating`, `ready` or `deleting`; `stale` if its path leads to another namespace, `lost` if to none.
     pub state: String,
     /// When it was made, in RFC 3339, UTC.
     pub created: String,

@@ -99,6 +99,12 @@ async fn place(client: &Client, what: &'static str, sandbox: SandboxInfo) -> Res
         let why = format!("its namespace is gone: {at} leads to another one now");
         return Err(Failure::failed(format!("cannot {what} {name}: {why}; delete it with `lanloom sandbox delete {name}`")));
     }
+    if sandbox.state == "lost" {
+        let (name, at) = (&sandbox.name, sandbox.netns.unwrap_or_default());
+        let why = format!("its namespace at {at} is gone");
+        let hint = format!("delete it with `lanloom sandbox delete {name}`; `lanloom sandbox inspect {name}` says more");
+        return Err(Failure::failed(format!("cannot {what} {name}: {why}; {hint}")));
+    }
     let netns = match sandbox.netns {
         Some(netns) => netns,
         None => {
