@@ -7,7 +7,7 @@ use super::refusal::Attempt;
 use super::upkeep::Waits;
 use super::view::{EndpointView, NetworkView, SandboxView};
 use lanloom_drivers::bridge::GATEWAY;
-use lanloom_drivers::driver::Scope;
+use lanloom_drivers::driver::{NO_WAY_OUT, Scope};
 use lanloom_switch_io::engine::PortState;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,8 +22,28 @@ impl Inner {
             network: Network::clone(network),
             scope: scope.name(),
             endpoints: endpoints.iter().filter_map(|endpoint| self.endpoint_view(endpoint)).collect(),
-            notes: self.notes_of(&network.id).into_iter().chain(self.gateway_note(network)).collect(),
+            notes: self.notes_on(network),
         }
+    }
+
+    /// What was said of a network when it was made, and what is so now.
+    fn notes_on(&self, network: &Network) -> Vec<String> {
+        let said = self.notes_of(&network.id).into_iter().filter(|note| !note.starts_with(NO_WAY_OUT));
+        said.chain(self.way_out_note(network)).chain(self.gateway_note(network)).collect()
+    }
+
+    /// That nothing leaves the host by a network from which it should.
+    fn way_out_note(&self, network: &Network) -> Option<String> {
+        let is_shut_in = network.spec.internal || network.spec.config_only || network.state != NetworkState::Ready;
+        let driver = self.drivers.iter().find(|driver| driver.name() == network.spec.driver).filter(|_| !is_shut_in)?;
+        driver.no_way_out().map(|why| format!("{NO_WAY_OUT}: {why}"))
+    }
+
+    /// The same of the networks by which a sandbox is to reach the world.
+    fn ways_closed(&self, sandbox: &Id) -> Option<String> {
+        let ways = self.ways.get(sandbox).map(|ways| ways.clone()).unwrap_or_default();
+        let mut endpoints = ways.into_iter().flatten().filter_map(|id| self.book.endpoint(&id));
+        endpoints.find_map(|endpoint| self.way_out_note(&*self.book.network(&endpoint.network)?))
     }
 
     /// That the interface by which a network reaches the host is not there, or not up.
@@ -94,6 +114,7 @@ impl Inner {
                 .chain(self.still_to_do(sandbox))
                 .chain(sandbox.stale_note())
                 .chain(lost)
+                .chain(self.ways_closed(&sandbox.id))
                 .collect(),
         }
     }

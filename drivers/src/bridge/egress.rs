@@ -4,13 +4,13 @@
 //! one network less. What the host was before it forwarded for us has to be known after a restart too: the table itself says so.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::Mutex;
 
 use super::forwarding::{Family, look_around, relying, start, stop};
 use super::layout::Layout;
-use crate::driver::{DriverError, DriverErrorKind};
+use crate::driver::{DriverError, DriverErrorKind, NO_WAY_OUT};
 use crate::kernel::{Bystanders, Firewall, Forwarding, Gate, IfName, Kernel, KernelError, Opened, Others, TableName, Why};
 
 /// What the names of all daemons' tables begin with.
@@ -26,6 +26,8 @@ pub(super) struct Egress {
     /// What marks our rules in tables of others.
     comment: String,
     state: Mutex<State>,
+    /// Why nothing leaves the host, for whoever cannot wait for a change to end.
+    closed: std::sync::Mutex<Option<String>>,
 }
 
 #[derive(Default)]
@@ -98,7 +100,7 @@ impl Egress {
         let table = TableName::new(&format!("{PREFIX}{instance}"))
             .map_err(|error| DriverError::kernel("name the firewall's table of", instance, &error))?;
         let comment = format!("lanloom:{instance}");
-        Ok(Self { kernel, table, comment, state: Mutex::default() })
+        Ok(Self { kernel, table, comment, state: Mutex::default(), closed: std::sync::Mutex::default() })
     }
 
     /// Knows of a network, for the next change to open it.
@@ -166,6 +168,11 @@ impl Egress {
         self.state.lock().await.loaded
     }
 
+    /// Why nothing leaves the host, as far as it was seen last.
+    pub(super) fn closed(&self) -> Option<String> {
+        self.closed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Where tables of others accept our packets.
     pub(super) async fn opened(&self) -> Vec<Opened> {
         self.state.lock().await.opened.clone()
@@ -202,7 +209,7 @@ impl Egress {
     /// Brings everything to what is wanted; `quiet`: nobody else has changed anything since all was right.
     async fn bring(&self, state: &mut State, way: Way, before: &Forwarding, quiet: bool) -> Result<Outcome, KernelError> {
         let was_loaded = state.loaded;
-        match self.bring_all(state, way, before, quiet).await {
+        let done = match self.bring_all(state, way, before, quiet).await {
             Ok(mut outcome) => {
                 state.obstacle = outcome.obstacle.as_ref().map(ToString::to_string);
                 state.loaded = !state.networks.is_empty();
@@ -216,7 +223,10 @@ impl Egress {
                 Ok(Outcome { renew: was_loaded, ..Outcome::default() })
             }
             Err(error) => Err(error),
-        }
+        };
+        let why = state.missing.as_ref().or(state.obstacle.as_ref());
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = why.cloned();
+        done
     }
 
     async fn bring_all(&self, state: &mut State, way: Way, before: &Forwarding, quiet: bool) -> Result<Outcome, KernelError> {
@@ -384,7 +394,7 @@ fn goes_on(family: &Family, others: &BTreeSet<IfName>) -> String {
 
 /// That nothing leaves the host.
 fn closed(why: &String) -> String {
-    format!("there is no way out of the host: {why}")
+    format!("{NO_WAY_OUT}: {why}")
 }
 
 /// That a table of others has rules of ours.

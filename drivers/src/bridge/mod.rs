@@ -154,6 +154,10 @@ impl Driver for Bridge {
         Some(network.layout.routes(&endpoint.spec))
     }
 
+    fn no_way_out(&self) -> Option<String> {
+        self.egress.closed()
+    }
+
     async fn leave(&self, network: &str, endpoint: &str) -> Result<(), DriverError> {
         self.unplug(network, endpoint).await
     }

@@ -34,6 +34,9 @@ pub use spec::{
     Discovery, EndpointMade, EndpointSpec, External, Interface, Join, Joined, NetworkSpec, PoolData, Scope, StaticRoute,
 };
 
+/// What a note begins with that says that nothing leaves the host: true when it was said.
+pub const NO_WAY_OUT: &str = "there is no way out of the host";
+
 /// What the names of all options begin with that are ours alone: a driver refuses those that it does not know.
 pub const OWN_PREFIX: &str = "lanloom.";
 
@@ -124,6 +127,11 @@ pub trait Driver: Send + Sync {
     /// since [`Driver::join`] named them: a network that was given a subnet has one more. None if they cannot, or if there is no
     /// such endpoint.
     fn routes(&self, _network: &str, _endpoint: &str) -> Option<Vec<StaticRoute>> {
+        None
+    }
+
+    /// Why nothing leaves the host by the networks of this driver, as far as it was seen last; none if it does.
+    fn no_way_out(&self) -> Option<String> {
         None
     }
 

@@ -86,6 +86,9 @@ impl Create {
         let (name, json) = (self.name.to_string(), self.listing.json);
         let request = self.request().map_err(|error| Failure::usage(format!("cannot create sandbox {name}: {error}")))?;
         let made: SandboxMade = client.ask(Call::post("create sandbox", name, &["v1", "sandboxes"]).json(&request)).await?;
+        // It is made, whether it can be looked at or not.
+        let notes = super::one(client, "create sandbox", &made.id).await.map(|sandbox| sandbox.notes).unwrap_or_default();
+        notes.iter().for_each(|note| eprintln!("lanloom: {note}"));
         if json { out.json(&made) } else { out.line(made.id) }
     }
 

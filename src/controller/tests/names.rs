@@ -140,3 +140,28 @@ async fn a_sandbox_without_nft_has_its_name_server_on_port_53_itself_and_inspect
     assert!(shown.notes.iter().any(|note| note.contains("nftables")), "{:?}", shown.notes);
     assert!(!controller.network("web").expect("the network").notes.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_nothing_leaves_the_host_is_said_of_network_and_sandbox_as_long_as_it_is_so() {
+    let mut house = House::new().await;
+    house.look_every = Duration::from_millis(5);
+    house.ground.kernel.set_nft(false);
+    let (controller, _) = house.start_on(std::sync::Arc::new(house.ground.kernel.clone()), false).await;
+    controller.create_network(name("web"), NewNetwork::default()).await.expect("a network without egress");
+    controller.create_network(name("in"), NewNetwork { internal: true, ..NewNetwork::default() }).await.expect("a network");
+    sandbox(&controller, "one", &["web"]).await.expect("a sandbox");
+    sandbox(&controller, "two", &["in"]).await.expect("a sandbox");
+    let said = |notes: Vec<String>| notes.iter().filter(|note| note.starts_with("there is no way out of the host")).count();
+    let of_network = |named: &str| said(controller.network(named).expect("the network").notes);
+    let of_sandbox = |named: &str| said(controller.sandbox(named).expect("the sandbox").notes);
+    assert_eq!([of_network("web"), of_network("in"), of_sandbox("one"), of_sandbox("two")], [1, 0, 1, 0]);
+    house.ground.kernel.set_nft(true);
+    let begin = std::time::Instant::now();
+    while of_network("web") + of_sandbox("one") > 0 {
+        assert!(begin.elapsed() < Duration::from_secs(60), "nobody noticed");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    house.ground.kernel.set_nft(false);
+    controller.create_network(name("later"), NewNetwork::default()).await.expect("a network without egress");
+    assert_eq!([of_network("web"), of_network("later"), of_sandbox("one")], [1, 1, 1]);
+}
