@@ -88,7 +88,7 @@ impl Create {
         let made: SandboxMade = client.ask(Call::post("create sandbox", name, &["v1", "sandboxes"]).json(&request)).await?;
         // It is made, whether it can be looked at or not.
         let notes = super::one(client, "create sandbox", &made.id).await.map(|sandbox| sandbox.notes).unwrap_or_default();
-        notes.iter().for_each(|note| eprintln!("lanloom: {note}"));
+        notes.iter().for_each(|note| eprintln!("lanloom: note: {}", note.replace(char::is_control, " ")));
         if json { out.json(&made) } else { out.line(made.id) }
     }
 
