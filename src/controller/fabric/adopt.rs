@@ -2,8 +2,8 @@
 //! themselves, and without looking first. What is not as it was left is looked at afterwards, one port after the other.
 
 use super::Inner;
-use super::find::Finding;
-use super::ports::plug;
+use super::find::{Finding, held};
+use super::ports::plug_as;
 use crate::url::PortUrl;
 use lanloom_switch_core::PortId;
 use lanloom_switch_io::plug::travel;
@@ -44,7 +44,7 @@ impl Inner {
     fn adopt_tap(&self, found: &Finding) -> Option<Adopted> {
         let PortUrl::Tap(tap) = &found.spec.url else { return None };
         let (link, number) = self.plugger.adopt(self.tap_source(found.wire(), tap))?;
-        let id = plug(&found.entry, &found.spec, link, self.guard(found.wire())).ok()?;
+        let id = plug_as(&found.entry, &found.spec, link, held(&found.spec, self.guard(found.wire()))).ok()?;
         Some((id, number))
     }
 }

@@ -2,7 +2,7 @@
 //! it can be. Nothing of it can fail the start.
 
 use super::adopt::Adopted;
-use super::ports::plug;
+use super::ports::plug_as;
 use super::reconcile::{self, Step, Wanted, WantedKind};
 use super::records::{ROOT, Records, fdb_key, origin, port_key, switch_key};
 use super::refusal::Attempt;
@@ -56,6 +56,13 @@ fn attempt_of(switch: &Name, port: &Name, url: &PortUrl) -> Attempt {
     Attempt::new("find port again", format!("{switch}/{port} ({url})"))
 }
 
+/// The settings of a port of a network until all ports of its switch are found: it carries nothing, for whoever is behind it could
+/// speak for those that the switch does not know yet.
+pub(super) fn held(spec: &PortSpec, guard: Option<Arc<Guard>>) -> PortConfig {
+    let config = spec.settings.config(None);
+    PortConfig { up: config.up && guard.is_none(), guard, ..config }
+}
+
 /// Whether what is recorded on a switch can never be again: the file had it and has it no more.
 pub(super) fn is_orphan(records: &Records, switch: &Name, has_file: bool) -> bool {
     has_file && !records.has_switch(switch)
@@ -101,7 +108,8 @@ impl Inner {
         started
     }
 
-    /// TAPs that are as they were left come first, so that what they carry goes on; then all others, one after the other.
+    /// TAPs that are as they were left come first, so that what they carry goes on soon; then all others, one after the other. Those
+    /// of networks carry nothing before all are found.
     async fn find_ports(&self, records: &Records, has_file: bool, notes: &mut Vec<String>) {
         let mut all = Vec::new();
         for (switch, name, record) in &records.ports {
@@ -124,7 +132,19 @@ impl Inner {
             let attempt = attempt_of(&found.entry.name, &found.spec.name, &found.spec.url);
             self.find_port(&attempt, found, adopted, notes).await;
         }
+        self.let_go(notes);
         self.claim_all(records, notes).await;
+    }
+
+    /// Ports of networks carry frames from now on: each switch knows by now what all of them are held to.
+    fn let_go(&self, notes: &mut Vec<String>) {
+        for entry in self.entries() {
+            for port in entry.ports_in_order().into_iter().filter(|port| port.origin == Origin::Network) {
+                let attempt = attempt_of(&entry.name, &port.spec.name, &port.spec.url);
+                let done = entry.handle.set_port(port.id, port.spec.settings.config(None));
+                notes.extend(done.err().map(|error| attempt.port(error).to_string()));
+            }
+        }
     }
 
     /// Of what schema 1 says that we made it, a record of its own is written.
@@ -245,13 +265,13 @@ impl Inner {
                 };
                 let there = number.filter(is_ours);
                 let opened = self.open(attempt, wire).await.map_err(|why| Unplugged { why, there })?;
-                let id = plug(entry, spec, opened, self.guard(wire))
+                let id = plug_as(entry, spec, opened, held(spec, self.guard(wire)))
                     .map_err(|error| Unplugged { why: attempt.port(error), there })?;
                 Ok((id, false, there))
             }
             Some(Step::Make { .. }) => {
                 let wired = self.wire(attempt, wire).await?;
-                let id = match plug(entry, spec, wired.plug, self.guard(wire)) {
+                let id = match plug_as(entry, spec, wired.plug, held(spec, self.guard(wire))) {
                     Ok(id) => id,
                     Err(error) => return Err(attempt.port(error).and(self.unwire(attempt, wire, wired.number).await).into()),
                 };
@@ -274,8 +294,7 @@ impl Inner {
     ) -> Result<PortId, Refusal> {
         entry.comes(&spec.name);
         let source = self.source(wire).await.map_err(|error| attempt.kernel(error))?;
-        let (name, url, config) =
-            (spec.name.as_str(), spec.url.to_string(), PortConfig { guard: self.guard(wire), ..spec.settings.config(None) });
+        let (name, url, config) = (spec.name.as_str(), spec.url.to_string(), held(spec, self.guard(wire)));
         entry.handle.add_waiting_port(name, &url, source, config).map_err(|error| attempt.port(error))
     }
 

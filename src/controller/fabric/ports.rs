@@ -319,8 +319,12 @@ impl Inner {
 
 /// Plugs a link into a new port of the engine's.
 pub(super) fn plug(entry: &SwitchEntry, spec: &PortSpec, plug: Plug, guard: Option<Arc<Guard>>) -> Result<PortId, PortError> {
+    plug_as(entry, spec, plug, PortConfig { guard, ..spec.settings.config(None) })
+}
+
+/// The same, with settings that are not those of the port yet.
+pub(super) fn plug_as(entry: &SwitchEntry, spec: &PortSpec, plug: Plug, config: PortConfig) -> Result<PortId, PortError> {
     entry.comes(&spec.name);
-    let config = PortConfig { guard, ..spec.settings.config(None) };
     let plugged = entry.handle.add_port(spec.name.as_str(), &spec.url.to_string(), plug, config);
     plugged.inspect_err(|_| entry.coming.give_up(&spec.name))
 }
