@@ -121,6 +121,7 @@ async fn follow_orders(dir: &Path) {
         plumbing: Some(dir.join("plumbing")),
         config: None,
         guards: Guards::default(),
+        remade: Default::default(),
     };
     let networking = Networking::of(&dir.join("netns"), dir);
     let (controller, started) = Controller::start(setup, networking).await.expect("threads");

@@ -95,8 +95,8 @@ impl Controller {
         notes.extend(configure(&drivers, &options));
         let guards = guards(&shelf, &drivers, &yard);
         notes.extend(forget_ports(&*store, &shelf).await);
-        reopen_namespaces(&shelf, &kernel, &mut notes).await;
-        let (fabric, mut started) = Fabric::start(Setup { guards, ..setup }).await?;
+        let remade = reopen_namespaces(&shelf, &kernel, &mut notes).await;
+        let (fabric, mut started) = Fabric::start(Setup { guards, remade, ..setup }).await?;
         yard.open(fabric.clone());
         let host_id = host_id(&*store, &shelf, &mut notes).await;
         let servers = Arc::new(NameServers::default());
@@ -192,7 +192,9 @@ fn guards(shelf: &Shelf, drivers: &[Arc<dyn Driver>], yard: &Yard) -> Guards {
 }
 
 /// After a restart of the machine the namespaces of sandboxes are gone: they are made again before ports are looked for in them.
-async fn reopen_namespaces(shelf: &Shelf, kernel: &Arc<dyn Kernel>, notes: &mut Vec<String>) {
+/// Answers which.
+async fn reopen_namespaces(shelf: &Shelf, kernel: &Arc<dyn Kernel>, notes: &mut Vec<String>) -> HashSet<PathBuf> {
+    let mut remade = HashSet::new();
     let own = shelf.sandboxes.iter().filter(|sandbox| sandbox.spec.place == SandboxPlace::Own);
     // All are seen at once; those that are not seen are looked for.
     let there: HashSet<String> = kernel.list_netns().await.unwrap_or_default().into_iter().collect();
@@ -202,10 +204,14 @@ async fn reopen_namespaces(shelf: &Shelf, kernel: &Arc<dyn Kernel>, notes: &mut 
         let was_there = kernel.netns_exists(&netns).await.unwrap_or(true);
         match open_namespace(&**kernel, sandbox).await {
             Ok(()) if was_there => {}
-            Ok(()) => notes.push(format!("the namespace of sandbox {} was gone, and was made again", sandbox.name)),
+            Ok(()) => {
+                notes.push(format!("the namespace of sandbox {} was gone, and was made again", sandbox.name));
+                remade.insert(netns.path());
+            }
             Err(error) => notes.push(format!("sandbox {}: {error}", sandbox.name)),
         }
     }
+    remade
 }
 
 /// What this host's own prefix of IPv6 is made from: chosen once, and kept.

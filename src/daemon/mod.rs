@@ -69,6 +69,7 @@ async fn serve(options: &Options, config: Option<Config>, socket: &Socket) -> Re
         plumbing: plumbing(options, socket),
         config,
         guards: Guards::default(),
+        remade: Default::default(),
     };
     let home = options.state.as_deref().unwrap_or(socket.path());
     let networking = Networking::of(&options.netns_dir, home);

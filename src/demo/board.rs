@@ -70,6 +70,7 @@ impl Board {
                 plumbing: None,
                 config: None,
                 guards: Guards::default(),
+                remade: Default::default(),
             };
             let networking = Networking::of(netns_dir, socket.path());
             let (controller, _) = Controller::start(setup, networking).await.map_err(failed)?;

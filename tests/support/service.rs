@@ -27,6 +27,7 @@ pub(crate) async fn service() -> Service {
         plumbing: None,
         config: Some(Config::parse("[daemon]\nengines = 1\n").expect("a good configuration")),
         guards: Guards::default(),
+        remade: Default::default(),
     };
     // What is written for sandboxes goes with the process's own temporary folder.
     let home = std::env::temp_dir().join(format!("lanloom-service-{}", std::process::id()));

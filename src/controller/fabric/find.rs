@@ -250,7 +250,10 @@ impl Inner {
     ) -> Result<(PortId, bool, Option<u32>), Unplugged> {
         let (kind, peers) = match &spec.url {
             PortUrl::Tap(_) => (WantedKind::Tap, Vec::new()),
-            PortUrl::Veth(_) => (WantedKind::Veth { peer: wire.peer() }, self.peers().await?),
+            PortUrl::Veth(_) => {
+                self.clear_end(attempt, wire).await?;
+                (WantedKind::Veth { peer: wire.peer() }, self.peers().await?)
+            }
             PortUrl::Iface(_) | PortUrl::Memory(_) => (WantedKind::Iface, Vec::new()),
         };
         let (switch, port) = (entry.name.clone(), spec.name.clone());
@@ -283,6 +286,15 @@ impl Inner {
             Some(Step::Wait { why, .. }) => Err(attempt.failed(why, WAITING).into()),
             None => Err(attempt.failed("nothing is to be done", "report it").into()),
         }
+    }
+
+    /// Our end of a veth whose other end went with its namespace goes too, before it is taken for one that is there.
+    async fn clear_end(&self, attempt: &Attempt, wire: Wire<'_>) -> Result<(), Refusal> {
+        if !self.remade.contains(&self.netns(wire.url).path()) {
+            return Ok(());
+        }
+        let plumbing = self.plumbing().await.map_err(|error| attempt.kernel(error))?;
+        self.delete_link(&plumbing, &wire.peer()).await.map_err(|error| attempt.kernel(error))
     }
 
     async fn wait_for(

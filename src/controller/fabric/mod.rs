@@ -63,7 +63,7 @@ use lanloom_switch_io::engine::{Asked, Engines};
 use lanloom_switch_io::link::memory::MemoryEnd;
 use refusal::Attempt;
 use registry::SwitchEntry;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -90,6 +90,8 @@ struct Inner {
     plumbing: Mutex<Option<Netns>>,
     /// What the ports of networks are held to that a start finds again.
     guards: Guards,
+    /// Namespaces that were made anew at the start.
+    remade: HashSet<PathBuf>,
     /// The last place given in the order in which ports were made.
     last_order: AtomicU64,
     events: broadcast::Sender<Event>,

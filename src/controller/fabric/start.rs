@@ -9,7 +9,7 @@ use dashmap::DashMap;
 use lanloom_drivers::kernel::Kernel;
 use lanloom_switch_core::Guard;
 use lanloom_switch_io::engine::{EngineConfig, EngineEvent, Engines, EventKind as EngineEventKind};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
@@ -34,6 +34,9 @@ pub struct Setup {
     pub config: Option<Config>,
     /// What the ports of networks are held to, from their first frame on.
     pub guards: Guards,
+    /// Namespaces that were just made anew under the name of one that is gone: nothing in them is what was in that one, which the kernel
+    /// may not have taken down yet.
+    pub remade: HashSet<PathBuf>,
 }
 
 /// Guards, by switch and port.
@@ -54,7 +57,7 @@ impl Fabric {
     /// # Errors
     /// If the process has no thread or descriptor left.
     pub async fn start(setup: Setup) -> io::Result<(Self, Started)> {
-        let Setup { kernel, store, plugger, ephemeral, plumbing: plumbing_path, config: file, guards } = setup;
+        let Setup { kernel, store, plugger, ephemeral, plumbing: plumbing_path, config: file, guards, remade } = setup;
         let config = file.clone().unwrap_or_default();
         let (events, switches) = (broadcast::Sender::new(EVENTS), Arc::new(DashMap::new()));
         let engines = Engines::start(engine_config(&config, events.clone(), &switches)?)?;
@@ -71,6 +74,7 @@ impl Fabric {
             plumbing_path,
             plumbing: tokio::sync::Mutex::new(None),
             guards,
+            remade,
             last_order: AtomicU64::new(0),
             events,
         };

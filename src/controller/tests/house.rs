@@ -37,7 +37,7 @@ impl House {
         let (store, plugger) =
             (Arc::clone(&self.ground.store) as Arc<dyn Store>, Arc::clone(&self.ground.plugger) as Arc<dyn Plugger>);
         let (plumbing, guards) = (Some(PLUMBING.into()), Guards::default());
-        let setup = Setup { kernel, store, plugger, ephemeral, plumbing, config: None, guards };
+        let setup = Setup { kernel, store, plugger, ephemeral, plumbing, config: None, guards, remade: Default::default() };
         let place = |name: &str| self.place(name);
         std::fs::write(place("resolv.conf"), "nameserver 192.0.2.53\n").expect("a file");
         let networking = Networking {

@@ -237,8 +237,16 @@ impl House {
         ephemeral: bool,
     ) -> (Fabric, Started) {
         let (store, plugger) = (Arc::clone(&self.store) as Arc<dyn Store>, Arc::clone(&self.plugger) as Arc<dyn Plugger>);
-        let setup =
-            Setup { kernel, store, plugger, ephemeral, plumbing: Some(PLUMBING.into()), config, guards: Default::default() };
+        let setup = Setup {
+            kernel,
+            store,
+            plugger,
+            ephemeral,
+            plumbing: Some(PLUMBING.into()),
+            config,
+            guards: Default::default(),
+            remade: Default::default(),
+        };
         Fabric::start(setup).await.expect("threads")
     }
 
