@@ -153,8 +153,9 @@ impl Inner {
         let made = self.kernel.redirect_dns(&self.netns_of(&sandbox), (EMBEDDED, redirect.udp).into(), redirect.tcp).await;
         let change = made.map_err(|error| attempt.kernel(error))?;
         tracing::info!(sandbox = %sandbox.name, "its rules were changed by somebody, and lead to its name server again");
-        let redirect = change.map(|change| Redirect { change, ..redirect });
-        let sandbox = Sandbox { redirect, ..Sandbox::clone(&sandbox) };
+        // If somebody changed something at the same time, the old number has it looked at again.
+        let redirect = Redirect { change: change.unwrap_or(redirect.change), ..redirect };
+        let sandbox = Sandbox { redirect: Some(redirect), ..Sandbox::clone(&sandbox) };
         self.save(attempt, &sandbox).await?;
         self.book.put_sandbox(sandbox);
         Ok(())

@@ -164,8 +164,9 @@ impl Inner {
         }
         match self.kernel.redirect_dns(netns, (EMBEDDED, udp).into(), tcp).await {
             Ok(change) => {
-                let redirect = change.map(|change| Redirect { udp, tcp, change });
-                Ok(Ears { listening, redirect, place, note: None })
+                // No change has the number 0: where somebody made one at the same time, it is looked at again.
+                let redirect = Redirect { udp, tcp, change: change.unwrap_or(0) };
+                Ok(Ears { listening, redirect: Some(redirect), place, note: None })
             }
             Err(error) if matches!(error.why(), Why::MissingTool { .. } | Why::Unsupported) => {
                 drop(listening);
