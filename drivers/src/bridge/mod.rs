@@ -25,12 +25,12 @@
 //!
 //! | file | one idea |
 //! |---|---|
-//! | `options.rs` | options, typed |
+//! | `options/` | options, typed |
 //! | `layout.rs` | what a network is to look like: pure |
 //! | `registry.rs` | the networks that are there |
 //! | `network.rs` | making and deleting one, and taking one up again |
 //! | `gateway.rs` | the gateway's interface |
-//! | `egress.rs` | the way out of the host |
+//! | `egress.rs`, `egress/` | the way out of the host: what is asked, what is known, how it is brought about |
 //! | `forwarding.rs` | that the host forwards |
 //! | `endpoint.rs` | endpoints, and their ports |
 //! | `mac.rs` | hardware addresses |
