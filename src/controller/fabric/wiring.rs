@@ -2,29 +2,23 @@
 //!
 //! A TAP is made where it belongs, named, and only made to outlive us when all else is done: until then closing it undoes
 //! everything. Its descriptor keeps a namespace alive, and is closed as soon as the namespace's name goes (the engine's watcher
-//! hears of it); moving the TAP there instead would cost the kernel 16 ms. A veth is made whole by the kernel, its own end in the plumbing namespace under a name that follows from
-//! switch, port and URL, so that it is found again after a crash.
+//! hears of it); moving the TAP there instead would cost the kernel 16 ms. A veth is made whole by the kernel, its own end in the
+//! plumbing namespace under a name that follows from switch, port and URL, so that it is found again after a crash.
 
+use super::hints::{UNKNOWN_HINT, open_failed, tap_failed};
 use super::plugger::Keep;
 use super::reconcile::Found;
-use super::records::{self, MadeRecord, Records, made_key};
 use super::refusal::Attempt;
 use super::registry::Origin;
-use super::switches::unsaid;
 use super::{Inner, Refusal};
 use crate::names::Name;
-use crate::store::{Operation, Pair, Txn};
 use crate::url::{PortUrl, TAP_MTU_MAX, TapUrl, VETH_MTU_MAX, VethUrl};
 use lanloom_drivers::kernel::{self, KernelError, LinkChange, LinkKind, Netns, TapMove, VethSpec, Why};
-use lanloom_switch_io::link::LinkError;
 use lanloom_switch_io::plug::{Plug, Source, SourceKind};
 use std::path::PathBuf;
 
 /// MTU of an interface that nothing was said about, in bytes.
 const MTU_USUAL: u32 = 1500;
-
-/// What to do about what the kernel refuses for reasons of its own.
-const UNKNOWN_HINT: &str = "see `lanloom info` for what this kernel lets us do";
 
 /// Something to plug in, and what is left to do once it is.
 pub(super) struct Wired {
@@ -204,47 +198,10 @@ impl Inner {
         }
     }
 
-    /// Writes down that a port's interface is ours, before it is made. What is written down already is not written again, so that
-    /// a full disk is no reason not to make it after a reboot.
-    pub(super) async fn claim(&self, attempt: &Attempt, wire: Wire<'_>) -> Result<(), Refusal> {
-        let put = records::put_made(wire.switch, wire.port, wire.url, wire.origin == Origin::Config);
-        let put = put.map_err(unsaid(attempt))?;
-        let range = self.store.range(put.key()).await.map_err(|error| attempt.store(error))?;
-        let is_written = |pair: Pair| put == Operation::Put { key: pair.key, value: pair.value };
-        if range.pairs.into_iter().any(is_written) { Ok(()) } else { self.commit(attempt, Txn::of([put])).await }
-    }
-
-    /// Whether it is written down that a port's interface is ours.
-    pub(super) async fn is_claimed(&self, attempt: &Attempt, wire: Wire<'_>) -> Result<bool, Refusal> {
-        Ok(self.made_record(attempt, wire).await?.is_some_and(|record| record.is_of(wire.url)))
-    }
-
-    /// Has nothing of ours under a port's name that is of another place: what an earlier port of that name left goes first, so that
-    /// its record is neither taken for this port's nor lost.
-    pub(super) async fn clear_place(&self, attempt: &Attempt, wire: Wire<'_>) -> Result<(), Refusal> {
-        match self.made_record(attempt, wire).await? {
-            Some(record) if !record.is_of(wire.url) => self.remove_made(wire.switch, wire.port, &record).await,
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    /// The record of what was made for a port of that name, if it can be read.
-    async fn made_record(&self, attempt: &Attempt, wire: Wire<'_>) -> Result<Option<MadeRecord>, Refusal> {
-        let key = made_key(wire.switch, wire.port);
-        let range = self.store.range(&key).await.map_err(|error| attempt.store(error))?;
-        let pairs: Vec<Pair> = range.pairs.into_iter().filter(|pair| pair.key == key).collect();
-        Ok(Records::read(&pairs).made.pop().map(|(_, _, record)| record))
-    }
-
     /// Whether our end of a veth is there: the other end of the interface that has that number, or of one that went elsewhere.
     async fn has_end(&self, wire: Wire<'_>, number: Option<u32>) -> Result<bool, Refusal> {
         let is_it = |pair: Option<u32>| number.is_none() || pair == number;
         Ok(self.peers().await?.iter().any(|end| end.name == wire.peer() && is_it(end.pair)))
-    }
-
-    /// Deletes that record, after the interface.
-    pub(super) async fn disclaim(&self, attempt: &Attempt, wire: Wire<'_>) -> Result<(), Refusal> {
-        self.commit(attempt, Txn::of([Operation::Delete { key: made_key(wire.switch, wire.port) }])).await
     }
 
     /// Opens what is there.
@@ -347,64 +304,4 @@ pub(super) fn kernel_name(name: &str) -> Result<kernel::IfName, KernelError> {
 pub(super) fn place(url: &PortUrl) -> Option<(String, Option<String>)> {
     let netns = url.netns().map(ToString::to_string);
     (!matches!(url, PortUrl::Memory(_))).then(|| (url.target().to_owned(), netns))
-}
-
-fn tap_failed(attempt: &Attempt, error: &std::io::Error) -> Refusal {
-    use std::io::ErrorKind::{NotFound, PermissionDenied};
-    let hint = match error.kind() {
-        PermissionDenied => "it needs CAP_NET_ADMIN, and /dev/net/tun readable and writable: run as root, or use veth://",
-        NotFound => "there is no /dev/net/tun: load the tun module, or give the container that device",
-        _ => UNKNOWN_HINT,
-    };
-    attempt.failed(format!("making a TAP: {error}"), hint)
-}
-
-fn open_failed(attempt: &Attempt, url: &PortUrl, error: &LinkError) -> Refusal {
-    let incompatible = matches!(error, LinkError::Io(error) if error.raw_os_error() == Some(nix::libc::EINVAL));
-    if let (PortUrl::Tap(tap), true) = (url, incompatible) {
-        let other = if tap.offload { "without" } else { "with" };
-        let why = format!("the TAP {} that is there was made {other} offloads", tap.ifname);
-        return attempt.conflict(why, "delete it, choose another name, or give the other offload=");
-    }
-    let busy = matches!(error, LinkError::Io(error) if error.raw_os_error() == Some(nix::libc::EBUSY));
-    if busy {
-        return attempt.conflict(format!("another process has {} open", url.target()), "stop that process");
-    }
-    attempt.failed(format!("opening {}: {error}", url.target()), open_hint(error))
-}
-
-fn open_hint(error: &LinkError) -> &'static str {
-    let LinkError::Io(error) = error else { return "look at the interface with `ip link`, and retry" };
-    match error.raw_os_error() {
-        Some(nix::libc::EPERM | nix::libc::EACCES) => "it needs CAP_NET_RAW and CAP_NET_ADMIN: run as root",
-        Some(nix::libc::EMFILE | nix::libc::ENFILE) => {
-            "no file descriptor is left: delete ports, or start the daemon with a higher `ulimit -n` (LimitNOFILE= of systemd)"
-        }
-        Some(nix::libc::ENOBUFS | nix::libc::ENOMEM) => "no memory is left for its buffers: free some, and retry",
-        _ => UNKNOWN_HINT,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io;
-
-    #[test]
-    fn what_cannot_be_opened_is_told_what_would_help_and_not_always_to_be_root() {
-        let attempt = Attempt::new("add port", "s1/p1");
-        let hint = |errno: i32| {
-            let url = "iface://e0".parse().expect("a URL");
-            let refusal = open_failed(&attempt, &url, &LinkError::Io(io::Error::from_raw_os_error(errno)));
-            assert!(refusal.why.contains("e0"), "{refusal}");
-            refusal.hint
-        };
-        assert_eq!(hint(nix::libc::EPERM), "it needs CAP_NET_RAW and CAP_NET_ADMIN: run as root");
-        assert!(hint(nix::libc::EMFILE).contains("ulimit -n"));
-        assert!(hint(nix::libc::ENOBUFS).contains("no memory is left"));
-        assert_eq!(hint(nix::libc::EBUSY), "stop that process");
-        assert_eq!(hint(nix::libc::ENETDOWN), UNKNOWN_HINT);
-        let url = "iface://e0".parse().expect("a URL");
-        assert!(open_failed(&attempt, &url, &LinkError::Gone).hint.contains("ip link"));
-    }
 }
