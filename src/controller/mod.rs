@@ -18,7 +18,7 @@
 //! | [`model`], [`view`] | networks, endpoints and sandboxes: what they are, and how they are shown |
 //! | `requests` | what may be asked of them |
 //! | `book`, `keys` | what there is, found by what users call it; what of it is in the store |
-//! | `networks`, `endpoints`, `sandboxes`, `joining` | the changes, in libnetwork's order |
+//! | `networks`, `updating`, `endpoints`, `sandboxes`, `joining` | the changes, in libnetwork's order |
 //! | `driver`, `leases`, `names` | what drivers, IPAM, and the zone and files of names are told |
 //! | `ipv6` | whether the kernel has it |
 //! | `populate`, `rerouting`, [`gateway`] | what is set in a sandbox, also later; which endpoint gives the way out, and why |
@@ -61,6 +61,7 @@ mod start;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod updating;
 mod upkeep;
 mod vanish;
 pub mod view;
