@@ -24,9 +24,7 @@ pub(super) fn start(inner: &Arc<Inner>) {
 async fn run(inner: Weak<Inner>) {
     let Some(rounds) = inner.upgrade().map(|inner| Arc::new(Mutex::new(Rounds::new(&inner)))) else { return };
     while let Some(inner) = inner.upgrade().filter(|inner| !inner.upkeep.has_ended()) {
-        // However many wait, a round comes in between.
-        let any = see_to_some(&inner).await;
-        let next = go_round(&rounds, &inner).await;
+        let (any, next) = pass(&rounds, &inner).await;
         let upkeep = Arc::clone(&inner.upkeep);
         drop(inner);
         if any {
@@ -36,6 +34,12 @@ async fn run(inner: Weak<Inner>) {
         // Either way it is time to look.
         let _ = timeout(pause, upkeep.woken.notified()).await;
     }
+}
+
+/// Sees to some sandboxes whose turn has come, and goes a round if it is time: however many wait, rounds come in between. Answers
+/// whether there were any, and how long until the next round.
+pub(super) async fn pass(rounds: &Arc<Mutex<Rounds>>, inner: &Arc<Inner>) -> (bool, Duration) {
+    (see_to_some(inner).await, go_round(rounds, inner).await)
 }
 
 /// Makes a round, if it is time, and answers how long until the next. One that panics takes none of those after it along.

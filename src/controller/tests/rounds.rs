@@ -2,8 +2,8 @@
 
 use super::house::{House, name, sandbox, with_subnet};
 use super::upkeep::{PATIENCE, netns, until};
-use crate::controller::keeper;
 use crate::controller::rounds::Rounds;
+use crate::controller::{Controller, keeper};
 use async_trait::async_trait;
 use lanloom_drivers::driver::{
     Discovery, Driver, DriverError, EndpointMade, EndpointSpec, External, Join, Joined, NetworkSpec, PortGuard, Scope,
@@ -13,52 +13,44 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-
-#[tokio::test(flavor = "multi_thread")]
-async fn drivers_are_asked_while_there_are_always_sandboxes_to_be_seen_to_that_fail() {
-    let mut house = House::new().await;
-    house.look_every = Duration::from_millis(5);
-    let mut controller = house.start_idle(Arc::new(house.ground.kernel.clone())).await;
-    let driver = Arc::new(Panicking::default());
-    let inner = Arc::get_mut(&mut controller.inner).expect("nobody else has it yet");
-    inner.drivers.insert(0, Arc::clone(&driver) as Arc<dyn Driver>);
-    keeper::start(&controller.inner);
-    controller.create_network(name("web"), with_subnet("10.9.0.0/24")).await.expect("a network");
-    let mut broken = Vec::new();
-    for named in (0..30).map(|at| format!("box-{at}")) {
-        broken.push(sandbox(&controller, &named, &["web"]).await.expect("a sandbox"));
-        let eth0 = IfName::new("eth0").expect("a name");
-        house.ground.kernel.delete_link(&netns(&named), &eth0).await.expect("deleted");
-    }
-    let (upkeep, is_enough) = (Arc::clone(&controller.inner.upkeep), Arc::new(AtomicU64::new(0)));
-    // As many that fail slowly would: some are always due, and have been for a while.
-    let (stop, due) = (Arc::clone(&is_enough), Instant::now());
-    let always = std::thread::spawn(move || {
-        while stop.load(Ordering::Relaxed) == 0 {
-            broken.iter().for_each(|sandbox| upkeep.put(sandbox, due));
-        }
-    });
-    let asked = || driver.0.load(Ordering::Relaxed);
-    let before = asked();
-    until("rounds are made", || asked() > before + 2).await;
-    is_enough.store(1, Ordering::Relaxed);
-    always.join().expect("ended");
-}
+use tokio::sync::Mutex;
 
 /// A driver that panics when it is asked for the first time to put things right, and counts how often it is asked.
 #[derive(Default)]
 struct Panicking(AtomicU64);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_driver_that_panics_is_asked_again_and_keeps_nobody_else_from_being_put_right() {
+/// A daemon that has that driver, with a network, and nobody who keeps it right yet.
+async fn with_panicking(look_every: Duration) -> (House, Controller, Arc<Panicking>) {
     let mut house = House::new().await;
-    house.look_every = Duration::from_millis(5);
+    house.look_every = look_every;
     let mut controller = house.start_idle(Arc::new(house.ground.kernel.clone())).await;
     let driver = Arc::new(Panicking::default());
     let inner = Arc::get_mut(&mut controller.inner).expect("nobody else has it yet");
     inner.drivers.insert(0, Arc::clone(&driver) as Arc<dyn Driver>);
-    keeper::start(&controller.inner);
     controller.create_network(name("web"), with_subnet("10.9.0.0/24")).await.expect("a network");
+    (house, controller, driver)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drivers_are_asked_before_all_sandboxes_whose_turn_has_come_are_seen_to() {
+    let (_house, controller, driver) = with_panicking(Duration::ZERO).await;
+    let mut sandboxes = Vec::new();
+    for named in (0..30).map(|at| format!("box-{at}")) {
+        sandboxes.push(sandbox(&controller, &named, &["web"]).await.expect("a sandbox"));
+    }
+    let (inner, now) = (&controller.inner, Instant::now());
+    sandboxes.iter().for_each(|sandbox| inner.upkeep.put(sandbox, now));
+    let rounds = Arc::new(Mutex::new(Rounds::new(inner)));
+    assert!(keeper::pass(&rounds, inner).await.0, "there were some");
+    assert_eq!(driver.0.load(Ordering::Relaxed), 1, "drivers were asked");
+    let left = sandboxes.iter().filter(|sandbox| inner.upkeep.waits(sandbox)).count();
+    assert!((1..30).contains(&left), "{left} still wait");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_driver_that_panics_is_asked_again_and_keeps_nobody_else_from_being_put_right() {
+    let (house, controller, driver) = with_panicking(Duration::from_millis(5)).await;
+    keeper::start(&controller.inner);
     until("it panics, and is asked again", || driver.0.load(Ordering::Relaxed) > 2).await;
     let table = TableName::new("lanloom-0badcafe").expect("a name");
     let loaded = house.ground.kernel.firewall(&table).expect("its firewall");
