@@ -5,19 +5,15 @@
 #[path = "lab/keep.rs"]
 mod keep;
 
-use keep::house::{House, has};
-use keep::{End, OUTSIDE, STATE, end, exec, v4, with_world};
+use keep::house::House;
+use keep::{End, OUTSIDE, STATE, end, exec, furnished, v4};
 
 fn furnish() -> Option<House> {
-    if !has("nft") {
-        return None;
-    }
-    let mut house = with_world()?;
-    house.start_daemon(&STATE);
-    house.says("network create web --ipv6");
-    house.says("sandbox create a --network web");
-    house.says("sandbox create b --network web --endpoint veth");
-    Some(house)
+    furnished(&[
+        "network create web --ipv6",
+        "sandbox create a --network web",
+        "sandbox create b --network web --endpoint veth",
+    ])
 }
 
 fn notes(house: &House, sandbox: &str) -> Vec<String> {

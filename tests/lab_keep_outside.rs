@@ -6,21 +6,18 @@
 #[path = "lab/keep.rs"]
 mod keep;
 
-use keep::house::{House, has};
-use keep::{End, OUTSIDE, STATE, assert_alike, end, exec, leaks, set, shown, text, with_world};
+use keep::house::House;
+use keep::{End, OUTSIDE, STATE, assert_alike, end, exec, furnished, leaks, set, shown, text};
 
 fn furnish() -> Option<House> {
-    if !has("nft") {
-        return None;
-    }
-    let mut house = with_world()?;
-    house.start_daemon(&STATE);
-    house.says("network create web --ipv6");
-    house.says("network create back --internal");
-    house.says("sandbox create a --network web --network back");
-    house.says("sandbox create b --network web --endpoint veth");
-    house.says("sandbox create c --network back --endpoint veth");
-    house.says("endpoint create spare --network web");
+    let house = furnished(&[
+        "network create web --ipv6",
+        "network create back --internal",
+        "sandbox create a --network web --network back",
+        "sandbox create b --network web --endpoint veth",
+        "sandbox create c --network back --endpoint veth",
+        "endpoint create spare --network web",
+    ])?;
     meets(&house);
     Some(house)
 }

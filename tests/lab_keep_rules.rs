@@ -6,8 +6,8 @@
 #[path = "lab/keep.rs"]
 mod keep;
 
-use keep::house::{House, has};
-use keep::{OUTSIDE, STATE, daemon, with_world};
+use keep::house::House;
+use keep::{OUTSIDE, daemon, furnished};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -16,13 +16,7 @@ const ROUNDS: Duration = Duration::from_secs(4);
 
 /// A house whose daemon has a network with a sandbox `a` on it.
 fn furnish() -> Option<House> {
-    if !has("nft") {
-        return None;
-    }
-    let mut house = with_world()?;
-    house.start_daemon(&STATE);
-    house.says("network create web");
-    house.says("sandbox create a --network web");
+    let house = furnished(&["network create web", "sandbox create a --network web"])?;
     house.says(&format!("sandbox ping -c 1 a {OUTSIDE}"));
     Some(house)
 }

@@ -42,6 +42,17 @@ pub(crate) fn with_world() -> Option<House> {
     Some(house)
 }
 
+/// The same with a daemon that was told all of this; `None` where there is no `nft` or no right to it.
+pub(crate) fn furnished(commands: &[&str]) -> Option<House> {
+    if !house::has("nft") {
+        return None;
+    }
+    let mut house = with_world()?;
+    house.start_daemon(&STATE);
+    commands.iter().for_each(|words| drop(house.says(words)));
+    Some(house)
+}
+
 /// Sets something of the host's network.
 pub(crate) fn set(house: &House, name: &str, value: &str) {
     let script = format!("echo {value} > /proc/sys/net/{name}");
