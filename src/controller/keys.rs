@@ -58,6 +58,23 @@ pub(super) fn put_host(key: &str, value: &str) -> Result<Operation, RecordError>
     Ok(Operation::Put { key: key.to_owned(), value: store::encode(SCHEMA, &value)? })
 }
 
+/// The ids of objects whose records could not be read.
+#[derive(Debug, Default)]
+pub(super) struct Obscure {
+    pub(super) networks: Vec<String>,
+    pub(super) endpoints: Vec<String>,
+    pub(super) sandboxes: Vec<String>,
+}
+
+impl Obscure {
+    fn note(&mut self, key: &str) {
+        let kinds = [(NETWORKS, &mut self.networks), (ENDPOINTS, &mut self.endpoints), (SANDBOXES, &mut self.sandboxes)];
+        for (prefix, ids) in kinds {
+            ids.extend(key.strip_prefix(prefix).map(str::to_owned));
+        }
+    }
+}
+
 /// All that is in the store of these, and what of it could not be read.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
@@ -67,8 +84,8 @@ pub(super) struct Shelf {
     pub(super) host_id: Option<String>,
     /// A line for each, with its key.
     pub(super) unreadable: Vec<String>,
-    /// The ids of networks among them: what stands on these is left as it is.
-    pub(super) obscure: Vec<String>,
+    /// The ids of these: what stands on them is left as it is.
+    pub(super) obscure: Obscure,
     /// Whether the store could not be read at all.
     pub(super) is_blind: bool,
 }
@@ -76,7 +93,7 @@ pub(super) struct Shelf {
 impl Shelf {
     /// Whether it is known of all networks what they are.
     pub(super) fn is_clear(&self) -> bool {
-        !self.is_blind && self.obscure.is_empty()
+        !self.is_blind && self.obscure.networks.is_empty()
     }
 
     pub(super) fn read(pairs: &[Pair]) -> Self {
@@ -84,7 +101,7 @@ impl Shelf {
         for pair in pairs {
             if let Err(error) = shelf.read_one(pair) {
                 shelf.unreadable.push(format!("{}: {error}", pair.key));
-                shelf.obscure.extend(pair.key.strip_prefix(NETWORKS).map(str::to_owned));
+                shelf.obscure.note(&pair.key);
             }
         }
         shelf

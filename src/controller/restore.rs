@@ -2,7 +2,7 @@
 //! half deleted is finished. Nothing of it can fail the start: it answers a line for each thing that is not as it should be.
 
 use super::driver::{endpoint_spec_of, join_of, spec_of};
-use super::keys::Shelf;
+use super::keys::{Obscure, Shelf};
 use super::model::{Endpoint, EndpointState, Id, Network, NetworkState, NewNetwork, SandboxPlace, SandboxState};
 use super::networks::{PREDEFINED, is_predefined};
 use super::refusal::Attempt;
@@ -18,7 +18,8 @@ impl Inner {
     pub(super) async fn restore(&self, shelf: Shelf) -> Vec<String> {
         let mut notes = Vec::new();
         let is_clear = shelf.is_clear();
-        let shelf = self.without_orphans(shelf, &mut notes).await;
+        let mut shelf = self.without_orphans(shelf, &mut notes).await;
+        let obscure = std::mem::take(&mut shelf.obscure);
         notes.extend(self.lease_again(&shelf.networks, &shelf.endpoints));
         shelf.networks.into_iter().for_each(|network| drop(self.book.put_network(network)));
         shelf.endpoints.into_iter().for_each(|endpoint| drop(self.book.put_endpoint(endpoint)));
@@ -29,13 +30,11 @@ impl Inner {
         if !self.book.endpoints().is_empty() {
             self.make_room_for_neighbours().await;
         }
-        self.tidy_endpoints(&mut notes).await;
-        self.sweep_ports(&mut notes).await;
+        self.tidy_endpoints(&obscure, &mut notes).await;
+        self.sweep_ports(&obscure, &mut notes).await;
         self.restore_sandboxes(&mut notes).await;
         self.tidy_networks(&mut notes).await;
-        if is_clear {
-            self.sweep_switches(&mut notes).await;
-        }
+        self.sweep_switches(is_clear, &mut notes).await;
         notes
     }
 
@@ -45,7 +44,7 @@ impl Inner {
         let (endpoints, orphans) = std::mem::take(&mut shelf.endpoints).into_iter().partition(|it| ids.contains(&it.network));
         shelf.endpoints = endpoints;
         let orphans: Vec<Endpoint> = orphans;
-        for orphan in orphans.iter().filter(|orphan| !shelf.obscure.iter().any(|id| id == orphan.network.as_str())) {
+        for orphan in orphans.iter().filter(|orphan| !shelf.obscure.networks.iter().any(|id| id == orphan.network.as_str())) {
             let attempt = Attempt::new("tidy up endpoint", &orphan.name);
             notes.push(format!("endpoint {} of a network that is no more was removed", orphan.name));
             notes.extend(self.erase(&attempt, orphan).await.err().map(|refusal| refusal.to_string()));
@@ -108,9 +107,12 @@ impl Inner {
         (endpoint_spec_of(endpoint), join)
     }
 
-    /// Undoes what was half made, finishes what was half deleted.
-    async fn tidy_endpoints(&self, notes: &mut Vec<String>) {
-        for endpoint in self.book.endpoints() {
+    /// Undoes what was half made, finishes what was half deleted. What is in a sandbox that could not be read stays as it is.
+    async fn tidy_endpoints(&self, obscure: &Obscure, notes: &mut Vec<String>) {
+        let is_in_obscure = |endpoint: &Endpoint| {
+            endpoint.state.joint().is_some_and(|joint| obscure.sandboxes.iter().any(|id| id == joint.sandbox.as_str()))
+        };
+        for endpoint in self.book.endpoints().into_iter().filter(|endpoint| !is_in_obscure(endpoint)) {
             let attempt = Attempt::new("tidy up endpoint", &endpoint.name);
             let done = match &endpoint.state {
                 EndpointState::Creating | EndpointState::Deleting => self.unmake_endpoint(&attempt, &endpoint, true).await,
@@ -174,25 +176,37 @@ impl Inner {
         }
     }
 
-    /// Takes away the ports of endpoints that are no more, as one that was forced away while its port could not be deleted.
-    async fn sweep_ports(&self, notes: &mut Vec<String>) {
+    /// Takes away the ports of endpoints that are no more, as one that was forced away while its port could not be deleted. While there
+    /// are endpoints that could not be read a port may be theirs: it stays, and carries nothing.
+    async fn sweep_ports(&self, obscure: &Obscure, notes: &mut Vec<String>) {
         for network in self.book.networks() {
             let ports = self.fabric.ports(&network.name).unwrap_or_default();
             let endpoints = self.book.endpoints_on(&network.id);
             let is_used = |name: &Name| name.as_str() == GATEWAY || endpoints.iter().any(|endpoint| endpoint.name == *name);
             for port in ports.into_iter().filter(|port| port.origin == Origin::Network && !is_used(&port.spec.name)) {
+                if !obscure.endpoints.is_empty() {
+                    let port = port.spec.name;
+                    notes.push(format!(
+                        "port {}/{port} carries nothing: the record of its endpoint cannot be read",
+                        network.name
+                    ));
+                    continue;
+                }
                 let done = self.fabric.delete_port_for(network.name.clone(), port.spec.name, Origin::Network).await;
                 notes.extend(done.err().map(|refusal| refusal.to_string()));
             }
         }
     }
 
-    /// Takes away the switches of networks that are no more.
-    async fn sweep_switches(&self, notes: &mut Vec<String>) {
+    /// Takes away the switches of networks that are no more. While there are networks that could not be read a switch may be theirs: it
+    /// stays, and its ports carry nothing.
+    async fn sweep_switches(&self, is_clear: bool, notes: &mut Vec<String>) {
         let Ok(switches) = self.fabric.switches() else { return };
         for switch in switches.into_iter().filter(|switch| switch.origin == Origin::Network) {
             let network = self.book.networks().into_iter().find(|network| network.name == switch.name);
-            if network.is_none_or(|network| network.state == NetworkState::Dormant) {
+            if !is_clear && network.is_none() {
+                notes.push(format!("switch {} carries nothing: the record of its network cannot be read", switch.name));
+            } else if is_clear && network.is_none_or(|network| network.state == NetworkState::Dormant) {
                 let done = self.fabric.delete_switch_for(switch.name, Origin::Network).await;
                 notes.extend(done.err().map(|refusal| refusal.to_string()));
             }

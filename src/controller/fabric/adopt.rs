@@ -44,7 +44,8 @@ impl Inner {
     fn adopt_tap(&self, found: &Finding) -> Option<Adopted> {
         let PortUrl::Tap(tap) = &found.spec.url else { return None };
         let (link, number) = self.plugger.adopt(self.tap_source(found.wire(), tap))?;
-        let id = plug_as(&found.entry, &found.spec, link, held(&found.spec, self.guard(found.wire()))).ok()?;
+        let wire = found.wire();
+        let id = plug_as(&found.entry, &found.spec, link, held(wire, &found.spec, self.guard(wire))).ok()?;
         Some((id, number))
     }
 }

@@ -58,9 +58,9 @@ fn attempt_of(switch: &Name, port: &Name, url: &PortUrl) -> Attempt {
 
 /// The settings of a port of a network until all ports of its switch are found: it carries nothing, for whoever is behind it could
 /// speak for those that the switch does not know yet.
-pub(super) fn held(spec: &PortSpec, guard: Option<Arc<Guard>>) -> PortConfig {
+pub(super) fn held(wire: Wire<'_>, spec: &PortSpec, guard: Option<Arc<Guard>>) -> PortConfig {
     let config = spec.settings.config(None);
-    PortConfig { up: config.up && guard.is_none(), guard, ..config }
+    PortConfig { up: config.up && wire.origin != Origin::Network, guard, ..config }
 }
 
 /// Whether what is recorded on a switch can never be again: the file had it and has it no more.
@@ -136,10 +136,13 @@ impl Inner {
         self.claim_all(records, notes).await;
     }
 
-    /// Ports of networks carry frames from now on: each switch knows by now what all of them are held to.
+    /// Ports of networks carry frames from now on: each switch knows by now what all of them are held to. One of which that is not
+    /// known goes on carrying nothing.
     fn let_go(&self, notes: &mut Vec<String>) {
         for entry in self.entries() {
-            for port in entry.ports_in_order().into_iter().filter(|port| port.origin == Origin::Network) {
+            let is_known = |port: &PortEntry| self.guards.contains_key(&(entry.name.clone(), port.spec.name.clone()));
+            let ports = entry.ports_in_order().into_iter();
+            for port in ports.filter(|port| port.origin == Origin::Network && is_known(port)) {
                 let attempt = attempt_of(&entry.name, &port.spec.name, &port.spec.url);
                 let done = entry.handle.set_port(port.id, port.spec.settings.config(None));
                 notes.extend(done.err().map(|error| attempt.port(error).to_string()));
@@ -268,13 +271,13 @@ impl Inner {
                 };
                 let there = number.filter(is_ours);
                 let opened = self.open(attempt, wire).await.map_err(|why| Unplugged { why, there })?;
-                let id = plug_as(entry, spec, opened, held(spec, self.guard(wire)))
+                let id = plug_as(entry, spec, opened, held(wire, spec, self.guard(wire)))
                     .map_err(|error| Unplugged { why: attempt.port(error), there })?;
                 Ok((id, false, there))
             }
             Some(Step::Make { .. }) => {
                 let wired = self.wire(attempt, wire).await?;
-                let id = match plug_as(entry, spec, wired.plug, held(spec, self.guard(wire))) {
+                let id = match plug_as(entry, spec, wired.plug, held(wire, spec, self.guard(wire))) {
                     Ok(id) => id,
                     Err(error) => return Err(attempt.port(error).and(self.unwire(attempt, wire, wired.number).await).into()),
                 };
@@ -306,7 +309,7 @@ impl Inner {
     ) -> Result<PortId, Refusal> {
         entry.comes(&spec.name);
         let source = self.source(wire).await.map_err(|error| attempt.kernel(error))?;
-        let (name, url, config) = (spec.name.as_str(), spec.url.to_string(), held(spec, self.guard(wire)));
+        let (name, url, config) = (spec.name.as_str(), spec.url.to_string(), held(wire, spec, self.guard(wire)));
         entry.handle.add_waiting_port(name, &url, source, config).map_err(|error| attempt.port(error))
     }
 
