@@ -6,9 +6,7 @@ use super::model::{Endpoint, EndpointState, Id, Redirect, Sandbox, SandboxPlace,
 use super::refusal::Attempt;
 use super::{EventKind, Inner, Refusal};
 use crate::etc::sources::EMBEDDED;
-use ipnet::IpNet;
 use lanloom_drivers::kernel::{Plan, Route, Seen, Why};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -185,8 +183,7 @@ fn missing(seen: &Seen, plan: &Plan, ways: &[Route]) -> Vec<String> {
     if !seen.link.up {
         return vec![format!("its interface {ifname} is down")];
     }
-    let is_shown = |address: &&IpNet| !matches!(address.addr(), IpAddr::V6(address) if address.is_unicast_link_local());
-    let addresses = plan.addresses.iter().filter(is_shown).filter(|address| !seen.addresses.contains(address));
+    let addresses = plan.addresses.iter().filter(|address| !seen.addresses.contains(address));
     let routes = plan.routes.iter().chain(ways).filter(|route| seen.all_routes && !seen.routes.contains(route));
     let routes = routes.map(|route| match route.via {
         Some(via) => format!("its route to {} by {via} is gone", route.to),

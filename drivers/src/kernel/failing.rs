@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use super::error::{KernelError, Why};
 use super::{
     Bystanders, Capability, Firewall, Forwarding, Gate, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns, NetnsName,
-    Obstacle, Occupant, Opened, Others, Plan, Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
+    Obstacle, Occupant, Opened, Others, Plan, Route, Seen, SysctlKey, TableName, TapMove, Veth, VethSpec,
 };
 
 /// Decides which calls fail: the same seed, the same decisions in the same order. [`fmt::Display`] says how to have them again.
@@ -203,6 +203,11 @@ impl Kernel for Failing {
     async fn list_addresses(&self, netns: &Netns, name: &IfName) -> Result<Vec<IpNet>, KernelError> {
         self.faults.pass("listing addresses", name)?;
         self.inner.list_addresses(netns, name).await
+    }
+
+    async fn look_inside(&self, netns: &Netns, name: &IfName) -> Result<Seen, KernelError> {
+        self.faults.pass("looking at an interface", name)?;
+        self.inner.look_inside(netns, name).await
     }
 
     async fn list_addresses_all(&self, netns: &Netns) -> Result<Vec<(IfName, IpNet)>, KernelError> {

@@ -141,12 +141,17 @@ pub struct Route {
 pub struct Seen {
     /// The interface.
     pub link: LinkInfo,
-    /// Its addresses, link-local ones of IPv6 left out.
+    /// Its addresses, also those that the kernel gave it by itself.
     pub addresses: Vec<IpNet>,
     /// The routes of the main table by this interface.
     pub routes: Vec<Route>,
     /// Whether these are all; there may be too many to look at.
     pub all_routes: bool,
+}
+
+/// Whether it is one such as the kernel gives each IPv6 interface by itself (RFC 4291, 2.5.6).
+pub(crate) fn link_local(address: &IpNet) -> bool {
+    matches!(address.addr(), IpAddr::V6(address) if address.is_unicast_link_local())
 }
 
 impl VethSpec {

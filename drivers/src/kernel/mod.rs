@@ -233,15 +233,11 @@ pub trait Kernel: Send + Sync {
     /// [`Why::NoSuchNetns`].
     async fn list_routes(&self, netns: &Netns) -> Result<Vec<Route>, KernelError>;
 
-    /// An interface with its addresses and its routes. Of many thousands of routes not all are read.
+    /// An interface with all its addresses and its routes. Of many thousands of routes not all are read.
     ///
     /// # Errors
-    /// Those of [`Kernel::link`], [`Kernel::list_addresses`] and [`Kernel::list_routes`].
-    async fn look_inside(&self, netns: &Netns, name: &IfName) -> Result<Seen, KernelError> {
-        let (link, addresses) = (self.link(netns, name).await?, self.list_addresses(netns, name).await?);
-        let routes = self.list_routes(netns).await?.into_iter().filter(|route| route.dev == *name).collect();
-        Ok(Seen { link, addresses, routes, all_routes: true })
-    }
+    /// [`Why::NoSuchLink`], [`Why::NoSuchNetns`].
+    async fn look_inside(&self, netns: &Netns, name: &IfName) -> Result<Seen, KernelError>;
 
     /// Raises the limits `gc_thresh1` to `gc_thresh3` of the neighbour tables of both families to these numbers of entries, never
     /// lowers one, and says what it changed, a line each. All namespaces of a machine share them, and only the first one shows

@@ -101,8 +101,16 @@ pub(crate) async fn a_look_at_an_interface_shows_its_own_addresses_and_routes_on
     let out = Route { to: net("0.0.0.0/0"), via: via("10.1.0.254"), dev: e0.clone(), on_link: false };
     bench.kernel.create_route(&netns, &out).await.expect("a route");
     let subnet = |to: &str, dev: &IfName| Route { to: net(to), via: None, dev: dev.clone(), on_link: false };
+    let given = net("fe80::7/64");
+    bench.kernel.create_address(&netns, &e0, given).await.expect("an address");
     let seen = bench.kernel.look_inside(&netns, &e0).await.expect("seen");
-    assert_eq!(seen.addresses, ["10.1.0.1/24", "fd00::1/64"].map(net));
+    let made = |address: &&IpNet| {
+        matches!(address.addr(), std::net::IpAddr::V6(v6) if v6.is_unicast_link_local()) && **address != given
+    };
+    let shown: Vec<_> = seen.addresses.iter().filter(|address| !made(address)).copied().collect();
+    assert_eq!(shown, [net("10.1.0.1/24"), net("fd00::1/64"), given]);
+    let listed = bench.kernel.list_addresses(&netns, &e0).await.expect("addresses");
+    assert_eq!(listed, ["10.1.0.1/24", "fd00::1/64"].map(net), "those of the link alone are left out");
     assert_eq!((seen.routes, seen.all_routes), (vec![out, subnet("10.1.0.0/24", &e0), subnet("fd00::/64", &e0)], true));
     let seen = bench.kernel.look_inside(&netns, &p0).await.expect("seen");
     assert_eq!((seen.routes, seen.all_routes), (vec![subnet("10.2.0.0/24", &p0), subnet("fd02::/64", &p0)], true));

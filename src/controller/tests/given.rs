@@ -2,6 +2,7 @@
 
 use super::changes::dual;
 use super::house::{House, name, sandbox, why, with_subnet};
+use super::upkeep::until;
 use crate::controller::Controller;
 use crate::controller::model::{NewEndpoint, NewNetwork, NewSandbox, PoolAsked, Words};
 use lanloom_drivers::kernel::{IfName, Kernel, Netns, SysctlKey};
@@ -73,10 +74,14 @@ async fn addresses_of_the_link_alone_are_set_beside_the_others_and_no_others_are
     }
     connect(&controller, "web", beside(&["169.254.7.7", "fe80::7"])).await.expect("connected");
     let eth0 = IfName::new("eth0").expect("a name");
-    let set = house.ground.kernel.list_addresses(&place("box"), &eth0).await.expect("addresses");
-    let set: Vec<String> = set.iter().map(ToString::to_string).collect();
-    assert_eq!(set, ["10.9.0.2/24", "169.254.7.7/16", "fe80::7/64"]);
+    let set = house.ground.kernel.look_inside(&place("box"), &eth0).await.expect("seen").addresses;
+    let texts: Vec<String> = set.iter().map(ToString::to_string).collect();
+    assert_eq!(texts, ["10.9.0.2/24", "169.254.7.7/16", "fe80::7/64"]);
     assert_eq!(setting(&house, &place("box"), "net/ipv6/conf/eth0/disable_ipv6").await, "0", "it has an address of IPv6");
+    controller.stop().await;
+    let controller = house.start().await;
+    until("it is taken up again", || !controller.inner.upkeep.waits(&controller.sandbox("box").expect("it").sandbox.id)).await;
+    assert_eq!(controller.sandbox("box").expect("the sandbox").notes, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use nix::errno::Errno;
 
 use super::super::error::{KernelError, Why};
-use super::super::link::Route;
+use super::super::link::{Route, link_local};
 use super::super::name::IfName;
 use super::world::{Link, Place, World};
 
@@ -39,12 +39,23 @@ impl World {
     }
 
     pub(super) fn addresses(&mut self, place: &Place, name: &IfName) -> Result<Vec<IpNet>, KernelError> {
+        Ok(self.every_address(place, name)?.into_iter().filter(|address| !link_local(address)).collect())
+    }
+
+    /// With those of the link alone.
+    pub(super) fn every_address(&mut self, place: &Place, name: &IfName) -> Result<Vec<IpNet>, KernelError> {
         Ok(self.link("listing addresses", place, name)?.addresses.clone())
     }
 
     pub(super) fn all_addresses(&mut self, place: &Place) -> Result<Vec<(IfName, IpNet)>, KernelError> {
         let links = self.space("listing addresses", place)?.links();
-        let of = |link: &Link| link.addresses.iter().map(|address| (link.name.clone(), *address)).collect::<Vec<_>>();
+        let of = |link: &Link| {
+            link.addresses
+                .iter()
+                .filter(|address| !link_local(address))
+                .map(|address| (link.name.clone(), *address))
+                .collect::<Vec<_>>()
+        };
         let mut all: Vec<_> = links.flat_map(of).collect();
         all.sort();
         Ok(all)
@@ -92,10 +103,10 @@ impl World {
     }
 }
 
-/// The route that an address brings; an IPv4 one of a single host brings none.
+/// The route that an address brings, if it is listed: an IPv4 one of a single host brings none, and those of the link alone are left out.
 pub(super) fn subnet_route(address: IpNet, name: &IfName) -> Option<Route> {
     let to = address.trunc();
-    (to.addr().is_ipv6() || to.prefix_len() < to.max_prefix_len()).then(|| Route {
+    (!link_local(&to) && (to.addr().is_ipv6() || to.prefix_len() < to.max_prefix_len())).then(|| Route {
         to,
         via: None,
         dev: name.clone(),

@@ -24,7 +24,7 @@ use super::netns::{HeldNetns, Keeper};
 use super::sockets::loopback_server;
 use super::{
     Bystanders, Capability, CapabilityKind, Firewall, Forwarding, Gate, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns,
-    NetnsName, Obstacle, Occupant, Opened, Others, Plan, Route, SysctlKey, TableName, TapMove, Veth, VethSpec,
+    NetnsName, Obstacle, Occupant, Opened, Others, Plan, Route, Seen, SysctlKey, TableName, TapMove, Veth, VethSpec,
 };
 
 /// A kernel in memory. Clones are the same kernel.
@@ -238,6 +238,13 @@ impl Kernel for FakeKernel {
 
     async fn list_addresses(&self, netns: &Netns, name: &IfName) -> Result<Vec<IpNet>, KernelError> {
         self.world().addresses(&self.at(netns), name)
+    }
+
+    async fn look_inside(&self, netns: &Netns, name: &IfName) -> Result<Seen, KernelError> {
+        let (link, at) = (self.link(netns, name).await?, self.at(netns));
+        let addresses = self.world().every_address(&at, name)?;
+        let routes = self.world().routes(&at)?.into_iter().filter(|route| route.dev == *name).collect();
+        Ok(Seen { link, addresses, routes, all_routes: true })
     }
 
     async fn list_addresses_all(&self, netns: &Netns) -> Result<Vec<(IfName, IpNet)>, KernelError> {

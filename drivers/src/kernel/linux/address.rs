@@ -12,7 +12,7 @@ use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, Add
 use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteType};
 
 use super::super::error::{KernelError, Why};
-use super::super::link::Route;
+use super::super::link::{Route, link_local};
 use super::super::name::IfName;
 use super::inside::Session;
 use super::link;
@@ -42,8 +42,12 @@ pub(super) fn delete(session: &Session, name: &IfName, address: IpNet) -> Result
 
 /// An interface's addresses, without the link-local ones of IPv6.
 pub(super) fn list(session: &Session, name: &IfName) -> Result<Vec<IpNet>, KernelError> {
+    Ok(list_every(session, name)?.into_iter().filter(|address| !link_local(address)).collect())
+}
+
+/// An interface's addresses, with those that the kernel gave it.
+pub(super) fn list_every(session: &Session, name: &IfName) -> Result<Vec<IpNet>, KernelError> {
     let mut addresses: Vec<_> = messages(session, name)?.iter().filter_map(read).collect();
-    addresses.retain(|address| !link_local(address));
     addresses.sort();
     Ok(addresses)
 }
@@ -181,11 +185,6 @@ fn ip(address: &RouteAddress) -> Option<IpAddr> {
         RouteAddress::Inet6(address) => Some(IpAddr::V6(*address)),
         RouteAddress::Mpls(_) | RouteAddress::Other(_) | _ => None,
     }
-}
-
-/// What the kernel gives each IPv6 interface by itself.
-fn link_local(address: &IpNet) -> bool {
-    matches!(address.addr(), IpAddr::V6(address) if address.is_unicast_link_local())
 }
 
 fn route_message(session: &Session, what: &'static str, route: &Route) -> Result<RouteMessage, KernelError> {

@@ -253,7 +253,7 @@ impl Kernel for LinuxKernel {
         let (netns, name) = (netns.clone(), name.clone());
         let look = move || {
             let session = Session::enter_strictly(&OpenedNetns::open(&netns)?)?;
-            let (link, addresses) = (link::get(&session, &name)?, address::list(&session, &name)?);
+            let (link, addresses) = (link::get(&session, &name)?, address::list_every(&session, &name)?);
             let (routes, all_routes) = address::list_routes_by(&session, &name, link.index)?;
             Ok(Seen { link, addresses, routes, all_routes })
         };
