@@ -13,8 +13,8 @@ const HOST: &str = "/lanloom/host/";
 /// From which the host's own prefix of unique local IPv6 addresses is made (RFC 4193).
 pub(super) const HOST_ID: &str = "/lanloom/host/id";
 
-/// The schema of these values. 4: a sandbox has what leads to its name server.
-const SCHEMA: u32 = 4;
+/// The schema of these values. 4: a sandbox has what leads to its name server. 5: a network says which of its options nobody asked for.
+const SCHEMA: u32 = 5;
 
 /// An object that has a record.
 pub(super) trait Recorded: Serialize + DeserializeOwned {

@@ -72,7 +72,7 @@ impl Inner {
     /// Takes away what was made of a network that is always there.
     pub(super) async fn put_to_sleep(&self, attempt: &Attempt, network: &Network) -> Result<(), Refusal> {
         self.driver(attempt, &network.spec.driver)?.delete_network(network.id.as_str()).await?;
-        let asleep = Network { state: NetworkState::Dormant, v4: Vec::new(), v6: Vec::new(), ..network.clone() };
+        let asleep = network.asleep();
         self.save(attempt, &asleep).await?;
         self.release_pools(network);
         self.book.put_network(asleep);

@@ -58,15 +58,17 @@ impl Inner {
                 .conflict(why, format!("use the network of that driver: `lanloom network ls -f driver={}`", driver.name())));
         }
         let (id, state, created) = (Id::random(), NetworkState::Creating, super::now());
-        self.make_network(&attempt, Network { id, name, state, created, spec, v4: Vec::new(), v6: Vec::new() }).await
+        self.make_network(
+            &attempt,
+            Network { id, name, state, created, spec, usual: [].into(), v4: Vec::new(), v6: Vec::new() },
+        )
+        .await
     }
 
     /// Gives a network its pools, and has its driver make it. What fails leaves nothing behind, not even a record.
     pub(super) async fn make_network(&self, attempt: &Attempt, mut network: Network) -> Result<(Id, Vec<String>), Refusal> {
         let driver = self.driver(attempt, &network.spec.driver)?;
-        let mut options = driver.defaults();
-        options.extend(std::mem::take(&mut network.spec.options));
-        network.spec.options = options;
+        network.take_usual(driver.defaults());
         let before = self.book.network(&network.id);
         self.check_ipv6(attempt, network.spec.ipv6).await?;
         let mut hidden = Vec::new();
@@ -160,7 +162,8 @@ impl Inner {
     /// A network that only holds a configuration is a record and nothing else.
     async fn keep_configuration(&self, attempt: &Attempt, name: Name, spec: NewNetwork) -> Result<(Id, Vec<String>), Refusal> {
         let (id, state, created) = (Id::random(), NetworkState::Ready, super::now());
-        let network = Network { id: id.clone(), name: name.clone(), state, created, spec, v4: Vec::new(), v6: Vec::new() };
+        let (v4, v6) = (Vec::new(), Vec::new());
+        let network = Network { id: id.clone(), name: name.clone(), state, created, spec, usual: [].into(), v4, v6 };
         self.save(attempt, &network).await?;
         self.book.put_network(network);
         self.tell(EventKind::NetworkCreated { network: name.to_string(), id: id.to_string() });
@@ -214,8 +217,7 @@ impl Inner {
             }
         }
         let id = network.id.clone();
-        let asleep = Network { state: NetworkState::Dormant, v4: Vec::new(), v6: Vec::new(), ..Network::clone(&network) };
-        self.make_network(attempt, asleep).await?;
+        self.make_network(attempt, network.asleep()).await?;
         self.book.network(&id).ok_or_else(|| attempt.failed("the network is gone again", "try again"))
     }
 

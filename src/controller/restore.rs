@@ -61,7 +61,16 @@ impl Inner {
             }
             let state = if driver == "bridge" { NetworkState::Dormant } else { NetworkState::Ready };
             let spec = NewNetwork { driver: driver.to_owned(), ..NewNetwork::default() };
-            let network = Network { id: Id::random(), name, state, created: super::now(), spec, v4: vec![], v6: vec![] };
+            let network = Network {
+                id: Id::random(),
+                name,
+                state,
+                created: super::now(),
+                spec,
+                usual: [].into(),
+                v4: vec![],
+                v6: vec![],
+            };
             let attempt = Attempt::new("make network", &network.name);
             if is_clear && let Err(refusal) = self.save(&attempt, &network).await {
                 tracing::warn!("{refusal}");

@@ -19,7 +19,7 @@ impl Inner {
                 return Err(attempt.not_found(format!("it has no label {label}"), "see `lanloom network inspect`"));
             }
         }
-        new.spec.options.extend(change.options);
+        new.set_options(change.options);
         self.check_addressed(&attempt, &new, &change.subnet_add)?;
         check_families(&attempt, &new, &change.subnet_add)?;
         // What has no pools yet is given them when it is made.

@@ -28,7 +28,8 @@ pub(super) fn network(text: &str) -> NetworkView {
         ..NewNetwork::default()
     };
     let (state, v4) = (NetworkState::Ready, vec![pool]);
-    let network = Network { id: Id::random(), name: name(text), state, created: CREATED, spec, v4, v6: Vec::new() };
+    let network =
+        Network { id: Id::random(), name: name(text), state, created: CREATED, spec, usual: [].into(), v4, v6: Vec::new() };
     NetworkView { network, scope: "local", endpoints: Vec::new(), notes: Vec::new() }
 }
 

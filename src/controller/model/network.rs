@@ -4,7 +4,7 @@ use super::{Id, Words};
 use crate::names::Name;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// A network.
@@ -21,10 +21,37 @@ pub struct Network {
     pub created: u64,
     /// What was asked for, with what a configuration network added.
     pub spec: NewNetwork,
+    /// Options among these that nobody asked for: what held for its driver when it was made.
+    #[serde(default)]
+    pub usual: BTreeSet<String>,
     /// Its pools, as they were given, by family.
     pub v4: Vec<Pool>,
     /// The same of IPv6.
     pub v6: Vec<Pool>,
+}
+
+impl Network {
+    /// Takes what holds for its driver for options that nobody asked for.
+    pub(in crate::controller) fn take_usual(&mut self, options: Words) {
+        let unsaid = options.into_iter().filter(|(key, _)| !self.spec.options.contains_key(key));
+        let unsaid: Vec<_> = unsaid.collect();
+        self.usual.extend(unsaid.iter().map(|(key, _)| key.clone()));
+        self.spec.options.extend(unsaid);
+    }
+
+    /// Sets options that are asked for.
+    pub(in crate::controller) fn set_options(&mut self, options: Words) {
+        self.usual.retain(|key| !options.contains_key(key));
+        self.spec.options.extend(options);
+    }
+
+    /// The same network with nothing made of it: when it is made again, what holds for its driver then is taken.
+    pub(in crate::controller) fn asleep(&self) -> Self {
+        let mut asleep = Self { state: NetworkState::Dormant, v4: Vec::new(), v6: Vec::new(), ..self.clone() };
+        let usual = std::mem::take(&mut asleep.usual);
+        asleep.spec.options.retain(|key, _| !usual.contains(key));
+        asleep
+    }
 }
 
 /// How far a network has come.
