@@ -19,6 +19,7 @@ fn furnish(house: &House) {
     house.says("sandbox create b --network web:alias=db --endpoint tap");
     house.says("sandbox create c --network web --network dual --endpoint veth");
     house.says("sandbox create d --network dual --network back --hostname dora --endpoint veth");
+    house.says("network connect --link-local-ip fe80::77 back c");
 }
 
 const SANDBOXES: [&str; 4] = ["a", "b", "c", "d"];
