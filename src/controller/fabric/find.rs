@@ -16,8 +16,10 @@ use crate::store::{Operation, Txn};
 use crate::url::PortUrl;
 use lanloom_drivers::kernel::{LinkInfo, LinkKind};
 use lanloom_switch_core::{Guard, PortConfig, PortId};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tokio::task::spawn_blocking;
 
 /// What to do about a port that waits.
 const WAITING: &str = "it is down until that interface is there: see to it, or delete the port";
@@ -69,7 +71,7 @@ pub(super) fn is_orphan(records: &Records, switch: &Name, has_file: bool) -> boo
 }
 
 impl Inner {
-    pub(super) async fn find_again(&self, file: Option<&Config>) -> Started {
+    pub(super) async fn find_again(self: Arc<Self>, file: Option<&Config>) -> Started {
         let mut started = Started::default();
         let records = match self.store.range(ROOT).await {
             Ok(range) => Records::read(&range.pairs),
@@ -110,7 +112,7 @@ impl Inner {
 
     /// TAPs that are as they were left come first, so that what they carry goes on soon; then all others, one after the other. Those
     /// of networks carry nothing before all are found.
-    async fn find_ports(&self, records: &Records, has_file: bool, notes: &mut Vec<String>) {
+    async fn find_ports(self: &Arc<Self>, records: &Records, has_file: bool, notes: &mut Vec<String>) {
         let mut all = Vec::new();
         for (switch, name, record) in &records.ports {
             let attempt = attempt_of(switch, name, &record.url);
@@ -127,8 +129,11 @@ impl Inner {
             let spec = PortSpec { name: name.clone(), url: record.url.clone(), settings: record.settings.clone() };
             all.push(Finding { entry, spec, origin: origin(record.network), made, order: record.order });
         }
-        let adopted = self.adopt_taps(&all);
-        for (found, adopted) in all.into_iter().zip(adopted) {
+        let inner = Arc::clone(self);
+        let adopt = move || inner.adopt_taps(&all).into_iter().zip(all).collect::<Vec<_>>();
+        // A panic in there is one here.
+        let all = spawn_blocking(adopt).await.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+        for (adopted, found) in all {
             let attempt = attempt_of(&found.entry.name, &found.spec.name, &found.spec.url);
             self.find_port(&attempt, found, adopted, notes).await;
         }
@@ -307,10 +312,11 @@ impl Inner {
         spec: &PortSpec,
         wire: Wire<'_>,
     ) -> Result<PortId, Refusal> {
-        entry.comes(&spec.name);
         let source = self.source(wire).await.map_err(|error| attempt.kernel(error))?;
         let (name, url, config) = (spec.name.as_str(), spec.url.to_string(), held(wire, spec, self.guard(wire)));
-        entry.handle.add_waiting_port(name, &url, source, config).map_err(|error| attempt.port(error))
+        entry.comes(&spec.name);
+        let waits = entry.handle.add_waiting_port(name, &url, source, config);
+        waits.inspect_err(|_| entry.coming.give_up(&spec.name)).map_err(|error| attempt.port(error))
     }
 
     pub(super) fn guard(&self, wire: Wire<'_>) -> Option<Arc<Guard>> {
