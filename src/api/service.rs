@@ -22,7 +22,7 @@ use crate::controller::{Controller, NewPort};
 use crate::names::Name;
 use crate::url::PortUrl;
 use bytes::Bytes;
-use lanloom_switch_core::build::Built;
+use lanloom_switch_core::build::{Built, Known};
 use lanloom_switch_core::describe::describe;
 use lanloom_switch_core::filter::Filter;
 use lanloom_switch_core::{MacAddr, Vid};
@@ -207,6 +207,10 @@ impl Service {
         // A switch that was deleted since then is left out.
         let counters = switches.iter().filter_map(|switch| self.counters(&switch.name, None).ok()).collect();
         Ok(Measured { switches: counters, engines: self.engines() })
+    }
+
+    pub(super) fn behind(&self, switch: &Name, port: &Name) -> impl Known + use<> {
+        self.controller.behind(switch, port)
     }
 
     /// `len` bytes has the frame of which `built` may be the beginning; a super-frame has `size` bytes of payload in each segment.

@@ -22,6 +22,7 @@
 //! | `driver`, `leases`, `names` | what drivers, IPAM, and the zone and files of names are told |
 //! | `ipv6` | whether the kernel has it |
 //! | `populate`, `rerouting`, [`gateway`] | what is set in a sandbox, also later; which endpoint gives the way out, and why |
+//! | `known` | who is behind the ports of a network |
 //! | `identity` | whether the namespace at a path is still the one that was adopted |
 //! | `servers` | the name server of each sandbox |
 //! | `turn` | changes one after the other |
@@ -43,6 +44,7 @@ mod ipv6;
 mod joining;
 mod keeper;
 mod keys;
+mod known;
 mod leases;
 mod leaving;
 pub mod model;

@@ -12,6 +12,7 @@ mod gone;
 mod growing;
 mod history;
 mod house;
+mod known;
 mod names;
 mod networks;
 mod objects;

@@ -9,13 +9,15 @@
 //! ff ff ff ff ff ff 02 …
 //! ```
 //! `src` and `dst` take a MAC address, an IP address, or (said twice) both; `smac` and `dmac` only a MAC address. What is not
-//! said is assumed, always the same, and told in [`Built::assumed`]. It is *not* a packet generator: it makes whole, correct
-//! frames; wrong ones come as hexadecimal.
+//! said is assumed, of what is [`Known`] or else always the same, and told in [`Built::assumed`]. It is *not* a packet generator: it
+//! makes whole, correct frames; wrong ones come as hexadecimal.
 
 mod layers;
 mod words;
 
+use crate::mac::MacAddr;
 use std::fmt;
+use std::net::IpAddr;
 
 /// Bytes of the longest frame that can be built.
 pub const BUILD_MAX: usize = 65_536;
@@ -29,15 +31,49 @@ pub struct Built {
     pub assumed: Vec<String>,
 }
 
+/// What is known where the frame would be sent, for what nobody says. `()` knows nothing.
+pub trait Known {
+    /// The hardware address of whoever sends it.
+    fn sender(&self) -> Option<MacAddr>;
+
+    /// An address that they have: of IPv6, or of IPv4.
+    fn sender_address(&self, v6: bool) -> Option<IpAddr>;
+
+    /// The hardware address that they send to for an IP address: its owner's, or a router's.
+    fn neighbour(&self, ip: IpAddr) -> Option<MacAddr>;
+}
+
+impl Known for () {
+    fn sender(&self) -> Option<MacAddr> {
+        None
+    }
+
+    fn sender_address(&self, _: bool) -> Option<IpAddr> {
+        None
+    }
+
+    fn neighbour(&self, _: IpAddr) -> Option<MacAddr> {
+        None
+    }
+}
+
 /// Makes the frame that `text` describes. The same text gives the same bytes.
 ///
 /// # Errors
 /// If a word is unknown or its value is none; the error says which, and what would be right.
 pub fn build(text: &str) -> Result<Built, BuildError> {
+    build_where(&(), text)
+}
+
+/// The same where something is known of who would send it and who would get it.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_where(known: &dyn Known, text: &str) -> Result<Built, BuildError> {
     let mut words = text.split_whitespace();
     let first = words.next().ok_or(BuildError::Empty)?;
     match words::Kind::of(first) {
-        Some(kind) => layers::write(&words::Words::parse(kind, words)?),
+        Some(kind) => layers::write(known, &words::Words::parse(kind, words)?),
         None if is_hex(first) => Ok(Built { bytes: hex(text)?, assumed: Vec::new() }),
         None => Err(BuildError::UnknownKind { word: first.to_owned() }),
     }

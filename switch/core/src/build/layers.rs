@@ -1,7 +1,7 @@
 //! Headers for what was said, from the Ethernet header inwards.
 
 use super::words::{Flags, Kind, Words};
-use super::{BUILD_MAX, BuildError, Built};
+use super::{BUILD_MAX, BuildError, Built, Known};
 use crate::frame::{HEADER_LEN, TAG_LEN};
 use crate::mac::MacAddr;
 use etherparse::{
@@ -16,12 +16,42 @@ const DST4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 const SRC6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 const DST6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2);
 
-pub(super) fn write(words: &Words) -> Result<Built, BuildError> {
-    let mut assumed = Vec::new();
+/// What nobody said: chosen, and noted.
+struct Chosen<'a> {
+    known: &'a dyn Known,
+    assumed: Vec<String>,
+}
+
+impl Chosen<'_> {
+    fn note<T: std::fmt::Display>(&mut self, key: &str, value: T) -> T {
+        self.assumed.push(format!("{key}={value}"));
+        value
+    }
+
+    /// The hardware address of who sends from that address.
+    fn sender(&mut self, ip: IpAddr) -> MacAddr {
+        let mac = self.known.sender().unwrap_or_else(|| made_mac(ip));
+        self.note("smac", mac)
+    }
+
+    /// The hardware address of who gets what goes to that address; a group's is no choice.
+    fn receiver(&mut self, ip: IpAddr) -> MacAddr {
+        match group_mac(ip) {
+            Some(mac) => mac,
+            None => {
+                let mac = self.known.neighbour(ip).unwrap_or_else(|| made_mac(ip));
+                self.note("dmac", mac)
+            }
+        }
+    }
+}
+
+pub(super) fn write(known: &dyn Known, words: &Words) -> Result<Built, BuildError> {
+    let mut chosen = Chosen { known, assumed: Vec::new() };
     let (macs, kind, payload) = match words.kind {
         Kind::Ethernet => ethernet(words)?,
-        Kind::Arp => arp(words, &mut assumed)?,
-        Kind::Icmp | Kind::Tcp | Kind::Udp => internet(words, &mut assumed)?,
+        Kind::Arp => arp(words, &mut chosen)?,
+        Kind::Icmp | Kind::Tcp | Kind::Udp => internet(words, &mut chosen)?,
     };
     let len = HEADER_LEN + TAG_LEN * words.vlans.len() + payload.len();
     if len > BUILD_MAX {
@@ -39,7 +69,7 @@ pub(super) fn write(words: &Words) -> Result<Built, BuildError> {
         bytes.extend(SingleVlanHeader { vlan_id, ether_type: *ether_type, ..SingleVlanHeader::default() }.to_bytes());
     }
     bytes.extend(payload);
-    Ok(Built { bytes, assumed })
+    Ok(Built { bytes, assumed: chosen.assumed })
 }
 
 /// Source and destination, type, and what is behind the Ethernet header.
@@ -58,13 +88,13 @@ fn ethernet(words: &Words) -> Result<Layers, BuildError> {
     Ok(((source, destination), EtherType(kind), payload(words, 46)?))
 }
 
-fn arp(words: &Words, assumed: &mut Vec<String>) -> Result<Layers, BuildError> {
-    let (IpAddr::V4(source), IpAddr::V4(target)) = addresses(words, assumed)? else { return Err(BuildError::MixedFamilies) };
-    let sender_mac = words.src.mac.unwrap_or_else(|| made_mac("smac", source.into(), assumed));
+fn arp(words: &Words, chosen: &mut Chosen<'_>) -> Result<Layers, BuildError> {
+    let (IpAddr::V4(source), IpAddr::V4(target)) = addresses(words, chosen)? else { return Err(BuildError::MixedFamilies) };
+    let sender_mac = words.src.mac.unwrap_or_else(|| chosen.sender(source.into()));
     let reply = words.reply.unwrap_or(false);
     let destination = match words.dst.mac {
         Some(mac) => mac,
-        None if reply => made_mac("dmac", target.into(), assumed),
+        None if reply => chosen.receiver(target.into()),
         None => MacAddr::BROADCAST,
     };
     let target_mac = if reply { destination } else { MacAddr::ZERO };
@@ -78,10 +108,10 @@ fn arp(words: &Words, assumed: &mut Vec<String>) -> Result<Layers, BuildError> {
     Ok(((sender_mac, destination), EtherType::ARP, packet.to_bytes().to_vec()))
 }
 
-fn internet(words: &Words, assumed: &mut Vec<String>) -> Result<Layers, BuildError> {
-    let (source, destination) = addresses(words, assumed)?;
-    let source_mac = words.src.mac.unwrap_or_else(|| made_mac("smac", source, assumed));
-    let destination_mac = words.dst.mac.unwrap_or_else(|| made_mac("dmac", destination, assumed));
+fn internet(words: &Words, chosen: &mut Chosen<'_>) -> Result<Layers, BuildError> {
+    let (source, destination) = addresses(words, chosen)?;
+    let source_mac = words.src.mac.unwrap_or_else(|| chosen.sender(source));
+    let destination_mac = words.dst.mac.unwrap_or_else(|| chosen.receiver(destination));
     let data = payload(words, 0)?;
     let ttl = words.ttl.unwrap_or(64);
     let (kind, packet) = match (source, destination) {
@@ -172,38 +202,36 @@ fn payload(words: &Words, default: usize) -> Result<Vec<u8>, BuildError> {
     Ok((0..len).map(|at| at as u8).collect())
 }
 
-fn addresses(words: &Words, assumed: &mut Vec<String>) -> Result<(IpAddr, IpAddr), BuildError> {
+fn addresses(words: &Words, chosen: &mut Chosen<'_>) -> Result<(IpAddr, IpAddr), BuildError> {
     let six = [words.src.ip, words.dst.ip].into_iter().flatten().any(|ip| ip.is_ipv6());
     let (src, dst): (IpAddr, IpAddr) = if six { (SRC6.into(), DST6.into()) } else { (SRC4.into(), DST4.into()) };
-    let mut or_assumed = |said: Option<IpAddr>, key: &str, default: IpAddr| {
-        said.unwrap_or_else(|| {
-            assumed.push(format!("{key}={default}"));
-            default
-        })
-    };
-    let (src, dst) = (or_assumed(words.src.ip, "src", src), or_assumed(words.dst.ip, "dst", dst));
+    let own = chosen.known.sender_address(six).unwrap_or(src);
+    let src = words.src.ip.unwrap_or_else(|| chosen.note("src", own));
+    let dst = words.dst.ip.unwrap_or_else(|| chosen.note("dst", dst));
     if src.is_ipv6() == dst.is_ipv6() { Ok((src, dst)) } else { Err(BuildError::MixedFamilies) }
 }
 
-/// The MAC address that frames to a group have (RFC 1112, 6.4; RFC 2464, 7), or else a local one with the IP address's end.
-fn made_mac(key: &str, ip: IpAddr, assumed: &mut Vec<String>) -> MacAddr {
+/// The MAC address that frames to a group have (RFC 1112, 6.4; RFC 2464, 7).
+fn group_mac(ip: IpAddr) -> Option<MacAddr> {
     match ip {
-        IpAddr::V4(ip) if ip.is_broadcast() => return MacAddr::BROADCAST,
+        IpAddr::V4(ip) if ip.is_broadcast() => Some(MacAddr::BROADCAST),
         IpAddr::V4(ip) if ip.is_multicast() => {
             let [_, b, c, d] = ip.octets();
-            return MacAddr([0x01, 0x00, 0x5e, b & 0x7f, c, d]);
+            Some(MacAddr([0x01, 0x00, 0x5e, b & 0x7f, c, d]))
         }
         IpAddr::V6(ip) if ip.is_multicast() => {
             let [.., a, b, c, d] = ip.octets();
-            return MacAddr([0x33, 0x33, a, b, c, d]);
+            Some(MacAddr([0x33, 0x33, a, b, c, d]))
         }
-        IpAddr::V4(_) | IpAddr::V6(_) => {}
+        IpAddr::V4(_) | IpAddr::V6(_) => None,
     }
+}
+
+/// A local MAC address with the IP address's end.
+fn made_mac(ip: IpAddr) -> MacAddr {
     let [a, b, c, d] = match ip {
         IpAddr::V4(ip) => ip.octets(),
         IpAddr::V6(ip) => ip.octets()[12..].try_into().unwrap_or_default(),
     };
-    let mac = MacAddr([0x02, 0x00, a, b, c, d]);
-    assumed.push(format!("{key}={mac}"));
-    mac
+    MacAddr([0x02, 0x00, a, b, c, d])
 }
