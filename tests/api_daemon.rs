@@ -7,9 +7,11 @@ mod house;
 use house::{House, files, has};
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixDatagram;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
+use std::sync::mpsc::Receiver;
 
 #[test]
 fn hosts_talk_through_a_switch_and_every_listing_shows_it() {
@@ -264,6 +266,10 @@ fn a_reload_touches_only_what_changed() {
     write("[[switch]]\nname = \"s1\"\nageing = 1\n");
     assert!(house.refused("config reload").contains("line 3"));
     assert_eq!(house.json("port ls s1").as_array().map(Vec::len), Some(2), "a faulty file changes nothing");
+    write(&format!("{ports}[drivers.bridge]\ncolour = \"red\"\n"));
+    let refused = house.refused("config reload");
+    assert!(refused.contains("line 7") && refused.contains("colour"), "{refused}");
+    assert_eq!(house.json("port ls s1").as_array().map(Vec::len), Some(2), "a faulty file changes nothing");
 
     write(ports);
     house.signal(Signal::SIGHUP);
@@ -317,9 +323,8 @@ fn metrics_are_the_counters_and_nothing_else_is_served_over_tcp() {
     assert!(house.says("switch ls").contains("s1"));
 }
 
-#[test]
-fn events_tell_of_changes_as_they_happen() {
-    let Some(house) = House::with_daemon() else { return };
+/// What `lanloom events` prints from now on.
+fn listen(house: &House) -> (Child, Receiver<String>) {
     let mut events =
         house.command(&[env!("CARGO_BIN_EXE_lanloom"), "events", "--json"]).stdout(Stdio::piped()).spawn().expect("it runs");
     let lines = lines_of(events.stdout.take().expect("piped"));
@@ -328,6 +333,63 @@ fn events_tell_of_changes_as_they_happen() {
         house.says("switch delete warmup");
         lines.try_recv().is_ok()
     });
+    (events, lines)
+}
+
+#[test]
+fn of_a_port_nothing_is_told_before_it_was_added_and_nothing_after_it_was_deleted() {
+    let Some(house) = House::with_daemon() else { return };
+    let (mut events, lines) = listen(&house);
+    house.sh("ip netns add guest");
+    house.says("switch create s1");
+    for port in 0..8 {
+        house.says(&format!("port add s1 veth://v{port}?netns=guest --name v{port}"));
+        house.says(&format!("port add s1 tap://t{port} --name t{port}"));
+    }
+    house.says("switch delete s1");
+    house.says("switch create end");
+    let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    loop {
+        let event: Value = serde_json::from_str(&lines.recv_timeout(house::PATIENCE).expect("one more event")).expect("JSON");
+        let word = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+        match (word("type").as_str(), word("switch").as_str()) {
+            ("switch.created", "end") => break,
+            (kind, _) if event["port"].is_string() => told.entry(word("port")).or_default().push(kind.to_owned()),
+            _ => {}
+        }
+    }
+    assert_eq!(told.len(), 16);
+    for (port, kinds) in told {
+        assert_eq!(
+            (kinds.first(), kinds.last()),
+            (Some(&"port.added".into()), Some(&"port.deleted".into())),
+            "{port}: {kinds:?}"
+        );
+        assert!(kinds.iter().any(|kind| kind == "port.up" || kind == "port.down"), "{port}: {kinds:?}");
+    }
+    let _ = events.kill();
+    let _ = events.wait();
+}
+
+#[test]
+fn what_is_to_be_known_of_what_was_done_is_a_note_and_that_there_was_nothing_to_do_is_said() {
+    let Some(house) = House::with_daemon() else { return };
+    house.sh("ip link add up0 type veth peer name up1");
+    house.sh("ip address add 10.77.0.1/24 dev up0");
+    house.sh("ip link set up0 up");
+    let made = house.lanloom("network create over --internal --subnet 10.77.0.0/24");
+    let said = String::from_utf8_lossy(&made.stderr).into_owned();
+    assert!(made.status.success() && said.starts_with("lanloom: note: ") && said.contains("up0"), "{said}");
+    let made = house.lanloom("network create apart --internal --subnet 10.78.0.0/24");
+    assert_eq!(String::from_utf8_lossy(&made.stderr), "");
+    assert_eq!(house.says("network prune --force"), "deleted apart\ndeleted over\n");
+    assert_eq!(house.says("network prune --force"), "nothing to prune\n");
+}
+
+#[test]
+fn events_tell_of_changes_as_they_happen() {
+    let Some(house) = House::with_daemon() else { return };
+    let (mut events, lines) = listen(&house);
     let next = |kind: &str| loop {
         let line = lines.recv_timeout(house::PATIENCE).expect("one more event");
         let event: Value = serde_json::from_str(&line).expect("JSON");
@@ -374,7 +436,7 @@ fn as_user(house: &House, words: &str) -> std::process::Command {
 }
 
 /// Lines as they come.
-fn lines_of(output: std::process::ChildStdout) -> std::sync::mpsc::Receiver<String> {
+fn lines_of(output: std::process::ChildStdout) -> Receiver<String> {
     let (to, lines) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {

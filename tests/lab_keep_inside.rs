@@ -59,6 +59,20 @@ fn what_is_taken_from_a_sandbox_is_shown_until_it_is_there_again_and_the_next_st
 }
 
 #[test]
+fn that_somebody_deleted_a_gateway_s_interface_is_told_of_its_network_until_the_next_start_makes_it_again() {
+    let Some(mut house) = furnish() else { return };
+    let notes = |house: &House| house.json("network inspect web")[0]["Lanloom"]["notes"].to_string();
+    let gateway = house.interfaces().into_iter().find(|name| name.starts_with("ll-")).expect("a gateway");
+    house.sh(&format!("ip link delete {gateway}"));
+    house.wait_for("it to be told", || notes(&house).contains("its gateway's interface carries nothing"));
+    assert!(house.lanloom("sandbox ping -c 1 a b").status.success(), "sandboxes reach each other");
+    end(&mut house, End::Asked);
+    house.start_daemon(&STATE);
+    exec(&house, "a", &format!("ping -c 1 {OUTSIDE}"));
+    assert!(!notes(&house).contains("gateway"), "{}", notes(&house));
+}
+
+#[test]
 fn names_are_answered_again_after_somebody_flushed_the_rules_of_a_sandbox() {
     let Some(house) = furnish() else { return };
     let resolves = || house.lanloom("sandbox exec a -- getent ahostsv4 b").status.success();
