@@ -61,21 +61,23 @@ impl Inner {
         }
     }
 
-    /// Looks whether a sandbox's namespace is there, and notes it.
+    /// Looks whether a sandbox's namespace is there and the one that it had, and notes it. If not, nothing of ours keeps that one
+    /// alive from then on.
     pub(super) async fn is_lost_now(&self, id: &Id) -> bool {
-        let Some(sandbox) = self.book.sandbox(id).filter(|sandbox| self.is_right(sandbox)) else { return false };
-        let is_lost = match self.netns_path(&sandbox) {
-            Some(path) => !self.has_namespace(&path).await,
-            None => false,
-        };
-        match is_lost {
-            true => {
-                self.lost.insert(id.clone(), ());
-                self.damage.remove(id);
-            }
-            false => drop(self.lost.remove(id)),
+        let Some(sandbox) = self.book.sandbox(id).filter(|sandbox| self.is_settled(sandbox)) else { return false };
+        let Some(path) = self.netns_path(&sandbox) else { return false };
+        let is_lost = sandbox.is_stale() || !self.has_namespace(&path).await;
+        if !is_lost {
+            self.lost.remove(id);
+            return false;
         }
-        is_lost
+        self.lost.insert(id.clone(), ());
+        self.damage.remove(id);
+        if let Some(running) = self.servers.take(id) {
+            running.end().await;
+            self.tell(EventKind::SandboxLost { sandbox: sandbox.name.to_string() });
+        }
+        true
     }
 
     /// What there is to say of a sandbox whose namespace is gone.
@@ -106,10 +108,12 @@ impl Inner {
 
     /// Whether a sandbox is ours to look at still, and was as it should be when it was last seen to.
     fn is_right(&self, sandbox: &Sandbox) -> bool {
-        !self.upkeep.has_ended()
-            && sandbox.state == SandboxState::Ready
-            && !sandbox.is_stale()
-            && !self.upkeep.waits(&sandbox.id)
+        self.is_settled(sandbox) && !sandbox.is_stale()
+    }
+
+    /// The same whatever became of its namespace.
+    fn is_settled(&self, sandbox: &Sandbox) -> bool {
+        !self.upkeep.has_ended() && sandbox.state == SandboxState::Ready && !self.upkeep.waits(&sandbox.id)
     }
 
     /// A line for each thing that is missing. What cannot be looked at is not told: that its namespace is gone is heard otherwise.

@@ -8,22 +8,31 @@ use super::model::{EndpointState, Identity, Sandbox, SandboxPlace};
 use super::refusal::Attempt;
 use super::{Inner, Refusal};
 use crate::store::{Operation, Store, Txn};
-use std::fs;
+use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::LazyLock;
 
 /// What the kernel says at each start of the machine anew (random(4)).
-const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+static BOOT: LazyLock<String> =
+    LazyLock::new(|| fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned());
+
+/// The device of all files that are namespaces.
+static NAMESPACES: LazyLock<Option<u64>> = LazyLock::new(|| fs::metadata("/proc/self/ns/net").ok().map(|file| file.dev()));
 
 /// The place of a process's start time among the fields of `/proc/PID/stat` behind its name (proc(5), field 22).
 const START_TIME: usize = 19;
 
-/// What tells the namespace at a path from others; none if there is no such file.
+/// What tells the namespace at a path from others; none if no namespace is there, as when a file is left on which one was mounted.
 pub(super) fn identity(path: &Path) -> Option<Identity> {
-    let file = fs::metadata(path).ok()?;
-    let boot = fs::read_to_string(BOOT_ID).unwrap_or_default().trim().to_owned();
+    let file = fs::metadata(path).ok().filter(|file| Some(file.dev()) == *NAMESPACES)?;
     let process = process_of(path).or_else(|| process_of(&fs::read_link(path).ok()?));
-    Some(Identity { device: file.dev(), inode: file.ino(), boot, started: process.and_then(started) })
+    let started = match process {
+        Some(process) => started(process),
+        // Only what is mounted keeps its file; what a process shows may have a new one whenever nobody looks, and is no path (proc(5)).
+        None => fs::canonicalize(path).ok().and_then(|_| mounted(&file)),
+    };
+    Some(Identity { device: file.dev(), inode: file.ino(), boot: BOOT.clone(), started })
 }
 
 /// The process whose namespace a path is.
@@ -40,11 +49,24 @@ fn started(process: i32) -> Option<u64> {
     fields.split_whitespace().nth(START_TIME)?.parse().ok()
 }
 
+/// When a namespace was mounted, in nanoseconds since 1970. The kernel gives its number to the next one soon, but not its time.
+fn mounted(file: &Metadata) -> Option<u64> {
+    u64::try_from(i128::from(file.ctime()) * 1_000_000_000 + i128::from(file.ctime_nsec())).ok()
+}
+
+impl Identity {
+    /// Whether that is the same. What was not known when this was written is not compared.
+    pub(super) fn is_same(&self, now: &Self) -> bool {
+        let Self { device, inode, boot, started } = self;
+        (device, inode, boot) == (&now.device, &now.inode, &now.boot) && (started.is_none() || *started == now.started)
+    }
+}
+
 impl Sandbox {
     /// Whether its path leads to another namespace than the one that was adopted.
     pub(super) fn is_stale(&self) -> bool {
         let (SandboxPlace::At(path), Some(adopted)) = (&self.spec.place, &self.identity) else { return false };
-        identity(path).is_some_and(|now| now != *adopted)
+        identity(path).is_some_and(|now| !adopted.is_same(&now))
     }
 
     /// Why nothing is done with it, if it is stale.

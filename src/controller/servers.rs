@@ -1,6 +1,7 @@
 //! The name server of each sandbox: where it listens, and whom it asks.
 
-use super::model::{Id, Redirect, Sandbox, SandboxPlace};
+use super::identity::identity;
+use super::model::{Id, Identity, Redirect, Sandbox, SandboxPlace};
 use super::refusal::Attempt;
 use super::upkeep::Waits;
 use super::{Inner, Refusal};
@@ -29,9 +30,10 @@ pub(super) struct NameServers {
 #[derive(Debug)]
 pub(super) struct Running {
     server: Server,
-    /// The sandbox's name, and its namespace.
+    /// The sandbox's name, where its namespace is, and what tells that one from others.
     sandbox: String,
     netns: PathBuf,
+    identity: Option<Identity>,
     view: Arc<RwLock<View>>,
     /// Where it listens, in words.
     place: String,
@@ -67,8 +69,13 @@ impl NameServers {
     /// Takes out the servers whose namespaces are gone, with their sandboxes' names.
     pub(super) fn take_gone(&self) -> Vec<(String, Running)> {
         let mut all = self.running();
-        let gone = all.extract_if(|_, running| !running.netns.exists());
+        let gone = all.extract_if(|_, running| !running.is_in_place());
         gone.map(|(_, running)| (running.sandbox.clone(), running)).collect()
+    }
+
+    /// Takes out a sandbox's, if it has one.
+    pub(super) fn take(&self, sandbox: &Id) -> Option<Running> {
+        self.running().remove(sandbox)
     }
 
     /// Whether a sandbox has one.
@@ -85,8 +92,22 @@ impl NameServers {
 }
 
 impl Running {
+    /// Whether its sandbox's path leads to the namespace still in which it was started. The file alone says nothing: it stays where
+    /// somebody unmounted the namespace, and may lead to another one by now.
+    fn is_in_place(&self) -> bool {
+        let is_same = |now: &Identity| self.identity.as_ref().is_none_or(|then| then.is_same(now));
+        identity(&self.netns).as_ref().is_some_and(is_same)
+    }
+
     pub(super) async fn stop(self) {
         self.server.stop().await;
+    }
+
+    /// The same where the namespace that it was in is gone, which is said.
+    pub(super) async fn end(self) {
+        let sandbox = self.sandbox.clone();
+        self.stop().await;
+        tracing::warn!(%sandbox, "its namespace is gone; what is left of it goes with `lanloom sandbox delete`");
     }
 }
 
@@ -130,7 +151,7 @@ impl Inner {
     /// Starts the name server of a sandbox, unless it is the host's. Answers what leads to it, for the sandbox's record.
     pub(super) async fn start_names(&self, attempt: &Attempt, sandbox: &Sandbox) -> Result<Option<Redirect>, Refusal> {
         let Some(netns_path) = self.netns_path(sandbox) else { return Ok(None) };
-        let netns = Netns::At(netns_path.clone());
+        let (netns, identity) = (Netns::At(netns_path.clone()), identity(&netns_path));
         let ears = self.listen(&netns, sandbox.redirect).await.map_err(|error| attempt.kernel(error))?;
         let view = Arc::new(RwLock::new(self.view(sandbox)));
         let authority = Arc::new(Librarian { zone: Arc::clone(&self.zone), view: Arc::clone(&view) });
@@ -138,8 +159,8 @@ impl Inner {
         let server = Server::start(ears.listening.udp, ears.listening.tcp, authority, dialer, Limits::default());
         let server = server
             .map_err(|error| attempt.failed(format!("starting its name server: {error}"), "raise the limit of open files"))?;
-        let path = netns_path.clone();
-        let running = Running { server, sandbox: sandbox.name.to_string(), netns: netns_path, view, place: ears.place };
+        let (path, named) = (netns_path.clone(), sandbox.name.to_string());
+        let running = Running { server, sandbox: named, netns: netns_path, identity, view, place: ears.place };
         self.servers.running().insert(sandbox.id.clone(), running);
         if let Err(error) = self.vanishing.watch(&path) {
             tracing::warn!(sandbox = %sandbox.name, %error, "it will not be heard if its namespace goes");
@@ -194,8 +215,7 @@ impl Inner {
     /// Stops it, and waits until its sockets no longer hold the namespace.
     pub(super) async fn stop_names(&self, sandbox: &Sandbox) {
         self.upkeep.take_out(&sandbox.id);
-        let running = self.servers.running().remove(&sandbox.id);
-        if let Some(running) = running {
+        if let Some(running) = self.servers.take(&sandbox.id) {
             running.stop().await;
         }
     }

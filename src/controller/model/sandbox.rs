@@ -38,7 +38,8 @@ pub struct Identity {
     pub inode: u64,
     /// What the kernel called this start of the machine.
     pub boot: String,
-    /// When the process was started, in ticks of the clock since the machine was; none for a path that names no process.
+    /// When the process was started, in ticks of the clock since the machine was; for a path that names no process, when the namespace
+    /// was mounted there, in nanoseconds since 1970. None if neither was known.
     pub started: Option<u64>,
 }
 

@@ -223,3 +223,21 @@ async fn a_sandbox_whose_namespace_somebody_deleted_is_lost_and_says_what_to_do_
     house.ground.kernel.create_netns(&NetnsName::new("one").expect("a valid name")).await.expect("made");
     until("it is there again", || !is_lost("one")).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_name_server_of_a_sandbox_whose_namespace_a_round_finds_gone_ends_and_holds_it_no_longer() {
+    let mut house = House::new().await;
+    house.look_every = Duration::from_millis(5);
+    let controller = house.start().await;
+    sandbox(&controller, "one", &[]).await.expect("a sandbox");
+    let (at, mut events) = (netns("one"), controller.events());
+    let server = house.ground.kernel.listening(&at).pop().expect("a name server").real_udp;
+    house.ground.kernel.delete_netns(&at).await.expect("deleted");
+    until("it is noticed", || controller.sandbox("one").expect("the sandbox").is_lost).await;
+    until("its server is gone", || dns(&controller, "one") == "none").await;
+    until("its socket is closed", || std::net::UdpSocket::bind(server).is_ok()).await;
+    let told = tokio::time::timeout(PATIENCE, async {
+        while !matches!(events.recv().await.expect("an event").kind, EventKind::SandboxLost { .. }) {}
+    });
+    told.await.expect("it is told");
+}
