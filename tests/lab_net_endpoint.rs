@@ -291,3 +291,44 @@ fn a_namespace_that_somebody_removes_is_gone_at_once_with_all_that_was_in_it() {
     host.wait_for("the namespace to be gone", || !host.interfaces().contains(&"witness".to_owned()));
     host.reaches("b", OUTSIDE[0]);
 }
+
+#[test]
+fn a_namespace_that_somebody_only_unmounts_goes_too_with_all_that_was_in_it() {
+    let Some(host) = Networks::new() else { return };
+    host.network(1, "");
+    host.sandbox("a", &[Seat::new(1, 10)], "");
+    host.sh("ip link add witness type veth peer name inside netns a");
+    host.sh("umount /run/netns/a");
+    host.wait_for("the namespace to be gone", || !host.interfaces().contains(&"witness".to_owned()));
+    host.wait_for("it to be noticed", || host.json("sandbox inspect a")[0]["state"] == "lost");
+    host.says("sandbox delete a");
+    assert_eq!(host.sh("ls /run/netns"), "");
+}
+
+#[test]
+fn a_name_that_somebody_made_again_is_theirs_and_nothing_is_done_in_it_nor_does_it_go_with_the_sandbox() {
+    let Some(host) = Networks::new() else { return };
+    host.network(1, "");
+    host.sandbox("a", &[Seat::new(1, 10)], "");
+    host.sh("ip link add witness type veth peer name inside netns a");
+    host.sh("ip netns delete a");
+    // Its number is free then, and given to the next one.
+    host.wait_for("the namespace to be gone", || !host.interfaces().contains(&"witness".to_owned()));
+    host.sh("ip netns add a");
+    host.sh("ip -n a link add mine type veth peer name yours");
+    let inside = || {
+        host.script("ip -n a -o link; ip -n a -o address; ip netns exec a nft list ruleset; ip netns exec a cat /proc/net/udp")
+    };
+    let before = inside();
+    let shown = host.json("sandbox inspect a");
+    assert_eq!(shown[0]["state"], "stale", "{shown}");
+    host.says("network create n2 --subnet 10.82.0.0/24");
+    for command in ["network connect n2 a", "sandbox exec a -- true", "sandbox ping a 10.81.1.1"] {
+        let said = host.refused(command);
+        assert!(said.contains("its namespace is gone: /run/netns/a leads to another one now"), "{command}: {said}");
+    }
+    assert_eq!(inside(), before);
+    host.says("sandbox delete a");
+    assert_eq!(inside(), before);
+    assert!(host.refused("sandbox create a").contains("there is a network namespace at /run/netns/a already"));
+}

@@ -64,15 +64,20 @@ impl Inner {
     /// Looks whether a sandbox's namespace is there and the one that it had, and notes it. If not, nothing of ours keeps that one
     /// alive from then on.
     pub(super) async fn is_lost_now(&self, id: &Id) -> bool {
-        let Some(sandbox) = self.book.sandbox(id).filter(|sandbox| self.is_settled(sandbox)) else { return false };
+        let Some(sandbox) = self.book.sandbox(id).filter(|sandbox| self.is_ours(sandbox)) else { return false };
         let Some(path) = self.netns_path(&sandbox) else { return false };
-        let is_lost = sandbox.is_stale() || !self.has_namespace(&path).await;
+        let is_lost = self.is_stale(&sandbox) || !self.has_namespace(&path).await;
         if !is_lost {
-            self.lost.remove(id);
+            // It had been unmounted, and is there again: what was in it may have gone, and its name server has.
+            if self.lost.remove(id).is_some() {
+                self.upkeep.put(id, Instant::now());
+            }
             return false;
         }
         self.lost.insert(id.clone(), ());
         self.damage.remove(id);
+        // There is nothing to put right until it is there again.
+        self.upkeep.take_out(id);
         if let Some(running) = self.servers.take(id) {
             running.end().await;
             self.tell(EventKind::SandboxLost { sandbox: sandbox.name.to_string() });
@@ -82,7 +87,7 @@ impl Inner {
 
     /// What there is to say of a sandbox whose namespace is gone.
     pub(super) fn lost_note(&self, sandbox: &Sandbox) -> Option<String> {
-        if !self.lost.contains_key(&sandbox.id) || sandbox.is_stale() {
+        if !self.lost.contains_key(&sandbox.id) || self.is_stale(sandbox) {
             return None;
         }
         let restart = match sandbox.spec.place {
@@ -106,14 +111,14 @@ impl Inner {
         Some(Wanted { sandbox, endpoints, interfaces })
     }
 
-    /// Whether a sandbox is ours to look at still, and was as it should be when it was last seen to.
-    fn is_right(&self, sandbox: &Sandbox) -> bool {
-        self.is_settled(sandbox) && !sandbox.is_stale()
+    /// Whether a sandbox is there, and not on its way out.
+    fn is_ours(&self, sandbox: &Sandbox) -> bool {
+        !self.upkeep.has_ended() && sandbox.state == SandboxState::Ready
     }
 
-    /// The same whatever became of its namespace.
-    fn is_settled(&self, sandbox: &Sandbox) -> bool {
-        !self.upkeep.has_ended() && sandbox.state == SandboxState::Ready && !self.upkeep.waits(&sandbox.id)
+    /// Whether a sandbox is ours to look at still, and was as it should be when it was last seen to.
+    fn is_right(&self, sandbox: &Sandbox) -> bool {
+        self.is_ours(sandbox) && !self.is_stale(sandbox) && !self.upkeep.waits(&sandbox.id)
     }
 
     /// A line for each thing that is missing. What cannot be looked at is not told: that its namespace is gone is heard otherwise.

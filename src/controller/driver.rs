@@ -73,7 +73,7 @@ impl Inner {
     /// Has an endpoint's interface taken out of its sandbox.
     pub(super) async fn take_out(&self, network: &Network, endpoint: &Endpoint) -> Result<(), Refusal> {
         let sandbox = endpoint.state.joint().and_then(|joint| self.book.sandbox(&joint.sandbox));
-        if sandbox.is_some_and(|sandbox| sandbox.is_stale()) {
+        if sandbox.is_some_and(|sandbox| self.is_stale(&sandbox)) {
             self.fabric.disown(network.name.clone(), endpoint.name.clone()).await?;
         }
         match self.known_driver(network) {

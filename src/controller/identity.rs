@@ -1,16 +1,17 @@
-//! Which namespace was adopted: a path may lead to another one later. The number of a process is given to the next one, and after a
-//! restart of the machine all begin anew. What is told of a namespace by its path only is therefore compared with what the path led
-//! to when it was adopted; a sandbox whose path leads elsewhere now is *stale*, and nothing is done in that other namespace.
+//! Which namespace was adopted, or made: a path may lead to another one later. The number of a process is given to the next one, a name
+//! may be deleted and made anew by somebody, and after a restart of the machine all begin anew. What is told of a namespace by its path
+//! only is therefore compared with what the path led to at first; a sandbox whose path leads elsewhere now is *stale*, and nothing is
+//! done in that other namespace.
 
 use super::fabric::forgetting;
-use super::keys::Shelf;
+use super::keys::{Recorded, Shelf};
 use super::model::{EndpointState, Identity, Sandbox, SandboxPlace};
 use super::refusal::Attempt;
 use super::{Inner, Refusal};
 use crate::store::{Operation, Store, Txn};
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 /// What the kernel says at each start of the machine anew (random(4)).
@@ -63,32 +64,53 @@ impl Identity {
 }
 
 impl Sandbox {
-    /// Whether its path leads to another namespace than the one that was adopted.
-    pub(super) fn is_stale(&self) -> bool {
-        let (SandboxPlace::At(path), Some(adopted)) = (&self.spec.place, &self.identity) else { return false };
-        identity(path).is_some_and(|now| !adopted.is_same(&now))
+    /// Where its namespace is, of those that have a name in that folder; none for the daemon's own.
+    pub(super) fn path(&self, netns_dir: &Path) -> Option<PathBuf> {
+        match &self.spec.place {
+            SandboxPlace::Own => Some(netns_dir.join(self.name.as_str())),
+            SandboxPlace::At(path) => Some(path.clone()),
+            SandboxPlace::Host => None,
+        }
     }
 
-    /// Why nothing is done with it, if it is stale.
-    pub(super) fn stale_note(&self) -> Option<String> {
-        let SandboxPlace::At(path) = &self.spec.place else { return None };
-        self.is_stale().then(|| format!("its namespace is gone: {} leads to another one now", path.display()))
+    /// Whether its path leads to another namespace than the one that was adopted, or made for it.
+    fn is_stale(&self, netns_dir: &Path) -> bool {
+        let (Some(path), Some(then)) = (self.path(netns_dir), &self.identity) else { return false };
+        identity(&path).is_some_and(|now| !then.is_same(&now))
     }
 }
 
 impl Inner {
+    /// Whether a sandbox's path leads to another namespace than at first.
+    pub(super) fn is_stale(&self, sandbox: &Sandbox) -> bool {
+        sandbox.is_stale(self.kernel.netns_dir())
+    }
+
+    /// Why nothing is done with a sandbox, if it is stale.
+    pub(super) fn stale_note(&self, sandbox: &Sandbox) -> Option<String> {
+        let path = self.netns_path(sandbox).filter(|_| self.is_stale(sandbox))?;
+        Some(format!("its namespace is gone: {} leads to another one now", path.display()))
+    }
+
+    /// What tells a sandbox's namespace from others: what is known of it, else what its own is now. One that is adopted is known from
+    /// the first, or not at all.
+    pub(super) fn identity_of(&self, sandbox: &Sandbox) -> Option<Identity> {
+        let made = || identity(&self.netns_path(sandbox).filter(|_| sandbox.spec.place == SandboxPlace::Own)?);
+        sandbox.identity.clone().or_else(made)
+    }
+
     /// Refuses what would be done in another's namespace.
     pub(super) fn check_not_stale(&self, attempt: &Attempt, sandbox: &Sandbox) -> Result<(), Refusal> {
-        let Some(why) = sandbox.stale_note() else { return Ok(()) };
+        let Some(why) = self.stale_note(sandbox) else { return Ok(()) };
         Err(attempt.conflict(why, format!("delete it with `lanloom sandbox delete {}`", sandbox.name)))
     }
 }
 
 /// Has ports in the namespaces of stale sandboxes forgotten, before any is looked for: what is there by their name is another's.
 /// Answers a line for each that could not be.
-pub(super) async fn forget_ports(store: &dyn Store, shelf: &Shelf) -> Vec<String> {
+pub(super) async fn forget_ports(store: &dyn Store, shelf: &Shelf, netns_dir: &Path) -> Vec<String> {
     let mut notes = Vec::new();
-    for sandbox in shelf.sandboxes.iter().filter(|sandbox| sandbox.is_stale()) {
+    for sandbox in shelf.sandboxes.iter().filter(|sandbox| sandbox.is_stale(netns_dir)) {
         let joined = |state: &EndpointState| state.joint().is_some_and(|joint| joint.sandbox == sandbox.id);
         for endpoint in shelf.endpoints.iter().filter(|endpoint| joined(&endpoint.state)) {
             let Some(network) = shelf.networks.iter().find(|network| network.id == endpoint.network) else { continue };
@@ -101,6 +123,25 @@ pub(super) async fn forget_ports(store: &dyn Store, shelf: &Shelf) -> Vec<String
         }
     }
     notes
+}
+
+/// Namespaces of sandboxes' own that are gone are about to be made anew: what told the old ones from others is forgotten first, so that
+/// whatever ends a start between the two, the new ones are not taken for somebody's. Answers a line if that could not be written.
+pub(super) async fn forget_gone(store: &dyn Store, shelf: &mut Shelf, netns_dir: &Path) -> Option<String> {
+    let is_gone = |sandbox: &Sandbox| {
+        let path = sandbox.path(netns_dir).filter(|_| sandbox.spec.place == SandboxPlace::Own && sandbox.identity.is_some());
+        path.is_some_and(|path| identity(&path).is_none())
+    };
+    let mut operations = Vec::new();
+    for sandbox in shelf.sandboxes.iter_mut().filter(|sandbox| is_gone(sandbox)) {
+        sandbox.identity = None;
+        operations.extend(sandbox.put());
+    }
+    if operations.is_empty() {
+        return None;
+    }
+    let attempt = Attempt::new("forget the namespaces of", format!("{} sandboxes, which are gone", operations.len()));
+    forget(&attempt, store, operations).await.err().map(|refusal| refusal.to_string())
 }
 
 async fn forget(attempt: &Attempt, store: &dyn Store, operations: Vec<Operation>) -> Result<(), Refusal> {
@@ -121,7 +162,7 @@ mod tests {
             Self(Command::new("sleep").arg("1000").spawn().expect("a process"))
         }
 
-        fn path(&self) -> std::path::PathBuf {
+        fn path(&self) -> PathBuf {
             format!("/proc/{}/ns/net", self.0.id()).into()
         }
     }
@@ -133,7 +174,7 @@ mod tests {
         }
     }
 
-    fn adopted(path: std::path::PathBuf, identity: Option<Identity>) -> Sandbox {
+    fn adopted(path: PathBuf, identity: Option<Identity>) -> Sandbox {
         let (name, spec) = ("box".parse().expect("a name"), NewSandbox { place: SandboxPlace::At(path), ..Default::default() });
         Sandbox { id: Id::random(), name, state: SandboxState::Ready, created: 0, spec, identity, redirect: None }
     }
@@ -144,20 +185,20 @@ mod tests {
         let known = identity(&one.path()).expect("it is there");
         assert_eq!(known.started, started(one.0.id().try_into().expect("a number")));
         assert!(known.started.is_some() && !known.boot.is_empty());
-        assert!(!adopted(one.path(), Some(known.clone())).is_stale());
+        assert!(!adopted(one.path(), Some(known.clone())).is_stale(Path::new("/none")));
         // As the kernel would show it if `two` had been given the number of `one` a tick later.
         let later = Identity { started: identity(&two.path()).and_then(|two| two.started).map(|ticks| ticks + 1), ..known };
-        assert!(adopted(one.path(), Some(later.clone())).is_stale());
-        assert!(!adopted(one.path(), None).is_stale(), "a record of before knows nothing to compare");
+        assert!(adopted(one.path(), Some(later.clone())).is_stale(Path::new("/none")));
+        assert!(!adopted(one.path(), None).is_stale(Path::new("/none")), "a record of before knows nothing to compare");
         let gone = one.path();
         drop(one);
-        assert!(!adopted(gone, Some(later)).is_stale(), "it is gone, and not another's");
+        assert!(!adopted(gone, Some(later)).is_stale(Path::new("/none")), "it is gone, and not another's");
     }
 
     #[test]
     fn after_a_restart_of_the_machine_nothing_is_the_same() {
         let process = Process::start();
         let before = identity(&process.path()).map(|known| Identity { boot: "another".to_owned(), ..known });
-        assert!(adopted(process.path(), before).is_stale());
+        assert!(adopted(process.path(), before).is_stale(Path::new("/none")));
     }
 }

@@ -77,7 +77,7 @@ impl Inner {
     /// Brings a sandbox to what it is to be, and notes it for another try if that fails.
     async fn see_to(&self, sandbox: &Sandbox) {
         match sandbox.state {
-            SandboxState::Ready if !sandbox.is_stale() => {}
+            SandboxState::Ready if !self.is_stale(sandbox) => {}
             // What is on its way is the matter of whoever has it there, and what is at a path that leads elsewhere is another's.
             SandboxState::Ready | SandboxState::Creating | SandboxState::Deleting => return self.upkeep.take_out(&sandbox.id),
         }
@@ -110,11 +110,13 @@ impl Inner {
         done
     }
 
-    /// What leads to the server is recorded if it is new, so that the next start need not make it again.
+    /// What leads to the server is recorded if it is new, so that the next start need not make it again; and so is what tells the
+    /// namespace from others, where a start made it or a record of before does not say.
     async fn start_names_again(&self, attempt: &Attempt, sandbox: &Sandbox) -> Result<(), Refusal> {
         let redirect = self.start_names(attempt, sandbox).await?;
-        if redirect != sandbox.redirect {
-            let sandbox = Sandbox { redirect, ..sandbox.clone() };
+        let known = Sandbox { redirect, identity: self.identity_of(sandbox), ..sandbox.clone() };
+        if known != *sandbox {
+            let sandbox = known;
             if let Err(refusal) = self.save(attempt, &sandbox).await {
                 tracing::warn!("{refusal}");
             }

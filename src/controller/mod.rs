@@ -23,7 +23,7 @@
 //! | `ipv6` | whether the kernel has it |
 //! | `populate`, `rerouting`, [`gateway`] | what is set in a sandbox, also later; which endpoint gives the way out, and why |
 //! | `known` | who is behind the ports of a network |
-//! | `identity` | whether the namespace at a path is still the one that was adopted |
+//! | `identity` | whether the namespace at a path is still the one that was adopted or made |
 //! | `servers` | the name server of each sandbox |
 //! | `turn` | changes one after the other |
 //! | `upkeep`, `rounds`, `keeper` | what is put right while the daemon runs: in sandboxes, by drivers, and who does it |

@@ -1,7 +1,7 @@
 //! What is set inside a sandbox: addresses, settings and routes of an interface (`osl/interface_linux.go`), and the way out.
 
 use super::gateway::{self, Candidate, Choice, Way};
-use super::model::{Endpoint, EndpointState, Id, Joint, Sandbox, SandboxPlace};
+use super::model::{Endpoint, EndpointState, Id, Joint, Sandbox};
 use super::refusal::Attempt;
 use super::{Inner, Refusal};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -27,11 +27,7 @@ impl Inner {
 
     /// The same as a path; none for the daemon's own.
     pub(super) fn netns_path(&self, sandbox: &Sandbox) -> Option<PathBuf> {
-        match &sandbox.spec.place {
-            SandboxPlace::Own => Some(self.kernel.netns_dir().join(sandbox.name.as_str())),
-            SandboxPlace::At(path) => Some(path.clone()),
-            SandboxPlace::Host => None,
-        }
+        sandbox.path(self.kernel.netns_dir())
     }
 
     /// Gives an interface that has come its addresses and routes.
@@ -140,7 +136,7 @@ impl Inner {
         sandbox: &Sandbox,
         known: &[Route],
     ) -> Result<(), Refusal> {
-        if sandbox.is_stale() {
+        if self.is_stale(sandbox) {
             return Ok(());
         }
         let wanted: WaysOut = self.choices(&sandbox.id).map(|choice| choice.and_then(|choice| Id::try_from(choice.key).ok()));

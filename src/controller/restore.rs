@@ -110,7 +110,7 @@ impl Inner {
 
     fn told(&self, endpoint: &Arc<Endpoint>) -> (EndpointSpec, Option<Join>) {
         let join = endpoint.state.joint().and_then(|joint| {
-            let sandbox = self.book.sandbox(&joint.sandbox).filter(|sandbox| !sandbox.is_stale())?;
+            let sandbox = self.book.sandbox(&joint.sandbox).filter(|sandbox| !self.is_stale(sandbox))?;
             Some(join_of(self.netns_path(&sandbox), joint.ifname.as_deref()?))
         });
         (endpoint_spec_of(endpoint), join)
@@ -144,12 +144,13 @@ impl Inner {
         for sandbox in self.book.sandboxes() {
             let attempt = Attempt::new("find sandbox again", &sandbox.name);
             let is_gone = match &sandbox.spec.place {
-                SandboxPlace::At(path) => sandbox.is_stale() || !self.has_namespace(path).await,
-                SandboxPlace::Own | SandboxPlace::Host => false,
+                SandboxPlace::At(path) => self.is_stale(&sandbox) || !self.has_namespace(path).await,
+                SandboxPlace::Own => self.is_stale(&sandbox),
+                SandboxPlace::Host => false,
             };
             let done = match sandbox.state {
                 SandboxState::Ready if is_gone => {
-                    let why = sandbox.stale_note().unwrap_or_else(|| "its namespace is gone".to_owned());
+                    let why = self.stale_note(&sandbox).unwrap_or_else(|| "its namespace is gone".to_owned());
                     notes.push(format!("sandbox {} was removed: {why}", sandbox.name));
                     self.unmake_sandbox(&attempt, &sandbox, false).await
                 }

@@ -119,12 +119,13 @@ impl Inner {
 
     async fn furnish(&self, attempt: &Attempt, sandbox: &Sandbox, networks: Vec<(String, NewEndpoint)>) -> Result<(), Refusal> {
         open_namespace(&*self.kernel, sandbox).await.map_err(|error| attempt.kernel(error))?;
+        let identity = self.identity_of(sandbox);
         let redirect = self.start_names(attempt, sandbox).await?;
         for (network, new) in networks {
             self.attach(attempt, &network, sandbox, new).await?;
         }
         self.write_files(sandbox);
-        let ready = Sandbox { state: SandboxState::Ready, redirect, ..sandbox.clone() };
+        let ready = Sandbox { state: SandboxState::Ready, identity, redirect, ..sandbox.clone() };
         self.save(attempt, &ready).await?;
         self.book.put_sandbox(ready);
         Ok(())
@@ -156,7 +157,7 @@ impl Inner {
         left.extend(self.delete_files(sandbox).err());
         let gone = match sandbox.spec.place {
             // What is at its path now is another's.
-            SandboxPlace::At(_) if sandbox.is_stale() => Ok(()),
+            SandboxPlace::Own | SandboxPlace::At(_) if self.is_stale(sandbox) => Ok(()),
             SandboxPlace::Own => self.kernel.delete_netns(&self.netns_of(sandbox)).await.map(drop),
             SandboxPlace::At(_) => self.close_redirect(sandbox).await,
             SandboxPlace::Host => Ok(()),

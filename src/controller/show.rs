@@ -101,7 +101,7 @@ impl Inner {
         let lost = self.lost_note(sandbox);
         SandboxView {
             sandbox: Sandbox::clone(sandbox),
-            is_stale: sandbox.is_stale(),
+            is_stale: self.is_stale(sandbox),
             is_lost: lost.is_some(),
             netns: self.netns_path(sandbox),
             files: self.files_of(sandbox).map(|files| files.dir().to_owned()),
@@ -112,7 +112,7 @@ impl Inner {
                 .notes_of(&sandbox.id)
                 .into_iter()
                 .chain(self.still_to_do(sandbox))
-                .chain(sandbox.stale_note())
+                .chain(self.stale_note(sandbox))
                 .chain(lost)
                 .chain(self.ways_closed(&sandbox.id))
                 .collect(),

@@ -3,7 +3,7 @@
 use super::book::Book;
 use super::driver::{endpoint_spec_of, spec_of};
 use super::fabric::{Fabric, Guards, Setup, Started};
-use super::identity::forget_ports;
+use super::identity::{forget_gone, forget_ports};
 use super::keys::{HOST_ID, Shelf, put_host};
 use super::model::{Id, SandboxPlace, SandboxState};
 use super::sandboxes::open_namespace;
@@ -88,13 +88,14 @@ impl Controller {
     pub(super) async fn find(setup: Setup, networking: Networking) -> io::Result<(Self, Started)> {
         let (kernel, store, ephemeral) = (Arc::clone(&setup.kernel), Arc::clone(&setup.store), setup.ephemeral);
         let mut notes = Vec::new();
-        let shelf = read(&*store, &mut notes).await;
+        let mut shelf = read(&*store, &mut notes).await;
         let yard = Arc::new(Yard::default());
         let drivers = drivers(&kernel, &yard, &networking);
         let options = setup.config.as_ref().map(|config| config.drivers.clone()).unwrap_or_default();
         notes.extend(configure(&drivers, &options));
         let guards = guards(&shelf, &drivers, &yard);
-        notes.extend(forget_ports(&*store, &shelf).await);
+        notes.extend(forget_ports(&*store, &shelf, kernel.netns_dir()).await);
+        notes.extend(forget_gone(&*store, &mut shelf, kernel.netns_dir()).await);
         let remade = reopen_namespaces(&shelf, &kernel, &mut notes).await;
         let (fabric, mut started) = Fabric::start(Setup { guards, remade, ..setup }).await?;
         yard.open(fabric.clone());

@@ -20,7 +20,7 @@ pub struct Sandbox {
     pub created: u64,
     /// What was asked for.
     pub spec: NewSandbox,
-    /// Which namespace was adopted, if one was.
+    /// Which namespace was adopted, or made for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
     /// What leads to its name server, as far as that can be known again.

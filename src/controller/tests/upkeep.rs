@@ -4,7 +4,7 @@ use super::house::{House, name, sandbox, with_subnet};
 use super::names::asked;
 use crate::controller::model::Redirect;
 use crate::controller::{Controller, EventKind, keeper};
-use lanloom_drivers::kernel::{Failing, Faults, IfName, Kernel, Netns, NetnsName, TableName};
+use lanloom_drivers::kernel::{Failing, Faults, IfName, Kernel, Netns, TableName};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ pub(super) async fn until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-fn dns(controller: &Controller, named: &str) -> String {
+pub(super) fn dns(controller: &Controller, named: &str) -> String {
     controller.sandbox(named).expect("the sandbox").dns
 }
 
@@ -204,40 +204,4 @@ async fn a_redirection_that_somebody_flushed_leads_to_the_server_again_without_a
     let now = redirect(&controller, "one");
     assert_eq!((now.udp, now.tcp), (before.udp, before.tcp));
     assert!(stands(&house, "one", now).await);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_sandbox_whose_namespace_somebody_deleted_is_lost_and_says_what_to_do_until_it_is_there_again() {
-    let mut house = House::new().await;
-    house.look_every = Duration::from_millis(5);
-    let controller = house.start().await;
-    for named in ["one", "two"] {
-        sandbox(&controller, named, &[]).await.expect("a sandbox");
-    }
-    let is_lost = |named: &str| controller.sandbox(named).expect("the sandbox").is_lost;
-    house.ground.kernel.delete_netns(&netns("one")).await.expect("deleted");
-    until("it is noticed", || is_lost("one")).await;
-    assert!(!is_lost("two"));
-    let notes = controller.sandbox("one").expect("the sandbox").notes.join("\n");
-    assert!(notes.contains("its namespace is gone: delete it with `lanloom sandbox delete one`"), "{notes}");
-    house.ground.kernel.create_netns(&NetnsName::new("one").expect("a valid name")).await.expect("made");
-    until("it is there again", || !is_lost("one")).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_name_server_of_a_sandbox_whose_namespace_a_round_finds_gone_ends_and_holds_it_no_longer() {
-    let mut house = House::new().await;
-    house.look_every = Duration::from_millis(5);
-    let controller = house.start().await;
-    sandbox(&controller, "one", &[]).await.expect("a sandbox");
-    let (at, mut events) = (netns("one"), controller.events());
-    let server = house.ground.kernel.listening(&at).pop().expect("a name server").real_udp;
-    house.ground.kernel.delete_netns(&at).await.expect("deleted");
-    until("it is noticed", || controller.sandbox("one").expect("the sandbox").is_lost).await;
-    until("its server is gone", || dns(&controller, "one") == "none").await;
-    until("its socket is closed", || std::net::UdpSocket::bind(server).is_ok()).await;
-    let told = tokio::time::timeout(PATIENCE, async {
-        while !matches!(events.recv().await.expect("an event").kind, EventKind::SandboxLost { .. }) {}
-    });
-    told.await.expect("it is told");
 }
