@@ -27,7 +27,7 @@
 //! | `servers` | the name server of each sandbox |
 //! | `turn` | changes one after the other |
 //! | `upkeep`, `rounds`, `keeper` | what is put right while the daemon runs: in sandboxes, by drivers, and who does it |
-//! | `damage` | what somebody changed inside sandboxes |
+//! | `looks`, `damage` | which sandboxes are looked at, and what somebody changed inside them |
 //! | `vanish` | namespaces that go behind our back |
 //! | `start`, `restore`, `leaving` | how a daemon finds and leaves things |
 //! | `refusal`, `events` | what it says |
@@ -47,6 +47,7 @@ mod keys;
 mod known;
 mod leases;
 mod leaving;
+mod looks;
 pub mod model;
 mod names;
 mod networks;

@@ -2,6 +2,7 @@
 
 use super::house::{House, name, sandbox, with_subnet};
 use super::upkeep::{PATIENCE, netns, until};
+use crate::controller::looks::Looks;
 use crate::controller::rounds::Rounds;
 use crate::controller::{Controller, keeper};
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 /// A driver that panics when it is asked for the first time to put things right, and counts how often it is asked.
 #[derive(Default)]
@@ -69,13 +71,30 @@ async fn a_sandbox_that_took_long_to_look_at_is_left_alone_for_a_while() {
     let controller = house.start_idle(Arc::new(house.ground.kernel.clone())).await;
     controller.inner.upkeep.take_out(&one);
     house.ground.kernel.delete_link(&netns("one"), &IfName::new("eth0").expect("a name")).await.expect("deleted");
-    let mut rounds = Rounds::new(&controller.inner);
-    rounds.rests.insert(one.clone(), Instant::now() + PATIENCE * 60);
-    rounds.make(&controller.inner).await;
+    let mut looks = Looks::new(&controller.inner);
+    looks.rests.insert(one.clone(), Instant::now() + PATIENCE * 60);
+    looks.make(&controller.inner).await;
     assert!(!controller.inner.damage.contains_key(&one), "it is not looked at");
-    rounds.rests.clear();
-    rounds.make(&controller.inner).await;
-    assert!(controller.inner.damage.contains_key(&one) && rounds.rests.contains_key(&one));
+    looks.rests.clear();
+    looks.make(&controller.inner).await;
+    assert!(controller.inner.damage.contains_key(&one) && looks.rests.contains_key(&one));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drivers_are_asked_again_and_again_however_long_it_takes_to_look_at_a_sandbox() {
+    let (_house, controller, driver) = with_panicking(Duration::ZERO).await;
+    let one = sandbox(&controller, "one", &["web"]).await.expect("a sandbox");
+    let mut rounds = Rounds::new(&controller.inner);
+    let looks = Arc::clone(&rounds.looks);
+    // As whoever looks at a sandbox that never comes to an end.
+    let looking = looks.lock().await;
+    for asked in 1..4 {
+        timeout(PATIENCE, rounds.make(&controller.inner)).await.expect("nobody waits for it");
+        assert_eq!(driver.0.load(Ordering::Relaxed), asked);
+    }
+    assert!(looking.rests.is_empty());
+    drop(looking);
+    until("it is looked at when that has ended", || looks.try_lock().is_ok_and(|looks| looks.rests.contains_key(&one))).await;
 }
 
 #[async_trait]
