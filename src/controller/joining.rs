@@ -257,6 +257,7 @@ impl Inner {
             self.book.put_endpoint(leaving.clone());
         }
         self.unname_endpoint(endpoint);
+        self.take_routes_note(&network, endpoint, &joint);
         let sandbox = self.book.sandbox(&joint.sandbox);
         if let Some(sandbox) = &sandbox {
             self.lose_way_out(sandbox, endpoint).await;

@@ -2,7 +2,7 @@
 
 use super::house::{House, name, sandbox, with_subnet};
 use super::names::asked;
-use crate::controller::model::Redirect;
+use crate::controller::model::{NetworkChange, Redirect};
 use crate::controller::{Controller, EventKind, keeper};
 use lanloom_drivers::kernel::{Failing, Faults, IfName, Kernel, Netns, TableName};
 use std::sync::Arc;
@@ -204,4 +204,38 @@ async fn a_redirection_that_somebody_flushed_leads_to_the_server_again_without_a
     let now = redirect(&controller, "one");
     assert_eq!((now.udp, now.tcp), (before.udp, before.tcp));
     assert!(stands(&house, "one", now).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn routes_to_new_subnets_that_could_not_be_set_are_told_once_until_they_are_set_with_the_next_or_it_leaves() {
+    let house = House::new().await;
+    let controller = house.start().await;
+    controller.create_network(name("web"), with_subnet("10.9.0.0/24")).await.expect("a network");
+    sandbox(&controller, "one", &["web"]).await.expect("a sandbox");
+    let (kernel, at, eth0) = (&house.ground.kernel, netns("one"), IfName::new("eth0").expect("a name"));
+    let grow = async |subnet: &str| {
+        let subnet_add = vec![subnet.parse().expect("a subnet")];
+        controller.update_network("web".into(), NetworkChange { subnet_add, ..NetworkChange::default() }).await.expect("grown");
+    };
+    let told = || {
+        let notes = controller.sandbox("one").expect("the sandbox").notes;
+        notes.iter().filter(|note| note.starts_with("cannot set the routes of endpoint web/one: ")).count()
+    };
+    kernel.delete_link(&at, &eth0).await.expect("deleted");
+    for subnet in ["10.9.1.0/24", "10.9.2.0/24"] {
+        grow(subnet).await;
+        assert_eq!(told(), 1, "{subnet}");
+    }
+    house.ground.somebodys_veth(&at, "eth0").await;
+    grow("10.9.3.0/24").await;
+    assert_eq!(told(), 0);
+    let routes = kernel.list_routes(&at).await.expect("routes");
+    for to in ["10.9.1.0/24", "10.9.2.0/24", "10.9.3.0/24"] {
+        assert!(routes.iter().any(|route| route.to.to_string() == to), "{to}: {routes:?}");
+    }
+    kernel.delete_link(&at, &eth0).await.expect("deleted");
+    grow("10.9.4.0/24").await;
+    assert_eq!(told(), 1);
+    controller.disconnect("web".into(), "one".into(), true).await.expect("disconnected");
+    assert_eq!(told(), 0);
 }
