@@ -10,15 +10,15 @@ use super::rounds::Rounds;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 /// Sandboxes that are seen to side by side, in one turn.
 const SIDE_BY_SIDE: usize = 8;
 
-/// Begins. It ends with the controller.
-pub(super) fn start(inner: &Arc<Inner>) {
-    tokio::spawn(run(Arc::downgrade(inner)));
+/// Begins. It ends with the controller, whether anybody waits for that or not.
+pub(super) fn start(inner: &Arc<Inner>) -> JoinHandle<()> {
+    tokio::spawn(run(Arc::downgrade(inner)))
 }
 
 async fn run(inner: Weak<Inner>) {
