@@ -19,7 +19,6 @@ use nix::sys::time::{TimeVal, TimeValLike};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 const SANDBOXES: usize = 200;
@@ -121,19 +120,6 @@ fn is_answer(packet: &[u8], id: u16) -> bool {
     icmp[0] == 0 && icmp[4..6] == id.to_be_bytes()
 }
 
-/// As [`House::start_daemon`], for one that has much to find again.
-fn start_patiently(house: &mut House) {
-    let log = std::fs::OpenOptions::new().append(true).open(house.path("log")).expect("a log");
-    let words = [env!("CARGO_BIN_EXE_lanloom"), "daemon", "--state-dir", "STATE"];
-    let daemon = house.command(&words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
-    house.keep(daemon.expect("the daemon runs"));
-    let begin = Instant::now();
-    while !house.lanloom("switch ls").status.success() {
-        assert!(begin.elapsed() < PATIENCE * 3, "the daemon does not answer; its log:\n{}", house.log());
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
 fn print_size(house: &House, what: &str) {
     let process = daemon(house);
     let status = std::fs::read_to_string(process.join("status")).expect("its status");
@@ -197,12 +183,9 @@ fn a_network_has_more_endpoints_than_a_bridge_of_the_kernel_could_and_finds_them
     for how in [End::Asked, End::Killed] {
         end(&mut house, how);
         let (begin, forwards) = (Instant::now(), talk.next_round());
-        start_patiently(&mut house);
+        house.start_patiently(&STATE, PATIENCE * 3);
         let answers = begin.elapsed();
-        while !house.is_taken_up() {
-            assert!(begin.elapsed() < PATIENCE * 3, "not all is taken up; the daemon's log:\n{}", house.log());
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        house.wait_within(PATIENCE * 3, "all to be taken up", || house.is_taken_up());
         let whole = begin.elapsed();
         talk.goes_on(&house);
         let forwards = forwards.join().expect("it does not panic");

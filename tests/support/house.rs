@@ -71,13 +71,18 @@ impl House {
 
     /// Starts the daemon, and waits until it answers and has seen to all sandboxes that it found.
     pub(crate) fn start_daemon(&mut self, arguments: &[&str]) {
+        self.start_patiently(arguments, PATIENCE);
+        self.wait_for("what it found to be taken up", || self.is_taken_up());
+    }
+
+    /// Starts the daemon, and waits until it answers, as long as that may take.
+    pub(crate) fn start_patiently(&mut self, arguments: &[&str], patience: Duration) {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path("log")).expect("a log");
         let words = [&[env!("CARGO_BIN_EXE_lanloom"), "daemon"], arguments].concat();
         let mut command = self.command(&words);
         command.env("NOTIFY_SOCKET", self.path("notify")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.daemon = Some(command.spawn().expect("the daemon runs"));
-        self.wait_for("the daemon to answer", || self.lanloom("switch ls").status.success());
-        self.wait_for("what it found to be taken up", || self.is_taken_up());
+        self.wait_within(patience, "the daemon to answer", || self.lanloom("switch ls").status.success());
     }
 
     /// Whether the daemon has seen to all sandboxes that it found.
@@ -181,10 +186,15 @@ impl House {
     }
 
     /// Fails if that does not come true.
-    pub(crate) fn wait_for(&self, what: &str, mut holds: impl FnMut() -> bool) {
+    pub(crate) fn wait_for(&self, what: &str, holds: impl FnMut() -> bool) {
+        self.wait_within(PATIENCE, what, holds);
+    }
+
+    /// The same with a patience of its own.
+    pub(crate) fn wait_within(&self, patience: Duration, what: &str, mut holds: impl FnMut() -> bool) {
         let start = Instant::now();
         while !holds() {
-            assert!(start.elapsed() < PATIENCE, "waited in vain for {what}; the daemon's log:\n{}", self.log());
+            assert!(start.elapsed() < patience, "waited in vain for {what}; the daemon's log:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
     }

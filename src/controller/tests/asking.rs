@@ -1,11 +1,10 @@
 //! What sandboxes are answered by their name servers, and what their networks and options have to do with it.
 
 use super::house::{House, name, sandbox, with_subnet};
+use super::names::answer;
 use crate::controller::Controller;
 use crate::controller::model::{NewEndpoint, NewNetwork, NewSandbox};
 use crate::dns::server::Limits;
-use lanloom_drivers::kernel::Netns;
-use std::net::UdpSocket;
 use std::time::Duration;
 
 /// Answers' codes (RFC 1035 §4.1.1). Nobody can be asked in these houses, so that what would be forwarded fails.
@@ -15,15 +14,7 @@ const NXDOMAIN: u8 = 3;
 
 /// The code of the answer that a sandbox gets for a name's IPv4 addresses, and how many there are.
 fn asked(house: &House, sandbox: &str, named: &str) -> (u8, u16) {
-    let netns = Netns::At(format!("/fake/netns/{sandbox}").into());
-    let server = house.ground.kernel.listening(&netns).pop().expect("a name server").real_udp;
-    let labels = named.split('.').flat_map(|label| [&[u8::try_from(label.len()).expect("short")], label.as_bytes()].concat());
-    let query: Vec<u8> = [7, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0].into_iter().chain(labels).chain([0, 0, 1, 0, 1]).collect();
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-    socket.set_read_timeout(Some(Duration::from_secs(30))).expect("set");
-    socket.send_to(&query, server).expect("sent");
-    let mut answer = [0; 512];
-    socket.recv(&mut answer).expect("an answer in time");
+    let answer = answer(house, sandbox, named);
     (answer[3] & 0x0f, u16::from_be_bytes([answer[6], answer[7]]))
 }
 

@@ -13,6 +13,7 @@ mod growing;
 mod history;
 mod house;
 mod known;
+mod listener;
 mod lost;
 mod names;
 mod networks;

@@ -14,8 +14,8 @@ async fn furnished(house: &House) -> Controller {
     controller
 }
 
-/// The addresses that a sandbox's name server gives it for a name; none if it has none, or refuses.
-pub(super) fn asked(house: &House, asking: &str, named: &str) -> Vec<String> {
+/// What a sandbox's name server answers when it is asked for a name's IPv4 addresses (RFC 1035 §4).
+pub(super) fn answer(house: &House, asking: &str, named: &str) -> Vec<u8> {
     let netns = lanloom_drivers::kernel::Netns::At(format!("/fake/netns/{asking}").into());
     let server = house.ground.kernel.listening(&netns).pop().expect("a name server").real_udp;
     let mut query = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
@@ -27,9 +27,16 @@ pub(super) fn asked(house: &House, asking: &str, named: &str) -> Vec<String> {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     socket.set_read_timeout(Some(Duration::from_secs(30))).expect("set");
     socket.send_to(&query, server).expect("sent");
-    let mut answer = [0; 1500];
+    let mut answer = vec![0; 1500];
     let length = socket.recv(&mut answer).expect("an answer in time");
-    let count = usize::from(u16::from_be_bytes([answer[6], answer[7]]));
+    answer.truncate(length);
+    answer
+}
+
+/// The addresses in it, sorted; none if it has none, or refuses.
+pub(super) fn asked(house: &House, asking: &str, named: &str) -> Vec<String> {
+    let answer = answer(house, asking, named);
+    let (length, count) = (answer.len(), usize::from(u16::from_be_bytes([answer[6], answer[7]])));
     let mut found: Vec<String> = (1..=count)
         .map(|back| &answer[length - 16 * back..length])
         .map(|record| format!("{}.{}.{}.{}", record[12], record[13], record[14], record[15]))

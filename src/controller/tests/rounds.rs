@@ -1,32 +1,25 @@
 //! Rounds that come whatever else there is to do and whoever panics, and sandboxes that are left alone in them.
 
 use super::house::{House, name, sandbox, with_subnet};
+use super::listener::Listener;
 use super::upkeep::{PATIENCE, netns, until};
 use crate::controller::looks::Looks;
 use crate::controller::rounds::Rounds;
 use crate::controller::{Controller, keeper};
-use async_trait::async_trait;
-use lanloom_drivers::driver::{
-    Discovery, Driver, DriverError, EndpointMade, EndpointSpec, External, Join, Joined, NetworkSpec, PortGuard, Scope,
-};
+use lanloom_drivers::driver::Driver;
 use lanloom_drivers::kernel::{IfName, Kernel, TableName};
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-/// A driver that panics when it is asked for the first time to put things right, and counts how often it is asked.
-#[derive(Default)]
-struct Panicking(AtomicU64);
-
-/// A daemon that has that driver, with a network, and nobody who keeps it right yet.
-async fn with_panicking(look_every: Duration) -> (House, Controller, Arc<Panicking>) {
+/// A daemon that has a driver that panics when it is asked for the first time to put things right, with a network, and nobody who keeps it right yet.
+async fn with_panicking(look_every: Duration) -> (House, Controller, Arc<Listener>) {
     let mut house = House::new().await;
     house.look_every = look_every;
     let mut controller = house.start_idle(Arc::new(house.ground.kernel.clone())).await;
-    let driver = Arc::new(Panicking::default());
+    let driver = Arc::new(Listener::panicking());
     let inner = Arc::get_mut(&mut controller.inner).expect("nobody else has it yet");
     inner.drivers.insert(0, Arc::clone(&driver) as Arc<dyn Driver>);
     controller.create_network(name("web"), with_subnet("10.9.0.0/24")).await.expect("a network");
@@ -44,7 +37,7 @@ async fn drivers_are_asked_before_all_sandboxes_whose_turn_has_come_are_seen_to(
     sandboxes.iter().for_each(|sandbox| inner.upkeep.put(sandbox, now));
     let rounds = Arc::new(Mutex::new(Rounds::new(inner)));
     assert!(keeper::pass(&rounds, inner).await.0, "there were some");
-    assert_eq!(driver.0.load(Ordering::Relaxed), 1, "drivers were asked");
+    assert_eq!(driver.settled.load(Ordering::Relaxed), 1, "drivers were asked");
     let left = sandboxes.iter().filter(|sandbox| inner.upkeep.waits(sandbox)).count();
     assert!((1..30).contains(&left), "{left} still wait");
 }
@@ -53,7 +46,7 @@ async fn drivers_are_asked_before_all_sandboxes_whose_turn_has_come_are_seen_to(
 async fn a_driver_that_panics_is_asked_again_and_keeps_nobody_else_from_being_put_right() {
     let (house, controller, driver) = with_panicking(Duration::from_millis(5)).await;
     keeper::start(&controller.inner);
-    until("it panics, and is asked again", || driver.0.load(Ordering::Relaxed) > 2).await;
+    until("it panics, and is asked again", || driver.settled.load(Ordering::Relaxed) > 2).await;
     let table = TableName::new("lanloom-0badcafe").expect("a name");
     let loaded = house.ground.kernel.firewall(&table).expect("its firewall");
     house.ground.kernel.flush_ruleset();
@@ -90,83 +83,9 @@ async fn drivers_are_asked_again_and_again_however_long_it_takes_to_look_at_a_sa
     let looking = looks.lock().await;
     for asked in 1..4 {
         timeout(PATIENCE, rounds.make(&controller.inner)).await.expect("nobody waits for it");
-        assert_eq!(driver.0.load(Ordering::Relaxed), asked);
+        assert_eq!(driver.settled.load(Ordering::Relaxed), asked);
     }
     assert!(looking.rests.is_empty());
     drop(looking);
     until("it is looked at when that has ended", || looks.try_lock().is_ok_and(|looks| looks.rests.contains_key(&one))).await;
-}
-
-#[async_trait]
-impl Driver for Panicking {
-    fn name(&self) -> &str {
-        "panicking"
-    }
-
-    fn scope(&self) -> Scope {
-        Scope::Local
-    }
-
-    fn config(&self, _: &BTreeMap<String, String>) -> Result<(), DriverError> {
-        Ok(())
-    }
-
-    async fn settle(&self) -> Result<Vec<String>, DriverError> {
-        assert!(self.0.fetch_add(1, Ordering::Relaxed) > 0, "as the test wants it");
-        Ok(Vec::new())
-    }
-
-    async fn create_network(&self, _: &NetworkSpec) -> Result<Vec<String>, DriverError> {
-        unreachable!("it has no networks")
-    }
-
-    async fn update_network(&self, _: &NetworkSpec) -> Result<(), DriverError> {
-        unreachable!("it has no networks")
-    }
-
-    async fn delete_network(&self, _: &str) -> Result<(), DriverError> {
-        unreachable!("it has no networks")
-    }
-
-    async fn create_endpoint(&self, _: &str, _: &EndpointSpec) -> Result<EndpointMade, DriverError> {
-        unreachable!("it has no networks")
-    }
-
-    async fn delete_endpoint(&self, _: &str, _: &str) -> Result<(), DriverError> {
-        unreachable!("it has no networks")
-    }
-
-    fn forget_endpoint(&self, _: &str, _: &str) {}
-
-    async fn join(&self, _: &str, _: &str, _: &Join) -> Result<Joined, DriverError> {
-        unreachable!("it has no networks")
-    }
-
-    async fn leave(&self, _: &str, _: &str) -> Result<(), DriverError> {
-        unreachable!("it has no networks")
-    }
-
-    async fn info(&self, _: &str, _: &str) -> Result<BTreeMap<String, String>, DriverError> {
-        unreachable!("it has no networks")
-    }
-
-    async fn program_external(&self, _: &str, _: &str, _: &External) -> Result<(), DriverError> {
-        unreachable!("it has no networks")
-    }
-
-    async fn revoke_external(&self, _: &str, _: &str) -> Result<(), DriverError> {
-        unreachable!("it has no networks")
-    }
-
-    async fn discover(&self, _: &Discovery) -> Result<(), DriverError> {
-        Ok(())
-    }
-
-    async fn restore_network(&self, _: &NetworkSpec, _: &[(EndpointSpec, Option<Join>)]) -> Result<Vec<String>, DriverError> {
-        unreachable!("it has no networks")
-    }
-
-    fn guards(&self, _: &NetworkSpec, _: &[EndpointSpec]) -> Vec<(String, PortGuard)> {
-        Vec::new()
-    }
 }
