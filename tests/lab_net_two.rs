@@ -20,12 +20,14 @@ const COMMANDS: [&str; 6] = [
     "sandbox ping a b -c 1 -W 20",
 ];
 
-/// Whether sandboxes of a folder reach each other by name, and the world.
-fn works(host: &Networks, folder: &str) {
-    for to in ["b".to_owned(), OUTSIDE[0].to_string()] {
-        let exec = format!("nsenter --net=/run/netns/{folder}a");
-        let to = if to == "b" { address(host, folder) } else { to };
-        host.sh(&format!("{exec} ping -n -c 1 -w 20 {to}"));
+/// Whether sandboxes of a folder find each other by name, as their daemon `says`, and reach each other and the world.
+fn works(host: &Networks, folder: &str, says: impl Fn(&str) -> String) {
+    let address = address(host, folder);
+    let found = says("sandbox exec a -- getent ahostsv4 b");
+    let found: Vec<_> = found.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(!found.is_empty() && found.iter().all(|found| *found == address), "{found:?}, and not {address}");
+    for to in [address, OUTSIDE[0].to_string()] {
+        host.sh(&format!("nsenter --net=/run/netns/{folder}a ping -n -c 1 -w 20 {to}"));
     }
 }
 
@@ -51,19 +53,19 @@ fn each_has_networks_and_sandboxes_of_its_own_and_the_end_of_one_leaves_the_othe
     COMMANDS.iter().for_each(|command| drop(second.says(&host, command)));
     let (here, there) = (address(&host, ""), address(&host, &folder));
     assert_ne!(here, there, "each has a subnet of its own");
-    works(&host, "");
-    works(&host, &folder);
+    works(&host, "", |command| host.says(command));
+    works(&host, &folder, |command| second.says(&host, command));
     let both = tables(&host);
     assert!(first.iter().all(|table| both.contains(table)) && both.len() > first.len(), "{first:?} {both:?}");
     second.says(&host, "system reset");
     assert!(!second.says(&host, "network ls").contains(" web "));
-    works(&host, "");
+    works(&host, "", |command| host.says(command));
     COMMANDS.iter().for_each(|command| drop(second.says(&host, command)));
     host.says("system reset");
-    works(&host, &folder);
+    works(&host, &folder, |command| second.says(&host, command));
     host.signal(nix::sys::signal::Signal::SIGTERM);
     assert_eq!(host.daemon_status(), Some(0), "{}", host.log());
-    works(&host, &folder);
+    works(&host, &folder, |command| second.says(&host, command));
     let left = tables(&host);
     assert!(both.iter().filter(|table| !first.contains(table)).all(|table| left.contains(table)), "{both:?} {left:?}");
 }

@@ -1,7 +1,7 @@
-//! Many sandboxes on one network: all reach all, and there are more of them than a bridge of the kernel has ports.
+//! Many sandboxes on one network: all reach all, and all are found again.
 //!
-//! With `LANLOOM_FULL` set the second test makes all 1,100; else fewer, since each takes its tenth of a second. Each test's host is
-//! a house of its own. Needs root and `ip` (iproute2).
+//! With `LANLOOM_FULL` set the second test makes 1,100, more than a bridge of the kernel has ports; else 60, since each takes its
+//! tenth of a second. Each test's host is a house of its own. Needs root and `ip` (iproute2).
 //!
 //! Linux holds 1,024 neighbours for all namespaces together unless somebody raised that in the machine's first one, where no test
 //! may; the daemon of a house cannot either, and says so. What sandboxes are told of each other for good does not count there:
@@ -159,7 +159,7 @@ fn two_hundred_sandboxes_on_one_network_all_reach_all_others() {
 }
 
 #[test]
-fn a_network_has_more_endpoints_than_a_bridge_of_the_kernel_could_and_finds_them_again() {
+fn all_of_many_endpoints_on_one_network_are_reached_and_found_again_after_a_stop_and_a_kill() {
     let Some(mut house) = with_world() else { return };
     house.start_daemon(&STATE);
     let count = if std::env::var_os("LANLOOM_FULL").is_some() { MANY } else { FEWER };
