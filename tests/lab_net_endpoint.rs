@@ -162,7 +162,7 @@ fn a_sandbox_that_somebody_else_made_is_adopted_by_its_path_and_outlives_us() {
         std::fs::read_link(&netns).is_ok_and(|now| now != own && now.to_string_lossy() != house.trim())
     });
     let inside = |words: &str| host.sh(&format!("nsenter --net={netns} {words}"));
-    host.sandbox("a", &[Seat::new(1, 10)], &format!("--netns {netns}"));
+    host.sandbox("a", &[Seat::new(1, 10)], &format!("--netns {netns} --sysctl net.ipv4.ip_default_ttl=77"));
     let has = inside("ip -brief address show dev eth0");
     assert!(Seat::new(1, 10).addresses().iter().all(|address| has.contains(&address.to_string())), "{has}");
     Seat::new(1, 11).addresses().into_iter().for_each(|to| host.reaches("a", to));
@@ -171,9 +171,11 @@ fn a_sandbox_that_somebody_else_made_is_adopted_by_its_path_and_outlives_us() {
     assert!(!host.sh("ip netns list").lines().any(|line| line.starts_with("a ")), "it has no second name");
     host.says("sandbox delete a");
     assert_eq!(inside("ip route"), "");
-    // `lo`, which names were asked on, may stay up: its owner may have come to use it.
+    // `lo`, which names were asked on, stays up, and a setting as it was set: their owner may have come to use them.
     let after = inside("ip -brief address");
-    assert_eq!(after.lines().filter(|line| !line.starts_with("lo ")).collect::<Vec<_>>(), [""; 0]);
+    let (lo, others): (Vec<_>, Vec<_>) = after.lines().partition(|line| line.starts_with("lo "));
+    assert!(others.is_empty() && lo.len() == 1 && lo[0].contains("127.0.0.1/8"), "{after}");
+    assert_eq!(inside("cat /proc/sys/net/ipv4/ip_default_ttl"), "77\n");
     host.reaches("b", HOST[0]);
 }
 
