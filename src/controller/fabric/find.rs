@@ -8,18 +8,19 @@ use super::records::{ROOT, Records, fdb_key, origin, port_key, switch_key};
 use super::refusal::Attempt;
 use super::registry::{Origin, PortEntry, SwitchEntry};
 use super::start::Started;
-use super::wiring::Wire;
+use super::wiring::{Wire, kernel_name};
 use super::{Inner, Refusal};
 use crate::config::{Config, PortSpec};
 use crate::names::Name;
 use crate::store::{Operation, Txn};
 use crate::url::PortUrl;
-use lanloom_drivers::kernel::{LinkInfo, LinkKind};
+use lanloom_drivers::kernel::{LinkInfo, LinkKind, Why};
 use lanloom_switch_core::{Guard, PortConfig, PortId};
+use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinSet, spawn_blocking};
 
 /// What to do about a port that waits.
 const WAITING: &str = "it is down until that interface is there: see to it, or delete the port";
@@ -36,6 +37,10 @@ pub(super) struct Finding {
 
 impl Finding {
     /// What is to be wired.
+    fn attempt(&self) -> Attempt {
+        attempt_of(&self.entry.name, &self.spec.name, &self.spec.url)
+    }
+
     pub(super) fn wire(&self) -> Wire<'_> {
         let Self { entry, spec, origin, .. } = self;
         Wire { switch: &entry.name, port: &spec.name, url: &spec.url, origin: *origin, mtu: spec.settings.mtu }
@@ -57,6 +62,9 @@ impl From<Refusal> for Unplugged {
 fn attempt_of(switch: &Name, port: &Name, url: &PortUrl) -> Attempt {
     Attempt::new("find port again", format!("{switch}/{port} ({url})"))
 }
+
+/// Ports of networks that are found side by side. The kernel does much of it one by one, so that more would only wait.
+const SIDE_BY_SIDE: usize = 8;
 
 /// The settings of a port of a network until all ports of its switch are found: it carries nothing, for whoever is behind it could
 /// speak for those that the switch does not know yet.
@@ -110,8 +118,8 @@ impl Inner {
         started
     }
 
-    /// TAPs that are as they were left come first, so that what they carry goes on soon; then all others, one after the other. Those
-    /// of networks carry nothing before all are found.
+    /// TAPs that are as they were left come first, so that what they carry goes on soon; then all others, some of networks at a time.
+    /// Those of networks carry nothing before all are found.
     async fn find_ports(self: &Arc<Self>, records: &Records, has_file: bool, notes: &mut Vec<String>) {
         let mut all = Vec::new();
         for (switch, name, record) in &records.ports {
@@ -133,12 +141,29 @@ impl Inner {
         let adopt = move || inner.adopt_taps(&all).into_iter().zip(all).collect::<Vec<_>>();
         // A panic in there is one here.
         let all = spawn_blocking(adopt).await.unwrap_or_else(|error| resume_unwind(error.into_panic()));
-        for (adopted, found) in all {
-            let attempt = attempt_of(&found.entry.name, &found.spec.name, &found.spec.url);
-            self.find_port(&attempt, found, adopted, notes).await;
+        let (many, few): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, found)| found.origin == Origin::Network);
+        for (adopted, found) in few {
+            notes.extend(self.find_port(&found.attempt(), found, adopted).await);
         }
+        notes.extend(self.find_side_by_side(many).await);
         self.let_go(notes);
         self.claim_all(records, notes).await;
+    }
+
+    /// Answers what is to be said of each, in their order.
+    async fn find_side_by_side(self: &Arc<Self>, many: Vec<(Option<Adopted>, Finding)>) -> Vec<String> {
+        let (mut left, mut under_way, mut said) = (many.into_iter().enumerate(), JoinSet::new(), BTreeMap::new());
+        loop {
+            for (at, (adopted, found)) in left.by_ref().take(SIDE_BY_SIDE - under_way.len()) {
+                let inner = Arc::clone(self);
+                under_way.spawn(async move { (at, inner.find_port(&found.attempt(), found, adopted).await) });
+            }
+            match under_way.join_next().await {
+                Some(Ok((at, notes))) => drop(said.insert(at, notes)),
+                Some(Err(error)) => resume_unwind(error.into_panic()),
+                None => return said.into_values().flatten().collect(),
+            }
+        }
     }
 
     /// Ports of networks carry frames from now on: each switch knows by now what all of them are held to. One of which that is not
@@ -214,9 +239,9 @@ impl Inner {
         notes.extend(gone.err().map(|refusal| refusal.to_string()));
     }
 
-    /// Brings a port about that may be adopted already: adopted, made again, or waiting.
-    pub(super) async fn find_port(&self, attempt: &Attempt, found: Finding, adopted: Option<Adopted>, notes: &mut Vec<String>) {
-        let wire = found.wire();
+    /// Brings a port about that may be adopted already: adopted, made again, or waiting. Answers what is to be said of it.
+    pub(super) async fn find_port(&self, attempt: &Attempt, found: Finding, adopted: Option<Adopted>) -> Vec<String> {
+        let (wire, mut notes) = (found.wire(), Vec::new());
         let Finding { entry, spec, origin, made, order } = &found;
         let (origin, made) = (*origin, *made);
         let tried = match adopted {
@@ -246,6 +271,7 @@ impl Inner {
             }
             Err(refusal) => notes.push(refusal.to_string()),
         }
+        notes
     }
 
     /// Plugs in what is there, or makes it. Answers the port, whether it was made, and the interface's number.
@@ -256,22 +282,22 @@ impl Inner {
         spec: &PortSpec,
         wire: Wire<'_>,
     ) -> Result<(PortId, bool, Option<u32>), Unplugged> {
-        let (kind, peers) = match &spec.url {
-            PortUrl::Tap(_) => (WantedKind::Tap, Vec::new()),
+        let (kind, end) = match &spec.url {
+            PortUrl::Tap(_) => (WantedKind::Tap, None),
             PortUrl::Veth(_) => {
                 self.clear_end(attempt, wire).await?;
-                (WantedKind::Veth { peer: wire.peer() }, self.peers().await?)
+                (WantedKind::Veth { peer: wire.peer() }, self.peer(wire).await?)
             }
-            PortUrl::Iface(_) | PortUrl::Memory(_) => (WantedKind::Iface, Vec::new()),
+            PortUrl::Iface(_) | PortUrl::Memory(_) => (WantedKind::Iface, None),
         };
         let (switch, port) = (entry.name.clone(), spec.name.clone());
         let (found, number) = self.look(&spec.url).await;
-        let names: Vec<String> = peers.iter().map(|link| link.name.clone()).collect();
+        let names: Vec<String> = end.iter().map(|end| end.name.clone()).collect();
         match reconcile::plan(&[Wanted { switch, port, kind, found }], &names).pop() {
             Some(Step::Adopt { .. }) => {
                 // The guest's end of a veth may have been moved away, and another interface been given its name.
                 let is_ours = |number: &u32| match &spec.url {
-                    PortUrl::Veth(_) => peers.iter().any(|end| end.name == wire.peer() && end.pair == Some(*number)),
+                    PortUrl::Veth(_) => end.as_ref().is_some_and(|end| end.pair == Some(*number)),
                     PortUrl::Tap(_) | PortUrl::Iface(_) | PortUrl::Memory(_) => true,
                 };
                 let there = number.filter(is_ours);
@@ -323,11 +349,15 @@ impl Inner {
         self.guards.get(&(wire.switch.clone(), wire.port.clone())).cloned()
     }
 
-    /// The veth ends in the plumbing namespace.
-    pub(super) async fn peers(&self) -> Result<Vec<LinkInfo>, Refusal> {
+    /// Our end of a port's veth, if it is there.
+    pub(super) async fn peer(&self, wire: Wire<'_>) -> Result<Option<LinkInfo>, Refusal> {
         let attempt = Attempt::new("look into", "the plumbing namespace");
         let plumbing = self.plumbing().await.map_err(|error| attempt.kernel(error))?;
-        let links = self.kernel.list_links(&plumbing).await.map_err(|error| attempt.kernel(error))?;
-        Ok(links.into_iter().filter(|link| link.kind == LinkKind::Veth).collect())
+        let name = kernel_name(&wire.peer()).map_err(|error| attempt.kernel(error))?;
+        match self.kernel.link(&plumbing, &name).await {
+            Ok(link) => Ok(Some(link).filter(|link| link.kind == LinkKind::Veth)),
+            Err(error) if *error.why() == Why::NoSuchLink => Ok(None),
+            Err(error) => Err(attempt.kernel(error)),
+        }
     }
 }

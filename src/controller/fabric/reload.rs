@@ -68,7 +68,7 @@ impl Inner {
                 };
                 let order = self.next_order();
                 let found = Finding { entry: Arc::clone(&entry), spec: port, origin: Origin::Config, made, order };
-                self.find_port(&attempt, found, None, notes).await;
+                notes.extend(self.find_port(&attempt, found, None).await);
                 Ok(())
             }
         }

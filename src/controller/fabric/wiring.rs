@@ -201,7 +201,7 @@ impl Inner {
     /// Whether our end of a veth is there: the other end of the interface that has that number, or of one that went elsewhere.
     async fn has_end(&self, wire: Wire<'_>, number: Option<u32>) -> Result<bool, Refusal> {
         let is_it = |pair: Option<u32>| number.is_none() || pair == number;
-        Ok(self.peers().await?.iter().any(|end| end.name == wire.peer() && is_it(end.pair)))
+        Ok(self.peer(wire).await?.is_some_and(|end| is_it(end.pair)))
     }
 
     /// Opens what is there.
