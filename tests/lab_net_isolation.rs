@@ -43,6 +43,8 @@ fn tries(from: Seat, to: Seat, gateway: [u8; 6]) -> Vec<(&'static str, Vec<u8>)>
         ("ND", solicitation(from, to)),
         ("routed IPv4", udp(&gateway, v4(), to_v4())),
         ("routed IPv6", udp(&gateway, v6(), to_v6())),
+        ("routed IPv4 of a source that nobody has", udp(&gateway, "10.99.9.9".to_owned(), to_v4())),
+        ("routed IPv6 of a source that nobody has", udp(&gateway, "2001:db8::9".to_owned(), to_v6())),
     ]
 }
 
@@ -265,24 +267,32 @@ fn endpoints_that_may_not_talk_to_each_other_reach_the_gateway_and_the_world_all
     ends.iter().for_each(|(name, seat)| host.sandbox(name, &[*seat], ""));
     let mut wires = ends.each_ref().map(|(name, seat)| (*seat, host.wire(name, "eth0")));
     let gateway = host.mac_of("gw1");
-    for ((name, seat), (_, other)) in [(&ends[0], &ends[1]), (&ends[1], &ends[0])] {
-        Seat::gateway(1).addresses().into_iter().for_each(|address| host.reaches(name, address));
-        for (to, source) in OUTSIDE.into_iter().zip(HOST) {
-            assert_eq!(host.source_outside(name, to), Some(source));
+    for flushed in [false, true] {
+        let _flushing = flushed.then(|| host.flushing());
+        for ((name, seat), (_, other)) in [(&ends[0], &ends[1]), (&ends[1], &ends[0])] {
+            Seat::gateway(1).addresses().into_iter().for_each(|address| host.reaches(name, address));
+            for (to, (own, hosts)) in OUTSIDE.into_iter().zip(seat.addresses().into_iter().zip(HOST)) {
+                let source = host.source_outside(name, to);
+                assert!(source == Some(hosts) || flushed && source == Some(own), "{source:?}");
+            }
+            let own = usize::from(seat.number - 10);
+            tries(*seat, *other, gateway).iter().for_each(|(_, frame)| wires[own].1.send(frame));
+            for address in other.addresses() {
+                assert!(!host.answers(name, address), "{address} answered {name}");
+            }
         }
-        let own = usize::from(seat.number - 10);
-        tries(*seat, *other, gateway).iter().for_each(|(_, frame)| wires[own].1.send(frame));
-        for address in other.addresses() {
-            assert!(!host.answers(name, address), "{address} answered {name}");
+        for ((seat, wire), (_, other)) in wires.iter_mut().zip([&ends[1], &ends[0]]) {
+            let from_other = wire.frames().into_iter().find(|frame| is_from(frame, *other));
+            assert_eq!(from_other, None, "seen by {seat:?}; flushed: {flushed}");
         }
     }
-    for ((seat, wire), (_, other)) in wires.iter_mut().zip([&ends[1], &ends[0]]) {
-        // By the switch, or by way of the host, which has other hardware addresses.
-        let says = |frame: &Vec<u8>| {
-            let of_ip = [(26..30, other.v4().octets().to_vec()), (22..38, other.v6().octets().to_vec())];
-            of_ip.into_iter().any(|(place, address)| frame.get(place) == Some(&address[..]))
-        };
-        let from_other = wire.frames().into_iter().find(|frame| frame[6..12] == other.mac() || says(frame));
-        assert_eq!(from_other, None, "seen by {seat:?}");
-    }
+}
+
+/// Whether a frame was another's of the network, by the switch or by way of the host, which has other hardware addresses, also if it
+/// had a source that nobody has.
+fn is_from(frame: &[u8], other: Seat) -> bool {
+    let ports = [SPORT.to_be_bytes(), (DPORT + u16::from(other.network)).to_be_bytes()].concat();
+    let (v4, v6) = (other.v4().octets().to_vec(), other.v6().octets().to_vec());
+    let says = [(6..12, other.mac().to_vec()), (26..30, v4), (22..38, v6), (34..38, ports.clone()), (54..58, ports)];
+    says.into_iter().any(|(place, bytes)| frame.get(place) == Some(&bytes[..]))
 }

@@ -27,11 +27,11 @@ impl Guard {
 
     /// Why a frame does not go out through its port, if that is a gateway's.
     pub(crate) fn keeps_out(&self, frame: &Frame<'_>) -> Option<Refusal> {
-        if self.role != Role::Gateway || self.passes_all() {
+        if self.role != Role::Gateway || self.passes_all() && self.apart.is_none() {
             return None;
         }
         match Packet::read(frame) {
-            Ok(packet) => self.through(&packet).err(),
+            Ok(packet) => self.through(&packet).and_then(|()| self.to_be_sent_around(frame, &packet)).err(),
             Err(why @ Unreadable::Tags) => Some(Refusal::Unreadable(why)),
             // Nobody behind it can read that either.
             Err(Unreadable::Arp | Unreadable::Ip) => None,
@@ -59,6 +59,19 @@ impl Guard {
             return Err(Refusal::Around { address: *source });
         }
         Ok(())
+    }
+
+    /// What the host would send around, where endpoints are kept apart, whatever source it has. What goes to a group, a host takes
+    /// for itself alone.
+    fn to_be_sent_around(&self, frame: &Frame<'_>, packet: &Packet<'_>) -> Passed {
+        let Some(apart) = self.apart.as_ref().filter(|_| !frame.destination().is_group()) else { return Ok(()) };
+        match *packet {
+            Packet::Ip { routed: true, .. } => Err(Refusal::SourceRoute),
+            Packet::Ip { destination, .. } if apart.contains(destination) && !self.addresses.contains(&destination) => {
+                Err(Refusal::Around { address: destination })
+            }
+            Packet::Other | Packet::Arp { .. } | Packet::Ip { .. } => Ok(()),
+        }
     }
 }
 

@@ -52,7 +52,7 @@ pub struct Guard {
     /// for addresses of the link alone (link-local, multicast, broadcast, unspecified).
     pub inside: Option<Arc<Prefixes>>,
     /// Of the gateway of a network whose endpoints are to be kept apart: where the network lives. What comes from there by way of the
-    /// gateway, and is not the gateway's own, was sent around by the host and does not pass.
+    /// gateway, and is not the gateway's own, was sent around by the host and does not pass; nor does what goes there by way of it.
     pub apart: Option<Arc<Prefixes>>,
 }
 

@@ -26,13 +26,13 @@ pub(crate) enum Refusal {
         /// Whose it is; `None` if it is nobody's, and the endpoint is held to its own.
         owner: Option<PortId>,
     },
-    /// It names its way, which may lead into another network.
+    /// It names its way, which may lead into another network, or back to somebody who is to be kept apart.
     SourceRoute,
     /// To or from another network.
     Foreign {
         address: IpAddr,
     },
-    /// Sent around by the host, from one endpoint to another that are to be kept apart.
+    /// Sent around by the host, or to be, from one endpoint to another that are to be kept apart.
     Around {
         address: IpAddr,
     },
@@ -80,10 +80,12 @@ impl Refusal {
             Self::Unreadable(Unreadable::Arp) => "ARP that is cut short".to_owned(),
             Self::Unreadable(Unreadable::Ip) => "its type says IP, and it has no IP header".to_owned(),
             Self::Spoofed { claim, used, owner } => format!("{}{claim} {}", used.words(), whose(owner, name)),
-            Self::SourceRoute => "its source route may lead into another network".to_owned(),
+            Self::SourceRoute => "its source route may lead where it may not go itself".to_owned(),
             Self::Foreign { address } => format!("{address} is of another network"),
             Self::Around { address } => {
-                format!("{address} is an endpoint of this network, which are kept apart, and comes by way of the host")
+                format!(
+                    "{address} is of this network, whose endpoints are kept apart, and not to be reached by way of the host"
+                )
             }
             Self::Outside { address } => format!("{address} is outside of this network, which is internal"),
         }

@@ -132,6 +132,34 @@ fn what_the_host_sends_around_does_not_pass_the_gateway_of_a_network_whose_endpo
 }
 
 #[test]
+fn what_the_host_would_send_around_does_not_get_there_whatever_source_it_has() {
+    let mut bench = Bench::new();
+    let own = Arc::new(Prefixes::new([(IpAddr::from(v4(0)), 24), (v6(0).into(), 64)]));
+    bench.change(GATEWAY, |guard| guard.apart = Some(own));
+    // The gateway is known to the switch.
+    bench.verdict(GATEWAY, &ether(mac(0), MacAddr::BROADCAST, 0x88b5, &[]));
+    let packet = |from: Ipv4Addr, to: Ipv4Addr| ether(mac(1), mac(0), IPV4, &ipv4(from, to, 0, UDP, &udp(9, 9)));
+    let packet6 = |from: Ipv6Addr, to: Ipv6Addr| ether(mac(1), mac(0), IPV6, &ipv6(from, to, 59, &[]));
+    for from in [v4(1), WORLD4, v4(77)] {
+        assert_eq!(bench.drops(ALICE, &packet(from, v4(2))), Some(DropReason::Isolated), "{from}");
+        assert_eq!(bench.drops(ALICE, &packet(from, v4(0))), None, "{from}: the host itself is reached");
+    }
+    for from in [v6(1), WORLD6, v6(77)] {
+        assert_eq!(bench.drops(ALICE, &packet6(from, v6(2))), Some(DropReason::Isolated), "{from}");
+        assert_eq!(bench.drops(ALICE, &packet6(from, v6(0))), None, "{from}: the host itself is reached");
+    }
+    for out in [packet(v4(1), WORLD4), packet6(v6(1), WORLD6), ether(mac(1), mac(0), ARP, &arp(1, mac(1), v4(1), v4(2)))] {
+        assert_eq!(bench.reaches(ALICE, &out), [GATEWAY], "{out:x?}");
+    }
+    let to_all = ether(mac(1), MacAddr::BROADCAST, IPV4, &ipv4(v4(1), v4(255), 0, UDP, &udp(9, 9)));
+    assert!(bench.reaches(ALICE, &to_all).contains(&GATEWAY));
+    let mut packet = ipv4(v4(1), v4(0), 0, 6, &[&[131, 7, 4, 10, 0, 0, 2, 0][..], &[0; 20]].concat());
+    packet[0] = 0x47;
+    bench.switch.set_foreign(&Arc::default());
+    assert_eq!(bench.drops(ALICE, &ether(mac(1), mac(0), IPV4, &packet)), Some(DropReason::Isolated), "by a way of its own");
+}
+
+#[test]
 fn the_gateway_of_an_internal_network_passes_only_what_is_of_that_network_or_its_link() {
     let mut bench = Bench::new();
     let inside = Arc::new(Prefixes::new([(IpAddr::from(v4(0)), 24), (v6(0).into(), 64)]));
