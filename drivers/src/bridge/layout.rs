@@ -108,8 +108,8 @@ impl Layout {
             let pools: Vec<_> = self.shared().map(|pool| pool.pool).filter(|pool| pool.addr().is_ipv4() == is_v4).collect();
             let masquerade = options.masquerade && mode.translates();
             let (gateway, internal, protected) = (self.ifname.clone(), self.spec.internal, mode == GatewayMode::Nat);
-            let own_sources = options.guard != GuardMode::Off;
-            (!pools.is_empty()).then_some(Egress { gateway, pools, masquerade, snat, internal, protected, own_sources })
+            let (own_sources, apart) = (options.guard != GuardMode::Off, !options.icc);
+            (!pools.is_empty()).then_some(Egress { gateway, pools, masquerade, snat, internal, protected, own_sources, apart })
         };
         families.into_iter().filter_map(entry).collect()
     }

@@ -145,6 +145,8 @@ pub struct Egress {
     pub protected: bool,
     /// What it sends out with a source outside of its pools is dropped: it would leave the host with that source.
     pub own_sources: bool,
+    /// Its endpoints are kept apart: nothing that comes from it is sent back into it.
+    pub apart: bool,
 }
 
 impl Firewall {
@@ -201,6 +203,7 @@ mod tests {
             internal: false,
             protected: true,
             own_sources: true,
+            apart: false,
         }
     }
 

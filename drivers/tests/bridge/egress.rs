@@ -20,6 +20,7 @@ fn entry(number: u8, pools: &[&str]) -> Egress {
         internal: false,
         protected: true,
         own_sources: true,
+        apart: false,
     }
 }
 
@@ -42,6 +43,7 @@ async fn the_firewall_has_all_networks_as_their_options_say() {
     bench.create(&v4(4, &[("com.docker.network.bridge.enable_ip_masquerade", "false")])).await;
     let unprotected = ("com.docker.network.bridge.gateway_mode_ipv4", "nat-unprotected");
     bench.create(&v4(5, &[unprotected, ("lanloom.guard", "off")])).await;
+    bench.create(&v4(6, &[("com.docker.network.bridge.enable_icc", "false")])).await;
     let expected = [
         entry(1, &["10.1.0.0/24"]),
         entry(1, &["fd00:1::/64"]),
@@ -50,10 +52,11 @@ async fn the_firewall_has_all_networks_as_their_options_say() {
         Egress { masquerade: false, protected: false, ..entry(3, &["fd00:3::/64"]) },
         Egress { masquerade: false, ..entry(4, &["10.4.0.0/24"]) },
         Egress { protected: false, own_sources: false, ..entry(5, &["10.5.0.0/24"]) },
+        Egress { apart: true, ..entry(6, &["10.6.0.0/24"]) },
     ];
     assert_eq!(bench.firewall().expect("it is loaded").networks, expected);
     bench.driver.delete_network(&v4(2, &[]).id).await.expect("deleted");
-    assert_eq!(bench.firewall().expect("it is loaded").networks.len(), 6);
+    assert_eq!(bench.firewall().expect("it is loaded").networks.len(), 7);
 }
 
 /// Has the daemon's namespace have an interface that is nobody's of ours, with an address if one is given.

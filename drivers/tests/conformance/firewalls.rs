@@ -13,6 +13,7 @@ pub(crate) fn egress(gateway: &str, pools: &[&str]) -> Egress {
         internal: false,
         protected: true,
         own_sources: true,
+        apart: false,
     }
 }
 
@@ -95,6 +96,9 @@ pub(crate) async fn a_change_of_any_part_of_a_firewall_is_seen(bench: &Bench) {
     }
     let mut other = rich();
     other.networks[1].snat = Some([192, 0, 2, 8].into());
+    others.push(other);
+    let mut other = rich();
+    other.networks[0].apart = true;
     others.push(other);
     for other in others {
         assert_eq!(kernel.firewall_intact(&other).await, Ok(false), "{other:?}");

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use lanloom_drivers::kernel::{Bystanders, Egress, Firewall, Netns, Plan, Route, VethSpec};
@@ -104,6 +104,40 @@ impl Net {
         receive(&receiver).0 == b"asked"
     }
 
+    /// Has the first two sandboxes be on one network: the host sends from one of its pools to the other by its gateway `br0`.
+    async fn share(&self) {
+        run(&self.host, "ip link add br0 type bridge");
+        for number in [1, 2] {
+            run(&self.host, &format!("ip address flush dev g{number}"));
+            run(&self.host, &format!("ip link set g{number} master br0"));
+            for family in [Family::V4, Family::V6] {
+                let net = IpNet::new(family.address(number, 1), family.prefix_len());
+                let net = net.expect("a prefix of its family");
+                self.bench.kernel.create_address(&self.host, &if_name("br0"), net).await.expect("an address");
+            }
+        }
+        run(&self.host, "ip link set br0 up");
+        // A sandbox that believed the host's redirects would go by it no more.
+        let redirects = ["ipv4.conf.all", "ipv4.conf.e0", "ipv6.conf.all", "ipv6.conf.e0"];
+        let off = redirects.map(|place| (key(&format!("net.{place}.accept_redirects")), "0".to_owned()));
+        for sandbox in &self.places {
+            self.bench.kernel.set_sysctl(sandbox, &off).await.expect("set");
+        }
+    }
+
+    /// Whether what the first sandbox sends with a source comes to the second before what the host sends there after it.
+    async fn passes_with(&mut self, source: IpAddr) -> bool {
+        self.port += 1;
+        let family = if source.is_ipv4() { Family::V4 } else { Family::V6 };
+        let sender = self.open(&self.places[0], SocketAddr::new(source, self.port)).await;
+        let receiver = self.open(&self.places[1], SocketAddr::new(family.address(2, 2), self.port)).await;
+        let target = receiver.local_addr().expect("bound");
+        sender.send_to(b"asked", target).expect("sent");
+        let host = self.open(&self.host, SocketAddr::new(family.address(2, 1), self.port)).await;
+        host.send_to(b"last", target).expect("sent");
+        receive(&receiver).0 == b"asked"
+    }
+
     /// Has the sandbox of one network ask that of another, and waits for the answer.
     pub(crate) async fn ask(&mut self, from: u8, to: u8) {
         let (asker, other) = self.flow(Family::V4, from, to).await;
@@ -141,6 +175,14 @@ impl Family {
         match self {
             Self::V4 => IpAddr::from([10, number, 0, last]),
             Self::V6 => IpAddr::from([0xfd00, 0, 0, u16::from(number), 0, 0, 0, u16::from(last)]),
+        }
+    }
+
+    /// The length of its pools' prefixes.
+    fn prefix_len(self) -> u8 {
+        match self {
+            Self::V4 => 24,
+            Self::V6 => 64,
         }
     }
 
@@ -194,6 +236,29 @@ async fn two_networks_do_not_reach_each_other_through_the_host() {
     assert_eq!((net.passes(1, 2).await, net.passes(2, 1).await), (false, false));
     net.ask(1, 3).await;
     net.ask(2, 3).await;
+}
+
+#[tokio::test]
+async fn what_goes_back_into_its_network_has_a_source_of_its_own_and_nothing_does_where_endpoints_are_kept_apart() {
+    let Some(mut net) = Net::new(2).await else { return };
+    net.share().await;
+    for (family, strange) in [(Family::V4, "10.99.9.9/32"), (Family::V6, "2001:db8::9/128")] {
+        let strange: IpNet = strange.parse().expect("an address");
+        net.bench.kernel.create_address(&net.places[0], &if_name("e0"), strange).await.expect("an address");
+        let (own, strange) = (family.address(1, 2), strange.addr());
+        let ours = egress("br0", &[&family.pool(1), &family.pool(2)]);
+        let anything = Egress { own_sources: false, ..ours.clone() };
+        let apart = Egress { apart: true, ..anything.clone() };
+        net.set(&firewall(Vec::new())).await;
+        let start = Instant::now();
+        while !net.passes_with(own).await {
+            assert!(start.elapsed() < DEADLINE, "a bridge is up soon");
+        }
+        for (network, expected) in [(ours, (true, false)), (anything, (true, true)), (apart, (false, false))] {
+            net.set(&firewall(vec![network.clone()])).await;
+            assert_eq!((net.passes_with(own).await, net.passes_with(strange).await), expected, "{network:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -94,8 +94,9 @@ pub(super) fn ruleset(firewall: &Firewall) -> Batch<'_> {
     table.chain("postrouting", NfChainType::NAT, NfHook::Postrouting, SOURCE);
     table.chain("forward", NfChainType::Filter, NfHook::Forward, FILTER);
     FAMILIES.iter().for_each(|words| rewrite_sources(&mut table, firewall, words));
-    keep_apart(&mut table, firewall);
+    // First, for what stays in its network is accepted next, and nothing is asked of it any more.
     keep_honest(&mut table, firewall);
+    keep_apart(&mut table, firewall);
     protect(&mut table, firewall);
     keep_from_bridges(&mut table, firewall);
     stand_by(&mut table, &firewall.bystanders);
@@ -138,14 +139,17 @@ fn rewrite_sources<'a>(table: &mut NewTable<'a>, firewall: &'a Firewall, words: 
 
 fn keep_apart<'a>(table: &mut NewTable<'a>, firewall: &'a Firewall) {
     let (all, internal) = (gateways(firewall, |_| true), gateways(firewall, |network| network.internal));
-    table.set("own", &[SetType::Ifname, SetType::Ifname], false, all.iter().map(|name| both(text(name), text(name))).collect());
+    // Nothing has to go back into a network whose endpoints are kept apart: it is as one network to another.
+    let together = gateways(firewall, |network| !network.apart);
+    let pairs = together.iter().map(|name| both(text(name), text(name))).collect();
+    table.set("own", &[SetType::Ifname, SetType::Ifname], false, pairs);
     table.set(GATEWAYS, &[SetType::Ifname], false, all.iter().map(text).collect());
     table.set("internal", &[SetType::Ifname], false, internal.iter().map(text).collect());
 
     let same = is(both(from(), to()), of("own"));
     table.rule("forward", "from a network to itself", vec![same, Statement::Accept(None)]);
     let between = vec![is(from(), of(GATEWAYS)), is(to(), of(GATEWAYS)), Statement::Drop(None)];
-    table.rule("forward", "from a network to another", between);
+    table.rule("forward", "from a network to another, or back into one that is apart", between);
     table.rule("forward", "from an internal network", vec![is(from(), of("internal")), Statement::Drop(None)]);
     table.rule("forward", "to an internal network", vec![is(to(), of("internal")), Statement::Drop(None)]);
 }
