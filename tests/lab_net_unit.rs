@@ -12,12 +12,17 @@ use std::process::{Child, Stdio};
 /// Nobody's user id.
 const NOBODY: &str = "65534";
 
+/// All words of the unit's lines of that name.
+fn unit(name: &str) -> Vec<String> {
+    let unit = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/dist/lanloom.service")).expect("the unit");
+    let values = unit.lines().filter_map(|line| line.split_once('=')).filter(|(key, _)| *key == name);
+    values.flat_map(|(_, value)| value.split_whitespace()).map(str::to_owned).collect()
+}
+
 /// How `setpriv` leaves a program the rights that the unit leaves the daemon.
 fn rights() -> Vec<String> {
-    let unit = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/dist/lanloom.service")).expect("the unit");
-    let named = |key: &str| unit.lines().filter_map(|line| line.strip_prefix(key)).flat_map(str::split_whitespace).collect();
-    let (capabilities, privileges): (Vec<&str>, Vec<&str>) = (named("CapabilityBoundingSet="), named("NoNewPrivileges="));
-    assert!(!capabilities.is_empty() && privileges == ["yes"], "{unit}");
+    let capabilities = unit("CapabilityBoundingSet");
+    assert!(!capabilities.is_empty() && unit("NoNewPrivileges") == ["yes"], "{capabilities:?}");
     let each = capabilities.iter().map(|name| format!(",+{}", name.trim_start_matches("CAP_").to_lowercase()));
     vec![format!("--bounding-set=-all{}", each.collect::<String>()), "--no-new-privs".to_owned()]
 }
@@ -59,6 +64,15 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+#[test]
+fn the_daemon_looks_who_is_there_after_the_host_s_own_interfaces_are_and_before_docker_makes_its_own() {
+    let is_among = |key: &str, other: &str| unit(key).iter().any(|one| one == other);
+    for key in ["Wants", "After"] {
+        assert!(is_among(key, "network-online.target"), "{key}");
+    }
+    assert!(is_among("Before", "docker.service") && !is_among("Before", "network-online.target"));
 }
 
 #[test]
