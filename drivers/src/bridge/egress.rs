@@ -127,9 +127,4 @@ impl Egress {
     pub(super) async fn opened(&self) -> Vec<Opened> {
         self.state.lock().await.opened.clone()
     }
-
-    /// Why networks have no way out of the host, if they have none.
-    pub(super) async fn missing(&self) -> Option<String> {
-        self.state.lock().await.missing.clone()
-    }
 }

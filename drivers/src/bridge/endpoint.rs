@@ -169,8 +169,8 @@ impl Bridge {
         if network.layout.spec.internal {
             return "off: the network is internal".to_owned();
         }
-        if let Some(missing) = self.egress.missing().await {
-            return format!("off: {missing}");
+        if let Some(why) = self.egress.closed() {
+            return format!("off: {why}");
         }
         let places: Vec<_> = self
             .egress

@@ -245,11 +245,20 @@ async fn a_table_that_drops_what_is_forwarded_is_opened_or_named() {
     assert!(notes.len() == 1 && notes[0].contains("DOCKER-USER of table ip filter"), "{notes:?}");
     assert_eq!(bench.create(&v4(3, &[])).await, Vec::<String>::new(), "that has been said");
     assert_eq!(bench.kernel.opened("lanloom:test"), ["gw1", "gw3"].map(gate));
+    let one = endpoint("a", &["10.1.0.2/24"], &[]);
+    bench.driver.create_endpoint(&v4(1, &[]).id, &one).await.expect("an endpoint");
+    let info = bench.driver.info(&v4(1, &[]).id, &one.id).await.expect("known");
+    assert_eq!(info["lanloom.egress"], "on, by DOCKER-USER of table ip filter");
     // One that comes later is in the way of new networks only.
     bench.kernel.set_obstacles(vec![obstacle(None)]);
     bench.driver.delete_network(&v4(3, &[]).id).await.expect("deleted");
     let notes = bench.driver.settle().await.expect("settled");
     assert!(notes.len() == 1 && notes[0].contains("table ip filter"), "{notes:?}");
+    let info = bench.driver.info(&v4(1, &[]).id, &one.id).await.expect("known");
+    let closed = bench.driver.no_way_out().expect("nothing leaves the host");
+    assert!(closed.contains("table ip filter"), "{closed}");
+    assert_eq!(info["lanloom.egress"], format!("off: {closed}"), "an endpoint says what its network says");
+    bench.driver.delete_endpoint(&v4(1, &[]).id, &one.id).await.expect("deleted");
     bench.driver.delete_network(&v4(1, &[]).id).await.expect("deleted");
     assert!(bench.kernel.opened("lanloom:test").is_empty());
 }
