@@ -92,9 +92,12 @@ impl Egress {
         state.leaving = Some(layout.ifname.clone());
         let done = self.apply(&mut state, Way::Load).await.map(drop);
         state.leaving = None;
-        match done.is_err() {
-            true => drop(state.networks.insert(id.to_owned(), layout)),
-            false => drop(state.begun.remove(id)),
+        if done.is_err() {
+            state.networks.insert(id.to_owned(), layout);
+        } else {
+            state.begun.remove(id);
+            // Whoever has an interface of that name from now on is somebody else.
+            state.earlier.remove(&layout.ifname);
         }
         done
     }

@@ -156,6 +156,24 @@ async fn a_host_that_forwarded_before_goes_on_to() {
 }
 
 #[tokio::test]
+async fn a_name_that_was_a_network_s_gateway_before_a_restart_is_anybody_s_once_that_network_is_gone() {
+    let mut bench = Bench::new();
+    let named = v4(1, &[]);
+    bench.create(&named).await;
+    bench.restart();
+    assert_eq!(bench.driver.restore_network(&named, &[]).await, Ok(Vec::new()));
+    assert_eq!(bench.driver.settle().await, Ok(Vec::new()));
+    bench.driver.delete_network(&named.id).await.expect("deleted");
+    interface(&bench, "gw1", Some("198.51.100.1/24")).await;
+    bench.create(&v4(2, &[])).await;
+    assert_eq!(bystanders(&bench).v4, Some([if_name("gw1")].into()), "it is somebody's who was there before");
+    // And one that comes later relies on what it finds.
+    interface(&bench, "gw3", Some("198.51.101.1/24")).await;
+    bench.driver.delete_network(&v4(2, &[]).id).await.expect("deleted");
+    assert_eq!(bench.sysctl(FORWARD_V4).await, "1");
+}
+
+#[tokio::test]
 async fn a_host_goes_on_forwarding_for_what_came_meanwhile_and_stops_when_that_is_gone() {
     let mut bench = Bench::new();
     interface(&bench, "eth0", Some("192.0.2.1/24")).await;

@@ -20,7 +20,7 @@ pub(super) struct State {
     pub(super) found: Option<Bystanders>,
     /// Whether the host forwarded IPv4, and IPv6, when a network first needed it.
     pub(super) forwarded: [bool; 2],
-    /// The gateways that an earlier start left in the table.
+    /// The gateways that an earlier start left in the table, but for those of networks that have gone since.
     pub(super) earlier: BTreeSet<IfName>,
     /// The gateway of a network that goes.
     pub(super) leaving: Option<IfName>,
