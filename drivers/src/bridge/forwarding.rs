@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::kernel::firewall::check_interface;
+use crate::kernel::firewall::check_element;
 use crate::kernel::{
     Bystanders, FORWARD_V4, FORWARD_V6, Forwarding, IfName, Kernel, KernelError, LinkKind, Netns, SysctlKey, Why,
 };
@@ -56,25 +56,36 @@ impl Family {
     }
 }
 
-/// Writes down who is there before the host forwards; `own` are our gateways. Whether there is anything new to be written down.
+/// Writes down who is there before the host forwards; `own` are our gateways. None if there is nothing new to be written down, else
+/// what is to be known about it.
 pub(super) async fn look_around(
     kernel: &dyn Kernel,
     families: &[Family],
     found: &mut Bystanders,
     own: &BTreeSet<IfName>,
-) -> Result<bool, KernelError> {
+) -> Result<Option<Vec<String>>, KernelError> {
     let starting: Vec<_> = families.iter().filter(|family| family.starts(found)).collect();
     if starting.is_empty() {
-        return Ok(false);
+        return Ok(None);
     }
     let links = kernel.list_links(&Netns::Daemon).await?.into_iter().filter(|link| link.kind != LinkKind::Loopback);
-    // A name that means more than itself in a rule stays out of it.
-    let names = links.filter_map(|link| IfName::new(&link.name).ok()).filter(|name| check_interface(name).is_ok());
-    let names: BTreeSet<_> = names.filter(|name| !own.contains(name)).collect();
+    let (names, unnamed): (Vec<_>, Vec<_>) = links.map(|link| as_element(&link.name)).partition(Result::is_ok);
+    let names: BTreeSet<_> = names.into_iter().flatten().filter(|name| !own.contains(name)).collect();
     for family in starting {
         note(kernel, family.v4, &names, found).await?;
     }
-    Ok(true)
+    Ok(Some(unnamed.into_iter().filter_map(Result::err).map(|error| passes(&error)).collect()))
+}
+
+/// An interface's name, if it can stand in the firewall.
+fn as_element(name: &str) -> Result<IfName, KernelError> {
+    let name = IfName::new(name)?;
+    check_element(&name).map(|()| name)
+}
+
+/// That a rule cannot name an interface.
+fn passes(error: &KernelError) -> String {
+    format!("the host is a router for an interface that was there before, since no rule can name it: {error}")
 }
 
 /// Writes down what the kernel changes besides when the host begins to forward a family, and what depends on it (`inet_forward_change`

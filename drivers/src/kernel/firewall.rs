@@ -159,8 +159,8 @@ impl Firewall {
 
     /// Whether it can be loaded at all.
     pub(crate) fn check(&self) -> Result<(), KernelError> {
-        let gateways = self.networks.iter().map(|network| &network.gateway);
-        gateways.chain(self.bystanders.all()).chain(&self.bridges).try_for_each(check_interface)?;
+        self.networks.iter().map(|network| &network.gateway).try_for_each(check_interface)?;
+        self.bystanders.all().chain(&self.bridges).try_for_each(check_element)?;
         let of =
             |network: &Egress| network.pools.iter().map(|pool| (pool.trunc(), network.gateway.clone())).collect::<Vec<_>>();
         let mut pools: Vec<_> = self.networks.iter().flat_map(of).collect();
@@ -181,7 +181,16 @@ impl Firewall {
     }
 }
 
-/// Whether an interface's name means only itself in a rule: `*` and `@` mean other things there.
+/// Whether a set of interfaces can hold a name as it is: there an `@` before and a `*` behind it mean other things.
+pub(crate) fn check_element(name: &IfName) -> Result<(), KernelError> {
+    if !name.as_str().starts_with('@') && !name.as_str().ends_with('*') {
+        return Ok(());
+    }
+    let rule = Why::InvalidName("in a set of a firewall's it may not begin with `@` nor end with `*`");
+    Err(KernelError::new("naming an interface in a firewall", format!("{:?}", name.as_str()), rule))
+}
+
+/// Whether an interface's name means only itself in any rule of anybody's firewall, where `*` and `@` mean other things.
 pub(crate) fn check_interface(name: &IfName) -> Result<(), KernelError> {
     if name.as_str().chars().all(|one| one.is_ascii_alphanumeric() || "_-.".contains(one)) {
         return Ok(());
@@ -237,6 +246,9 @@ mod tests {
     fn an_interface_s_name_cannot_mean_more_than_itself() {
         for name in ["g*", "@internal", "g\"", "$g", "g\\", "{g}"] {
             assert!(checked(vec![egress(name, &[])]).is_err(), "{name:?}");
+        }
+        for (name, fits) in [("lan+1", true), ("wan@x", true), ("$g", true), ("@internal", false), ("g*", false)] {
+            assert_eq!(check_element(&IfName::new(name).expect("a valid name")).is_ok(), fits, "{name:?}");
         }
     }
 }

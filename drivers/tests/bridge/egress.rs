@@ -156,6 +156,18 @@ async fn a_host_that_forwarded_before_goes_on_to() {
 }
 
 #[tokio::test]
+async fn whatever_an_interface_is_called_it_is_a_bystander_or_is_told_to_be_none() {
+    let bench = Bench::new();
+    let there = ["lan+1", "wan@x", "$d", "{x}", "q\"x", "st*r", "\u{fc}1"];
+    for name in there.into_iter().chain(["@internal", "any*"]) {
+        interface(&bench, name, None).await;
+    }
+    let notes = bench.create(&v4(1, &[])).await;
+    assert_eq!(bystanders(&bench).v4, Some(there.map(if_name).into()));
+    assert!(notes.len() == 2 && ["@internal", "any*"].iter().all(|name| notes.concat().contains(name)), "{notes:?}");
+}
+
+#[tokio::test]
 async fn a_name_that_was_a_network_s_gateway_before_a_restart_is_anybody_s_once_that_network_is_gone() {
     let mut bench = Bench::new();
     let named = v4(1, &[]);

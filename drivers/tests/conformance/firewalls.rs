@@ -26,11 +26,12 @@ pub(crate) fn firewall(networks: Vec<Egress>) -> Firewall {
     }
 }
 
-/// A host on which there were two interfaces, one of which listens.
+/// A host on which there were two interfaces, one of which listens, and some whose names nobody would choose.
 fn bystanders() -> Bystanders {
     let both = [if_name("eth0"), if_name("eth1.7")];
+    let strange = ["lan+1", "wan@x", "$d", "{x}", "q\"x", "b\\s", "st*r", "a,b", "\u{fc}1", "1.2"];
     Bystanders {
-        v4: Some(both.clone().into()),
+        v4: Some(both.iter().cloned().chain(strange.map(if_name)).collect()),
         v6: Some([].into()),
         listeners: [both[0].clone()].into(),
         forwarders_v4: [both[1].clone(), if_name("default")].into(),

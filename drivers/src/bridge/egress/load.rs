@@ -111,7 +111,7 @@ impl Egress {
         let wanted = [true, false].map(|v4| state.networks.values().any(|layout| layout.forwards(v4)));
         let families = Family::all(wanted, before, state.forwarded)?;
         let looked = look_around(kernel, &families, &mut found, &own).await?;
-        if looked || !quiet && found != Bystanders::default() {
+        if looked.is_some() || !quiet && found != Bystanders::default() {
             // Those of a daemon that starts at the same time may have been there before it has the host forward.
             let others = kernel.gateways(PREFIX).await?.into_iter().filter(|(table, _)| *table != self.table);
             found = found.without(&others.flat_map(|(_, gateways)| gateways).collect());
@@ -137,7 +137,8 @@ impl Egress {
         state.found = Some(found.clone());
         let started = start(kernel, &families, &found).await?;
         state.forwarded = [true, false].map(|v4| wanted[usize::from(!v4)] && found.of(v4).is_none());
-        Ok(Outcome { renew: started.is_some(), notes: started.unwrap_or_default(), obstacle: None })
+        let renew = started.is_some();
+        Ok(Outcome { renew, notes: looked.into_iter().chain(started).flatten().collect(), obstacle: None })
     }
 
     async fn set(&self, state: &mut State, firewall: Firewall, way: Way, quiet: bool) -> Result<(), KernelError> {
