@@ -51,6 +51,7 @@ suite! {
     addresses::a_route_that_cannot_be_is_refused,
     settings::a_setting_is_changed_in_its_own_namespace_only,
     settings::settings_are_changed_all_or_none,
+    settings::a_host_that_begins_to_forward_or_stops_has_all_its_interfaces_do_so_and_those_that_come,
     settings::a_setting_that_is_not_there_is_named,
     plans::a_plan_is_done_as_a_whole,
     plans::a_plan_that_cannot_be_done_changes_nothing,

@@ -126,17 +126,19 @@ async fn what_the_kernel_changes_with_forwarding_is_put_back_after_a_restart_too
         no_redirects: true,
     };
     assert_eq!(bystanders(&bench), known);
+    let forwards_by_itself = ["net.ipv4.conf.lo.forwarding", "net.ipv4.conf.default.forwarding"];
+    for name in forwards_by_itself {
+        assert_eq!(bench.sysctl(name).await, "1", "{name}: the kernel has all interfaces forward");
+    }
     bench.restart();
     assert_eq!(bench.driver.restore_network(&dual(1, &[]), &[]).await, Ok(Vec::new()));
-    // The kernel changes these when the host begins to forward or stops; the fake one is told so here.
-    bench.set_sysctl(refuses, "1").await;
-    for name in before {
-        bench.set_sysctl(name, "0").await;
-    }
     bench.driver.delete_network(&v4(1, &[]).id).await.expect("deleted");
     assert_eq!((bench.sysctl(refuses).await.as_str(), bench.firewall()), ("0", None));
     for name in before {
         assert_eq!(bench.sysctl(name).await, "1", "{name}");
+    }
+    for name in forwards_by_itself {
+        assert_eq!(bench.sysctl(name).await, "0", "{name}");
     }
 }
 
@@ -229,8 +231,7 @@ async fn daemons_that_start_at_the_same_time_do_not_cut_each_other_off() {
 async fn switching_forwarding_on_leaves_internal_gateways_off() {
     let bench = Bench::new();
     bench.create(&internal(v4(1, &[]))).await;
-    // The kernel has every interface forward when the host begins to; the fake one is told so here.
-    bench.set_sysctl("net.ipv4.conf.gw1.forwarding", "1").await;
+    // The kernel has every interface forward when the host begins to.
     bench.create(&v4(2, &[])).await;
     assert_eq!(bench.settings("gw1").await[0], "0");
     assert_eq!(bench.settings("gw2").await[0], "1");

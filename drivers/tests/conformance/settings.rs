@@ -1,8 +1,8 @@
 //! Settings of a namespace.
 
-use lanloom_drivers::kernel::{Netns, SysctlKey, Why};
+use lanloom_drivers::kernel::{Netns, SysctlKey, VethSpec, Why};
 
-use super::bench::{Bench, veth};
+use super::bench::{Bench, if_name, veth};
 
 pub(crate) fn key(text: &str) -> SysctlKey {
     SysctlKey::new(text).expect("a valid name")
@@ -35,6 +35,40 @@ pub(crate) async fn settings_are_changed_all_or_none(bench: &Bench) {
     let error = bench.kernel.set_sysctl(&a, &changes).await.expect_err("there is no such interface");
     assert_eq!((error.why(), error.also()), (&Why::NoSuchSetting, [].as_slice()), "{error}");
     assert_eq!(bench.kernel.sysctl(&a, &key("net.ipv4.conf.e0.forwarding")).await, Ok("0".to_owned()));
+}
+
+pub(crate) async fn a_host_that_begins_to_forward_or_stops_has_all_its_interfaces_do_so_and_those_that_come(bench: &Bench) {
+    let (a, b) = places(bench).await;
+    let shows = async |names: &[&str], setting: &str, expected: &str| {
+        for name in names {
+            let key = key(&format!("net.{name}.{setting}"));
+            assert_eq!(bench.kernel.sysctl(&a, &key).await, Ok(expected.to_owned()), "{name}");
+        }
+    };
+    let set = async |name: &str, value: &str| bench.kernel.set_sysctl(&a, &[to(name, value)]).await.expect("changed");
+    let [v4, v6] =
+        [["ipv4.conf.all", "ipv4.conf.default", "ipv4.conf.e0"], ["ipv6.conf.all", "ipv6.conf.default", "ipv6.conf.e0"]];
+    set("net.ipv4.ip_forward", "1").await;
+    shows(&v4, "forwarding", "1").await;
+    shows(&v6, "forwarding", "0").await;
+    shows(&["ipv4.conf.all"], "accept_redirects", "0").await;
+    shows(&["ipv6.conf.all"], "accept_redirects", "1").await;
+    let later = VethSpec { name: if_name("later"), peer_name: if_name("later"), ..veth(&a, &b) };
+    bench.kernel.create_veth(&later).await.expect("a veth");
+    shows(&["ipv4.conf.later"], "forwarding", "1").await;
+    // What is said again changes nothing.
+    for (name, value) in [("net.ipv4.conf.e0.forwarding", "0"), ("net.ipv4.ip_forward", "1")] {
+        set(name, value).await;
+    }
+    shows(&["ipv4.conf.e0"], "forwarding", "0").await;
+    set("net.ipv6.conf.all.forwarding", "1").await;
+    shows(&v6, "forwarding", "1").await;
+    for name in ["net.ipv4.conf.all.forwarding", "net.ipv6.conf.all.forwarding"] {
+        set(name, "0").await;
+    }
+    shows(&[v4, v6].concat(), "forwarding", "0").await;
+    shows(&["ipv4.conf.all"], "accept_redirects", "1").await;
+    shows(&["ipv4"], "ip_forward", "0").await;
 }
 
 pub(crate) async fn a_setting_that_is_not_there_is_named(bench: &Bench) {

@@ -103,6 +103,7 @@ impl Space {
     }
 
     fn insert(&mut self, link: Link) {
+        self.begin(&link.name);
         self.last += 1;
         self.links.insert(self.last, link);
     }
@@ -119,6 +120,7 @@ impl Space {
     fn take(&mut self, name: &IfName) -> Option<Link> {
         let link = self.links.remove(&self.number(name)?)?;
         self.routes.retain(|route| route.dev != *name);
+        self.settings.retain(|key, _| key.interface() != Some(name.as_str()));
         Some(link)
     }
 }
@@ -225,11 +227,9 @@ impl World {
         link.tx_queue_len = change.tx_queue_len.unwrap_or(link.tx_queue_len);
         if let Some(new) = &change.name {
             link.name = new.clone();
-            self.space(what, place)?
-                .routes
-                .iter_mut()
-                .filter(|route| route.dev == *name)
-                .for_each(|route| route.dev = new.clone());
+            let space = self.space(what, place)?;
+            space.routes.iter_mut().filter(|route| route.dev == *name).for_each(|route| route.dev = new.clone());
+            space.rename_settings(name, new);
         }
         let name = change.name.as_ref().unwrap_or(name);
         match change.up {
