@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use lanloom_switch_core::MacAddr;
 
 use super::layout::Layout;
 use super::options::{ENDPOINT_MAC, EndpointOptions, Fault};
@@ -186,9 +187,7 @@ impl Bridge {
 /// The endpoint's port.
 fn port(network: &Network, endpoint: &Endpoint, join: &Join) -> SwitchPort {
     let options = &network.layout.options;
-    let (mode, trusted) = network.guard(endpoint);
     let mac = Some(endpoint.mac);
-    let addresses = endpoint.spec.addresses.iter().map(IpNet::addr).collect();
     SwitchPort {
         name: endpoint.spec.name.clone(),
         kind: endpoint.options.kind,
@@ -197,8 +196,14 @@ fn port(network: &Network, endpoint: &Endpoint, join: &Join) -> SwitchPort {
         mtu: options.mtu,
         mac,
         isolated: !options.icc,
-        guard: PortGuard { role: Role::Endpoint, mode, trusted, mac, addresses, inside: None, apart: None },
+        guard: guard(&endpoint.spec, mac, network.guard(endpoint)),
     }
+}
+
+/// What an endpoint's port is held to.
+fn guard(spec: &EndpointSpec, mac: Option<MacAddr>, (mode, trusted): (GuardMode, bool)) -> PortGuard {
+    let addresses = spec.addresses.iter().map(IpNet::addr).collect();
+    PortGuard { role: Role::Endpoint, mode, trusted, mac, addresses, inside: None, apart: None }
 }
 
 /// What the ports of a network are held to, before it is restored: as the options say, and to the strictest where these cannot be
@@ -206,18 +211,13 @@ fn port(network: &Network, endpoint: &Endpoint, join: &Join) -> SwitchPort {
 pub(super) fn guards(network: &NetworkSpec, endpoints: &[EndpointSpec]) -> Vec<(String, PortGuard)> {
     let layout = Layout::of("guard network", network).ok();
     let gateway = layout.as_ref().filter(|layout| layout.has_gateway()).map(Layout::gateway_port);
-    let guard = |spec: &EndpointSpec| {
+    let guarded = |spec: &EndpointSpec| {
         let options = EndpointOptions::parse("guard endpoint", &spec.name, &spec.options).ok();
         let own = options.as_ref().map(|own| (own.guard, own.trusted)).unwrap_or_default();
         let usual = layout.as_ref().map_or((GuardMode::Strict, false), |layout| (layout.options.guard, layout.options.trusted));
-        let (mode, trusted) = (own.0.unwrap_or(usual.0), own.1.unwrap_or(usual.1));
-        let addresses = spec.addresses.iter().map(IpNet::addr).collect();
-        (
-            spec.name.clone(),
-            PortGuard { role: Role::Endpoint, mode, trusted, mac: spec.mac, addresses, inside: None, apart: None },
-        )
+        (spec.name.clone(), guard(spec, spec.mac, (own.0.unwrap_or(usual.0), own.1.unwrap_or(usual.1))))
     };
-    gateway.map(|port| (port.name, port.guard)).into_iter().chain(endpoints.iter().map(guard)).collect()
+    gateway.map(|port| (port.name, port.guard)).into_iter().chain(endpoints.iter().map(guarded)).collect()
 }
 
 /// What there is to set in the sandbox.

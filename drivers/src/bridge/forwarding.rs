@@ -159,7 +159,7 @@ pub(super) async fn start(
         true => listen(kernel, &found.listeners, LISTENS, LISTENS_ALWAYS).await?,
         false => BTreeSet::new(),
     };
-    let on: Vec<_> = off.iter().map(|family| (family.key.clone(), "1".to_owned())).collect();
+    let on: Vec<_> = off.iter().map(|family| (family.key.clone(), ON.to_owned())).collect();
     kernel.set_sysctl(&Netns::Daemon, &on).await?;
     Ok(Some(listening.iter().map(listens).collect()))
 }

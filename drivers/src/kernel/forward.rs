@@ -36,6 +36,17 @@ impl Forwarding {
         let moved = |from: u32| from.wrapping_add(transactions);
         self.generation == before.generation.map(moved) && self.legacy == before.legacy
     }
+
+    /// Whether every change of others' rules moves the number: not where there are tables of old with rules about what is forwarded.
+    pub fn is_counted(&self) -> bool {
+        families_of_old(&self.legacy).next().is_none()
+    }
+}
+
+/// The families, `ip` and `ip6`, that have a table `filter` made before nftables, of the names of such tables, a line each.
+pub(crate) fn families_of_old(names: &[String; 2]) -> impl Iterator<Item = &'static str> {
+    let has = |names: &&String| names.lines().any(|name| name == "filter");
+    names.iter().zip(["ip", "ip6"]).filter(move |(names, _)| has(names)).map(|(_, family)| family)
 }
 
 /// What others' firewalls hold that concerns what is forwarded for us.
@@ -143,6 +154,21 @@ pub(crate) fn check(gates: &[Gate], comment: &str) -> Result<(), KernelError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tables_of_old_are_not_counted_where_one_is_a_filter() {
+        let of_old = |names: [&str; 2]| Forwarding { legacy: names.map(str::to_owned), ..Forwarding::default() };
+        for (names, families) in [
+            (["", ""], &[][..]),
+            (["nat\nfilters\n", "raw\n"], &[]),
+            (["nat\nfilter\n", ""], &["ip"]),
+            (["filter\n", "mangle\nfilter\n"], &["ip", "ip6"]),
+        ] {
+            let forwarding = of_old(names);
+            assert_eq!(families_of_old(&forwarding.legacy).collect::<Vec<_>>(), families, "{names:?}");
+            assert_eq!(forwarding.is_counted(), families.is_empty(), "{names:?}");
+        }
+    }
 
     #[test]
     fn a_comment_is_one_plain_word() {

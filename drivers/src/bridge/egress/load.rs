@@ -30,7 +30,7 @@ impl Egress {
         let right = state.right.take().filter(|right| *right == before);
         // A program that is missing may be there by now, and no number tells.
         let is_quiet = way == Way::Check && right.is_some() && (state.missing.is_none() || before.generation.is_none());
-        if is_quiet && (is_counted(&before) || state.rests()) {
+        if is_quiet && (before.is_counted() || state.rests()) {
             state.right = right;
             return Ok(Outcome { renew: state.missing.is_some(), ..Outcome::default() });
         }
@@ -71,7 +71,7 @@ impl Egress {
         if state.networks.is_empty() {
             // Nobody needs to know, until there is a network again.
             (state.others, state.unread) = (None, None);
-        } else if !(quiet && is_counted(before) && state.others.is_some()) {
+        } else if !(quiet && before.is_counted() && state.others.is_some()) {
             self.look_at_others(state, way).await?;
         }
         let mut outcome = self.load(state, way, before, quiet).await?;
@@ -205,9 +205,4 @@ impl Egress {
         let bridges = state.others.as_ref().map(|others| others.bridges.clone()).unwrap_or_default();
         Firewall { table: self.table.clone(), networks, bystanders, bridges }
     }
-}
-
-/// Whether every change of others' rules moves the kernel's number: not where there are tables of `iptables` before nftables.
-fn is_counted(forwarding: &Forwarding) -> bool {
-    forwarding.legacy.iter().all(|names| !names.lines().any(|name| name == "filter"))
 }

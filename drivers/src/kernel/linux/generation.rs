@@ -51,8 +51,13 @@ pub(super) fn look() -> Result<Forwarding, KernelError> {
             return Err(KernelError::errno("asking for the generation of the firewall", "nftables", errno, Needs::NetAdmin));
         }
     };
-    let [legacy_v4, legacy_v6] = TABLES_OF_OLD.map(|names| fs::read_to_string(names).unwrap_or_default());
-    Ok(Forwarding { generation, legacy: [legacy_v4, legacy_v6], v4: is_on(FORWARD_V4)?, v6: is_on(FORWARD_V6)? })
+    Ok(Forwarding { generation, legacy: tables_of_old(), v4: is_on(FORWARD_V4)?, v6: is_on(FORWARD_V6)? })
+}
+
+/// The names of the tables of `iptables` before nftables, a line each, of IPv4 and IPv6, in the calling thread's namespace; a kernel that
+/// has no such tables has no such file.
+pub(super) fn tables_of_old() -> [String; 2] {
+    TABLES_OF_OLD.map(|names| fs::read_to_string(names).unwrap_or_default())
 }
 
 /// Whether a family is forwarded; `None` if the kernel lacks it.

@@ -1,19 +1,15 @@
 //! Chains that `iptables` made. Only `iptables` may change them: it refuses tables in which it finds rules of others.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::super::super::error::{KernelError, Why};
-use super::super::super::forward::{Gate, Manager, Obstacle, Others};
+use super::super::super::forward::{Gate, Manager, Obstacle, Others, families_of_old};
 use super::super::super::name::IfName;
+use super::super::generation::tables_of_old;
 use super::super::nft::Nft;
 use super::super::tool::{Programs, Tool, run};
 use super::{DOCKER_USER, Undo, is_dockers};
-
-/// The families, and where the kernel lists the tables of each that were made before nftables.
-const FAMILIES: [(&str, &str); 2] =
-    [("ip", "/proc/thread-self/net/ip_tables_names"), ("ip6", "/proc/thread-self/net/ip6_tables_names")];
 
 /// One table `filter`, and the programs that read and change it.
 #[derive(Clone, Debug)]
@@ -72,7 +68,7 @@ fn is_of(manager: Manager, program: &Path) -> bool {
 /// What tables of `iptables` before nftables hold.
 pub(super) fn of_old(programs: &Programs) -> Result<Others, KernelError> {
     let mut found = Others::default();
-    for family in legacy_families() {
+    for family in families_of_old(&tables_of_old()) {
         let lines = Filter::find(programs, Manager::IptablesLegacy, family)?.lines("looking at what the host forwards")?;
         found.bridges.extend(lines.iter().filter_map(|line| docker_bridge(line)));
         if drops(&lines) {
@@ -106,12 +102,6 @@ fn drops(lines: &[String]) -> bool {
     let last = lines.iter().rfind(|line| line.starts_with("-A FORWARD "));
     let ends = |line: &String| line == "-A FORWARD -j DROP" || line.starts_with("-A FORWARD -j REJECT");
     lines.iter().any(|line| line.starts_with(":FORWARD DROP ")) || last.is_some_and(ends)
-}
-
-/// The families with a table `filter` made before nftables; a kernel that has no such tables has no such file.
-fn legacy_families() -> impl Iterator<Item = &'static str> {
-    let has = |names: &str| fs::read_to_string(names).is_ok_and(|names| names.lines().any(|name| name == "filter"));
-    FAMILIES.into_iter().filter(move |(_, names)| has(names)).map(|(family, _)| family)
 }
 
 /// Has a chain accept what comes from these gateways, and what is to come in to them.
@@ -148,9 +138,8 @@ pub(super) fn close(nft: &Nft, programs: &Programs, comment: &str) -> Result<(),
     let tables = nft.list(what, &["tables"])?;
     let in_nftables =
         |family: &str| tables.iter().any(|one| one["table"]["family"] == family && one["table"]["name"] == "filter");
-    let modern = FAMILIES.into_iter().map(|(family, _)| family).filter(|family| in_nftables(family));
-    let modern = modern.map(|family| (Manager::Iptables, family));
-    for (manager, family) in modern.chain(legacy_families().map(|family| (Manager::IptablesLegacy, family))) {
+    let modern = ["ip", "ip6"].into_iter().filter(|family| in_nftables(family)).map(|family| (Manager::Iptables, family));
+    for (manager, family) in modern.chain(families_of_old(&tables_of_old()).map(|family| (Manager::IptablesLegacy, family))) {
         match Filter::find(programs, manager, family) {
             Ok(filter) => filter.replace(what, &[], comment).map(drop)?,
             Err(error) if matches!(error.why(), Why::MissingTool { .. }) => {}
