@@ -69,13 +69,25 @@ fn a_host_becomes_no_router_between_its_neighbours_and_those_who_come_later_may_
     assert!(!host.sh("nft list ruleset").contains("lanloom"), "nothing is left");
 }
 
-/// Gives the host a bridge `lan0` with `one` and `two` on it: 10.91.0.1 and fd91::1, and so on. The host's rules see what it passes on,
-/// where the kernel can do that (`br_netfilter`). The way from `one` to two's 10.92.0.2 and fd92::2 is by the host's own address there.
+/// Has the host's rules see what its bridges pass on, if the kernel can do that (`br_netfilter`). With CI set it must.
+fn bridges_are_seen(host: &Networks) -> bool {
+    let seen = !host.script("! test -d /proc/sys/net/bridge || echo yes").is_empty();
+    assert!(seen || std::env::var_os("CI").is_none(), "br_netfilter is not there, and with CI set nothing is skipped");
+    match seen {
+        true => {
+            drop(host.script("cd /proc/sys/net/bridge; for name in iptables ip6tables; do echo 1 > bridge-nf-call-$name; done"))
+        }
+        false => println!("skipped: rules see what bridges pass on with br_netfilter only, which is not there"),
+    }
+    seen
+}
+
+/// Gives the host a bridge `lan0` with `one` and `two` on it: 10.91.0.1 and fd91::1, and so on. The way from `one` to two's 10.92.0.2
+/// and fd92::2 is by the host's own address there.
 fn bridge(host: &Networks) {
     host.script(
         "ip link add lan0 type bridge; ip link set lan0 up
-         ip address add 10.91.0.9/24 dev lan0; ip address add fd91::9/64 dev lan0 nodad
-         cd /proc/sys/net; test ! -d bridge || (echo 1 > bridge/bridge-nf-call-iptables; echo 1 > bridge/bridge-nf-call-ip6tables)",
+         ip address add 10.91.0.9/24 dev lan0; ip address add fd91::9/64 dev lan0 nodad",
     );
     for (number, name) in [(1, "one"), (2, "two")] {
         host.script(&format!(
@@ -99,11 +111,16 @@ fn what_comes_and_goes_by_one_interface_of_the_hosts_passes_as_what_its_bridges_
     bridge(&host);
     let [bridged, turned] = [["10.91.0.2", "fd91::2"], ["10.92.0.2", "fd92::2"]]
         .map(|texts| texts.map(|text| text.parse::<IpAddr>().expect("an address")));
+    let seen = bridges_are_seen(&host);
     bridged.into_iter().for_each(|to| assert!(answered(&host, "one", to, true), "{to}, before"));
     host.network(1, "");
-    bridged.into_iter().chain(turned).for_each(|to| assert!(answered(&host, "one", to, true), "{to}, beside a network"));
+    bridged
+        .into_iter()
+        .filter(|_| seen)
+        .chain(turned)
+        .for_each(|to| assert!(answered(&host, "one", to, true), "{to}, beside a network"));
     host.says("network rm n1");
-    bridged.into_iter().for_each(|to| assert!(answered(&host, "one", to, true), "{to}, after it"));
+    bridged.into_iter().filter(|_| seen).for_each(|to| assert!(answered(&host, "one", to, true), "{to}, after it"));
 }
 
 #[test]
