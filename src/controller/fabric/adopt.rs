@@ -2,7 +2,7 @@
 //! themselves, and without looking first. What is not as it was left is looked at afterwards, one port after the other.
 
 use super::Inner;
-use super::find::{Finding, held};
+use super::finding::{Finding, held};
 use super::ports::plug_as;
 use crate::url::PortUrl;
 use lanloom_switch_core::PortId;

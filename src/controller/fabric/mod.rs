@@ -24,7 +24,7 @@
 //! | `hints` | what to do about a link that could not be opened |
 //! | `commands`, `views` | what is asked of it from outside |
 //! | `switches`, `ports`, `fdb` | the changes |
-//! | `start`, `find`, `adopt`, `sweep`, `stop` | how a daemon finds and leaves things |
+//! | `start`, `find`, `finding`, `adopt`, `sweep`, `stop` | how a daemon finds and leaves things |
 
 mod adopt;
 mod claims;
@@ -32,6 +32,7 @@ mod coming;
 mod commands;
 mod fdb;
 mod find;
+mod finding;
 mod hints;
 mod plugger;
 mod ports;

@@ -1,6 +1,6 @@
 //! How what runs follows the configuration file.
 
-use super::find::Finding;
+use super::finding::Finding;
 use super::refusal::Attempt;
 use super::registry::Origin;
 use super::start::Started;
