@@ -30,8 +30,7 @@ pub(super) fn identity(path: &Path) -> Option<Identity> {
     let process = process_of(path).or_else(|| process_of(&fs::read_link(path).ok()?));
     let started = match process {
         Some(process) => started(process),
-        // Only what is mounted keeps its file; what a process shows may have a new one whenever nobody looks, and is no path (proc(5)).
-        None => fs::canonicalize(path).ok().and_then(|_| mounted(&file)),
+        None => mounted(path, &file),
     };
     Some(Identity { device: file.dev(), inode: file.ino(), boot: BOOT.clone(), started })
 }
@@ -50,8 +49,14 @@ fn started(process: i32) -> Option<u64> {
     fields.split_whitespace().nth(START_TIME)?.parse().ok()
 }
 
-/// When a namespace was mounted, in nanoseconds since 1970. The kernel gives its number to the next one soon, but not its time.
-fn mounted(file: &Metadata) -> Option<u64> {
+/// When a namespace was mounted, in nanoseconds since 1970. The kernel gives its number to the next one soon, but not its time. Only
+/// what is mounted keeps its file, and is one or leads to one: what a process shows may have a new file whenever nobody looks, and is a
+/// link that leads to no path (proc(5)).
+fn mounted(path: &Path, file: &Metadata) -> Option<u64> {
+    let is_file = fs::symlink_metadata(path).is_ok_and(|file| file.is_file());
+    if !is_file && fs::canonicalize(path).is_err() {
+        return None;
+    }
     u64::try_from(i128::from(file.ctime()) * 1_000_000_000 + i128::from(file.ctime_nsec())).ok()
 }
 
