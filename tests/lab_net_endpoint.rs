@@ -71,6 +71,16 @@ fn an_endpoint_has_the_addresses_the_mac_and_the_mtu_that_it_was_given() {
     assert!(host.sh("ip link show dev gw1").contains(" mtu 1400 "), "the gateway's too");
     // 1,400 bytes with the headers of IPv4 and ICMP, uncut.
     host.sh(&format!("ip netns exec a ping -n -c 1 -w 20 -M do -s 1372 {}", seats[1].v4()));
+    // Whoever makes more of it inside is not to be heard by somebody who could not take it.
+    for (from, to, seat) in [("a", "b", seats[1]), ("b", "a", seats[0])] {
+        host.sh(&format!("ip -n {from} link set eth0 mtu 1500"));
+        let before = host.dropped("n1", to, "mtu_exceeded");
+        let words = format!("ip netns exec {from} ping -n -c 1 -W 1 -M do -s 1373 {}", seat.v4());
+        let answered = host.command(&words.split(' ').collect::<Vec<_>>()).output().expect("ping").status.success();
+        assert!(!answered, "{from}: 1,401 bytes");
+        assert!(host.dropped("n1", to, "mtu_exceeded") > before, "{from}: it is counted");
+        host.sh(&format!("ip -n {from} link set eth0 mtu 1400"));
+    }
     // What another has is refused, and leaves nothing.
     host.sandbox("c", &[], "");
     let said = host.refused(&format!("network connect n1 c --ip {}", seats[0].v4()));

@@ -49,6 +49,24 @@ fn names_of_interfaces_addresses_of_the_link_and_another_way_out_are_as_asked_fo
 }
 
 #[test]
+fn a_link_means_the_other_also_after_a_kill() {
+    let Some(mut host) = Networks::new() else { return };
+    host.network(1, "");
+    host.sandbox("b", &[Seat::new(1, 11)], "");
+    host.sandbox("a", &[], "");
+    host.connect("a", Seat::new(1, 10), "--link b:store");
+    for after in ["at first", "after a kill"] {
+        let meant = host.says("sandbox exec a -- getent ahostsv4 store");
+        assert!(meant.starts_with("10.81.1.11 "), "{after}: {meant}");
+        if after == "at first" {
+            host.signal(Signal::SIGKILL);
+            host.daemon_status();
+            host.start_daemon(&STATE);
+        }
+    }
+}
+
+#[test]
 fn a_network_is_captured_traced_and_counted_by_its_name() {
     let Some(host) = Networks::new() else { return };
     host.network(1, "");

@@ -103,6 +103,8 @@ fn without_its_ipv4_address_the_host_is_in_the_network_by_ipv6_only_and_sandboxe
         assert!(!shown.contains("10.82.6.1") && shown.contains("fd82:6::1/64"), "{shown}");
         ["10.82.6.11", "fd82:6::11", "fd82:6::1"].into_iter().for_each(|to| host.reaches("a", ip(to)));
         assert!(!host.answers("a", ip("10.82.6.1")), "nobody has the gateway's address");
+        let way = host.sh("ip -n a route show default");
+        assert!(way.starts_with("default via 10.82.6.1 ") && way.lines().count() == 1, "{way}");
         assert_eq!(host.source_outside("a", OUTSIDE[1]), Some(HOST[1]));
     }
 }
