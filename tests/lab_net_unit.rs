@@ -19,22 +19,27 @@ fn unit(name: &str) -> Vec<String> {
     values.flat_map(|(_, value)| value.split_whitespace()).map(str::to_owned).collect()
 }
 
-/// How `setpriv` leaves a program the rights that the unit leaves the daemon.
-fn rights() -> Vec<String> {
-    let capabilities = unit("CapabilityBoundingSet");
+/// How `setpriv` leaves a program the rights that the unit leaves the daemon, all but one if one is named.
+fn rights(without: &str) -> Vec<String> {
+    let mut capabilities = unit("CapabilityBoundingSet");
+    capabilities.retain(|name| name != without);
     assert!(!capabilities.is_empty() && unit("NoNewPrivileges") == ["yes"], "{capabilities:?}");
     let each = capabilities.iter().map(|name| format!(",+{}", name.trim_start_matches("CAP_").to_lowercase()));
     vec![format!("--bounding-set=-all{}", each.collect::<String>()), "--no-new-privs".to_owned()]
 }
 
-/// A host whose daemon the shell starts by this script: `"$@"` is its command line.
-fn start(script: &str) -> Option<Networks> {
+/// What starts a daemon that finds `nft`, and one that does not.
+const WITH_NFT: &str = "exec \"$@\"";
+const WITHOUT_NFT: &str = "mount -t tmpfs none /usr/sbin && PATH=/nowhere exec \"$@\"";
+
+/// A host whose daemon the shell starts by this script, `"$@"` being its command line, without one right if one is named.
+fn start(script: &str, without: &str) -> Option<Networks> {
     let mut host = Networks::without_daemon()?;
     // What is mounted over a folder is seen by the daemon only; the namespaces that it makes are seen by all.
     host.sh("mount --make-shared /run/netns");
     let shell = ["unshare", "--mount", "--propagation", "unchanged", "sh", "-c", script, "sh", "/usr/bin/setpriv"];
     let daemon = [env!("CARGO_BIN_EXE_lanloom"), "daemon", "--state-dir", "STATE"];
-    let rights = rights();
+    let rights = rights(without);
     let words = [&shell[..], &rights.iter().map(String::as_str).collect::<Vec<_>>(), &daemon].concat();
     let log = std::fs::File::create(host.path("log")).expect("a log");
     let daemon = host.command(&words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("it runs");
@@ -77,7 +82,7 @@ fn the_daemon_looks_who_is_there_after_the_host_s_own_interfaces_are_and_before_
 
 #[test]
 fn what_the_unit_leaves_the_daemon_is_enough_for_networks_and_for_the_namespace_of_another_user_s_process() {
-    let Some(host) = start("exec \"$@\"") else { return };
+    let Some(host) = start(WITH_NFT, "") else { return };
     let process = Process::start(&host);
     host.network(1, "");
     host.sandbox("own", &[Seat::new(1, 10)], "");
@@ -92,10 +97,23 @@ fn what_the_unit_leaves_the_daemon_is_enough_for_networks_and_for_the_namespace_
 
 #[test]
 fn what_the_unit_leaves_the_daemon_is_enough_to_serve_names_where_nft_is_missing() {
-    let Some(host) = start("mount -t tmpfs none /usr/sbin && PATH=/nowhere exec \"$@\"") else { return };
+    let Some(host) = start(WITHOUT_NFT, "") else { return };
     host.network(1, "");
     host.sandbox("a", &[Seat::new(1, 10)], "");
     let shown = host.json("sandbox inspect a")[0].take();
     let server = shown["dns_server"].to_string();
     assert!(server.contains("127.0.0.11:53") && server.contains("directly"), "{shown}");
+}
+
+#[test]
+fn a_right_that_the_daemon_was_not_left_is_named() {
+    let Some(host) = start(WITH_NFT, "CAP_SYS_PTRACE") else { return };
+    let process = Process::start(&host);
+    host.network(1, "");
+    let said = host.refused(&format!("sandbox create adopted --netns /proc/{}/ns/net --network n1", process.0.id()));
+    assert!(said.contains("CAP_SYS_PTRACE"), "{said}");
+    let Some(host) = start(WITHOUT_NFT, "CAP_NET_BIND_SERVICE") else { return };
+    host.network(1, "");
+    let said = host.refused("sandbox create a --network n1");
+    assert!(said.contains("CAP_NET_BIND_SERVICE"), "{said}");
 }

@@ -76,6 +76,10 @@ pub enum Needs {
     NetAdmin,
     /// `CAP_SYS_ADMIN`: making, entering and mounting namespaces.
     SysAdmin,
+    /// `CAP_NET_BIND_SERVICE` in that user namespace: ports below 1,024.
+    LowPort,
+    /// `CAP_SYS_PTRACE`: what another user's process has.
+    Process,
     /// The file's own rights.
     File,
 }
@@ -150,6 +154,10 @@ impl Why {
             }
             Self::NotPermitted(Needs::SysAdmin) => {
                 "it needs CAP_SYS_ADMIN: run as root, or in namespaces of your own".to_owned()
+            }
+            Self::NotPermitted(Needs::LowPort) => "it needs CAP_NET_BIND_SERVICE over that namespace: run as root".to_owned(),
+            Self::NotPermitted(Needs::Process) => {
+                "it needs CAP_SYS_PTRACE if the process is another user's: run as root, or as that user".to_owned()
             }
             Self::NotPermitted(Needs::File) => "look at the rights of that file and its directories".to_owned(),
             Self::Exists => "choose another name, or delete what is there".to_owned(),

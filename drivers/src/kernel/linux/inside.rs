@@ -57,7 +57,8 @@ impl Opened {
         let what = "opening a network namespace";
         let path = netns.path();
         let absent = || KernelError::new(what, netns.to_string(), Why::NoSuchNetns(path.clone()));
-        let failed = |errno| KernelError::errno(what, netns.to_string(), errno, Needs::File);
+        let needs = if path.starts_with("/proc") { Needs::Process } else { Needs::File };
+        let failed = |errno| KernelError::errno(what, netns.to_string(), errno, needs);
         let file = match open_file(&path) {
             Ok(file) => file,
             Err(Errno::ENOENT | Errno::ENOTDIR) => return Err(absent()),

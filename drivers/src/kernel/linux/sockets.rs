@@ -8,6 +8,9 @@ use super::super::netns::Netns;
 use super::super::sockets::{CONNECT_PATIENCE, Listening};
 use super::inside::{Opened, errno_of};
 
+/// The first port that anybody may listen on (`net.ipv4.ip_unprivileged_port_start`, unless somebody changed that).
+const UNPRIVILEGED: u16 = 1024;
+
 /// Opens both inside; the standard library's sockets are close-on-exec.
 pub(super) fn listen(netns: &Netns, udp: SocketAddr, tcp: SocketAddr) -> Result<Listening, KernelError> {
     let what = "listening in a network namespace";
@@ -31,7 +34,9 @@ pub(super) fn open_tcp(netns: &Netns, to: SocketAddr) -> Result<TcpStream, Kerne
         stream.set_nonblocking(true)?;
         Ok(stream)
     };
-    connect().map_err(|error| refused("connecting from a network namespace", "TCP", to, netns, &error))
+    let on = || format!("TCP {to} in {netns}");
+    connect()
+        .map_err(|error| KernelError::errno("connecting from a network namespace", on(), errno_of(&error), Needs::NetAdmin))
 }
 
 fn bind_udp(local: SocketAddr) -> io::Result<UdpSocket> {
@@ -46,6 +51,7 @@ fn bind_tcp(local: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket)
 }
 
-fn refused(what: &'static str, protocol: &str, local: SocketAddr, netns: &Netns, error: &io::Error) -> KernelError {
-    KernelError::errno(what, format!("{protocol} {local} in {netns}"), errno_of(error), Needs::NetAdmin)
+fn refused(what: &'static str, protocol: &str, at: SocketAddr, netns: &Netns, error: &io::Error) -> KernelError {
+    let needs = if at.port() < UNPRIVILEGED { Needs::LowPort } else { Needs::NetAdmin };
+    KernelError::errno(what, format!("{protocol} {at} in {netns}"), errno_of(error), needs)
 }
