@@ -1,6 +1,6 @@
 //! What is written down of the interfaces that were made for ports, so that a crash leaves nothing that nobody knows of.
 
-use super::records::{self, MadeRecord, Records, made_key};
+use super::records::{self, MadeRecord, Records, made_key, port_key};
 use super::refusal::Attempt;
 use super::registry::Origin;
 use super::switches::unsaid;
@@ -9,14 +9,16 @@ use super::{Inner, Refusal};
 use crate::store::{Operation, Pair, Txn};
 
 impl Inner {
-    /// Writes down that a port's interface is ours, before it is made. What is written down already is not written again, so that
-    /// a full disk is no reason not to make it after a reboot.
+    /// Writes down that a port's interface is ours, before it is made, and with it the port's own record if that comes along. What is
+    /// written down already is not written again, so that a full disk is no reason not to make it after a reboot.
     pub(super) async fn claim(&self, attempt: &Attempt, wire: Wire<'_>) -> Result<(), Refusal> {
         let put = records::put_made(wire.switch, wire.port, wire.url, wire.origin == Origin::Config);
         let put = put.map_err(unsaid(attempt))?;
         let range = self.store.range(put.key()).await.map_err(|error| attempt.store(error))?;
         let is_written = |pair: Pair| put == Operation::Put { key: pair.key, value: pair.value };
-        if range.pairs.into_iter().any(is_written) { Ok(()) } else { self.commit(attempt, Txn::of([put])).await }
+        let is_claimed = range.pairs.into_iter().any(is_written);
+        let puts: Vec<_> = Some(put).filter(|_| !is_claimed).into_iter().chain(wire.record.cloned()).collect();
+        if puts.is_empty() { Ok(()) } else { self.commit(attempt, Txn::of(puts)).await }
     }
 
     /// Whether it is written down that a port's interface is ours.
@@ -41,8 +43,10 @@ impl Inner {
         Ok(Records::read(&pairs).made.pop().map(|(_, _, record)| record))
     }
 
-    /// Deletes the record, after the interface.
+    /// Deletes these records, after the interface.
     pub(super) async fn disclaim(&self, attempt: &Attempt, wire: Wire<'_>) -> Result<(), Refusal> {
-        self.commit(attempt, Txn::of([Operation::Delete { key: made_key(wire.switch, wire.port) }])).await
+        let record = wire.record.map(|_| port_key(wire.switch, wire.port));
+        let keys = [made_key(wire.switch, wire.port)].into_iter().chain(record);
+        self.commit(attempt, Txn::of(keys.map(|key| Operation::Delete { key }))).await
     }
 }

@@ -135,7 +135,7 @@ impl Inner {
             if self.switches.get(switch).is_none_or(|entry| entry.port(port).is_none_or(|port| port.origin == Origin::Config)) {
                 continue;
             }
-            let wire = Wire { switch, port, url: &record.url, origin: origin(record.network), mtu: None };
+            let wire = Wire { switch, port, url: &record.url, origin: origin(record.network), mtu: None, record: None };
             let claimed = self.claim(&attempt_of(switch, port, &record.url), wire).await;
             notes.extend(claimed.err().map(|refusal| refusal.to_string()));
         }

@@ -35,7 +35,7 @@ impl Finding {
     /// What is to be wired.
     pub(super) fn wire(&self) -> Wire<'_> {
         let Self { entry, spec, origin, .. } = self;
-        Wire { switch: &entry.name, port: &spec.name, url: &spec.url, origin: *origin, mtu: spec.settings.mtu }
+        Wire { switch: &entry.name, port: &spec.name, url: &spec.url, origin: *origin, mtu: spec.settings.mtu, record: None }
     }
 }
 

@@ -64,22 +64,25 @@ impl Inner {
         let entry = self.entry(&attempt, switch)?;
         let name = self.free_name(&attempt, &entry, new.name)?;
         let attempt = Attempt::new("add port", format!("{switch}/{name} ({})", new.url));
-        let wire = Wire { switch, port: &name, url: &new.url, origin, mtu: new.settings.mtu };
-        check(&attempt, wire, &new.settings)?;
+        let (spec, order) = (PortSpec { name: name.clone(), url: new.url.clone(), settings: new.settings }, self.next_order());
+        // Whatever a crash leaves of a network's port the network's own records tell to finish or to undo: one writing does.
+        let record = (origin == Origin::Network).then(|| records::put_port(switch, &spec, order, origin, true)).transpose();
+        let record = record.map_err(unsaid(&attempt))?;
+        let (url, mtu) = (&new.url, spec.settings.mtu);
+        let wire = Wire { switch, port: &name, url, origin, mtu, record: record.as_ref() };
+        check(&attempt, wire, &spec.settings)?;
         self.free_interface(&attempt, &new.url)?;
         self.free_record(&attempt, &port_key(switch, &name)).await?;
         self.clear_place(&attempt, wire).await?;
         let wired = self.wire(&attempt, wire).await?;
         let (made, is_new) = (wired.made, wired.is_new);
-        let spec = PortSpec { name: name.clone(), url: new.url.clone(), settings: new.settings };
         let plugged = plug(&entry, &spec, wired.plug, guard);
         let id = match plugged {
             Ok(id) => id,
             Err(error) => return Err(attempt.port(error).and(self.take_back(&attempt, wire, (made, is_new)).await)),
         };
-        let (number, order) = (wired.number, self.next_order());
-        let port = PortEntry { id, origin, spec, made, number, order, leaving: false };
-        if let Err(refusal) = self.record_port(&attempt, &entry, &port, wired.keep.as_deref()).await {
+        let port = PortEntry { id, origin, spec, made, number: wired.number, order, leaving: false };
+        if let Err(refusal) = self.record_port(&attempt, &entry, &port, wired.recorded, wired.keep.as_deref()).await {
             entry.goes(&name);
             let unplugged = entry.handle.delete_port(id).map(drop).map_err(|error| attempt.port(error));
             let left = self.take_back(&attempt, wire, (made, is_new)).await;
@@ -100,17 +103,18 @@ impl Inner {
         self.disclaim(attempt, wire).await
     }
 
-    /// Writes the port down, and makes it outlive us.
+    /// Writes the port down, unless that was done, and makes it outlive us.
     async fn record_port(
         &self,
         attempt: &Attempt,
         switch: &SwitchEntry,
         port: &PortEntry,
+        recorded: bool,
         keep: Option<&dyn super::Keep>,
     ) -> Result<(), Refusal> {
         let key = port_key(&switch.name, &port.spec.name);
-        if port.origin.is_recorded() {
-            let put = records::put_port(switch, port).map_err(unsaid(attempt))?;
+        if port.origin.is_recorded() && !recorded {
+            let put = port.put(&switch.name).map_err(unsaid(attempt))?;
             self.commit(attempt, Txn::of([put]).only_if(Compare::Absent(key.clone()))).await?;
         }
         let kept = keep.map_or(Ok(()), super::Keep::keep);
@@ -183,7 +187,8 @@ impl Inner {
             return Ok(());
         }
         let number = old.number;
-        let before = Wire { switch, port: name, url: &old.spec.url, origin: old.origin, mtu: old.spec.settings.mtu };
+        let before =
+            Wire { switch, port: name, url: &old.spec.url, origin: old.origin, mtu: old.spec.settings.mtu, record: None };
         let after = Wire { mtu: new.spec.settings.mtu, ..before };
         check(&attempt, after, &new.spec.settings)?;
         let (mtu_before, mtu_after) = (before.interface_mtu(), after.interface_mtu());
@@ -207,7 +212,7 @@ impl Inner {
 
     async fn write_settings(&self, attempt: &Attempt, entry: &SwitchEntry, new: &PortEntry) -> Result<(), Refusal> {
         if new.origin.is_recorded() && !matches!(new.spec.url, PortUrl::Memory(_)) {
-            let put = records::put_port(entry, new).map_err(unsaid(attempt))?;
+            let put = new.put(&entry.name).map_err(unsaid(attempt))?;
             self.commit(attempt, Txn::of([put])).await?;
         }
         entry.handle.set_port(new.id, new.spec.settings.config(None)).map_err(|error| attempt.port(error))
@@ -218,16 +223,24 @@ impl Inner {
         let entry = self.entry(&attempt, switch)?;
         let port = entry.port(name).ok_or_else(|| no_port(&attempt, switch))?;
         allow(&attempt, port.origin, by)?;
-        let wire = Wire { switch, port: name, url: &port.spec.url, origin: port.origin, mtu: None };
-        self.forget_port(&attempt, &entry, &port).await?;
+        let wire = Wire { switch, port: name, url: &port.spec.url, origin: port.origin, mtu: None, record: None };
+        // What a crash leaves of a network's port in between, the network's own records tell to take away: it is forgotten at last.
+        let is_last = port.origin == Origin::Network && port.made;
+        if !is_last {
+            self.forget_port(&attempt, &entry, &port).await?;
+        }
         if port.made {
             // That its interface goes down with it is nothing to tell.
             entry.ports.insert(name.clone(), PortEntry { leaving: true, ..port.clone() });
             if let Err(refusal) = self.unwire(&attempt, wire, port.number).await {
                 entry.ports.insert(name.clone(), port.clone());
-                return Err(refusal.and(self.remember_port(&attempt, &entry, &port).await));
+                let kept = if is_last { Ok(()) } else { self.remember_port(&attempt, &entry, &port).await };
+                return Err(refusal.and(kept));
             }
-            if let Err(refusal) = self.disclaim(&attempt, wire).await {
+            if is_last {
+                let forgotten = self.forget_port(&attempt, &entry, &PortEntry { made: false, ..port.clone() }).await;
+                forgotten.inspect_err(|_| drop(entry.ports.insert(name.clone(), port.clone())))?;
+            } else if let Err(refusal) = self.disclaim(&attempt, wire).await {
                 // The interface is gone. The next start will find that, and forget its record.
                 tracing::warn!("{refusal}");
             }
@@ -269,7 +282,7 @@ impl Inner {
     async fn remember_port(&self, attempt: &Attempt, entry: &SwitchEntry, port: &PortEntry) -> Result<(), Refusal> {
         let mut puts = Vec::new();
         if port.origin.is_recorded() && !matches!(port.spec.url, PortUrl::Memory(_)) {
-            puts.push(records::put_port(entry, port).map_err(unsaid(attempt))?);
+            puts.push(port.put(&entry.name).map_err(unsaid(attempt))?);
         }
         for mac in entries_on(entry, port) {
             if let Some(set) = entry.fdb.get(&mac) {

@@ -1,8 +1,8 @@
 //! What of switches and ports is in the store, and under which keys.
 
-use super::registry::{Origin, PortEntry, SwitchEntry};
+use super::registry::{Origin, PortEntry};
 use super::wiring::place;
-use crate::config::{FdbSpec, PortSettings, SwitchSettings};
+use crate::config::{FdbSpec, PortSettings, PortSpec, SwitchSettings};
 use crate::names::Name;
 use crate::store::{self, Operation, RecordError, Store, StoreError};
 use crate::url::PortUrl;
@@ -87,12 +87,22 @@ pub(super) fn put_switch(switch: &Name, settings: &SwitchSettings, origin: Origi
     put(switch_key(switch), &SwitchRecord { settings: settings.clone(), network: origin == Origin::Network })
 }
 
-pub(super) fn put_port(switch: &SwitchEntry, port: &PortEntry) -> Result<Operation, RecordError> {
-    let (url, settings) = (port.spec.url.clone(), port.spec.settings.clone());
-    put(
-        port_key(&switch.name, &port.spec.name),
-        &PortRecord { url, settings, order: port.order, network: port.origin == Origin::Network, made: port.made },
-    )
+pub(super) fn put_port(
+    switch: &Name,
+    port: &PortSpec,
+    order: u64,
+    origin: Origin,
+    made: bool,
+) -> Result<Operation, RecordError> {
+    let (url, settings) = (port.url.clone(), port.settings.clone());
+    put(port_key(switch, &port.name), &PortRecord { url, settings, order, network: origin == Origin::Network, made })
+}
+
+impl PortEntry {
+    /// What records it.
+    pub(super) fn put(&self, switch: &Name) -> Result<Operation, RecordError> {
+        put_port(switch, &self.spec, self.order, self.origin, self.made)
+    }
 }
 
 pub(super) fn put_made(switch: &Name, port: &Name, url: &PortUrl, file: bool) -> Result<Operation, RecordError> {

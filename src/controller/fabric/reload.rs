@@ -58,7 +58,8 @@ impl Inner {
                     return Err(attempt.conflict("a command made a port of that name", "delete that one, or rename this one"));
                 }
                 self.free_interface(&attempt, &port.url)?;
-                let wire = Wire { switch: &switch, port: &port.name, url: &port.url, origin: Origin::Config, mtu: None };
+                let wire =
+                    Wire { switch: &switch, port: &port.name, url: &port.url, origin: Origin::Config, mtu: None, record: None };
                 self.clear_place(&attempt, wire).await?;
                 // A TAP that is there already and of which there is no record is somebody's. A veth is told by its other end.
                 let made = match port.url {

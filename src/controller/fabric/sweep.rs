@@ -46,7 +46,7 @@ impl Inner {
     pub(super) async fn remove_made(&self, switch: &Name, port: &Name, record: &MadeRecord) -> Result<(), Refusal> {
         let attempt = Attempt::new("remove the interface of", format!("{switch}/{port} ({})", record.url));
         let origin = if record.file { Origin::Config } else { Origin::Command };
-        let wire = Wire { switch, port, url: &record.url, origin, mtu: None };
+        let wire = Wire { switch, port, url: &record.url, origin, mtu: None, record: None };
         let is_used = self.free_interface(&attempt, &record.url).is_err();
         match (&record.url, self.look(&record.url).await) {
             (PortUrl::Tap(_), _) if is_used => {}

@@ -12,6 +12,7 @@ use super::refusal::Attempt;
 use super::registry::Origin;
 use super::{Inner, Refusal};
 use crate::names::Name;
+use crate::store::Operation;
 use crate::url::{PortUrl, TAP_MTU_MAX, TapUrl, VETH_MTU_MAX, VethUrl};
 use lanloom_drivers::kernel::{self, KernelError, LinkChange, LinkKind, Netns, TapMove, VethSpec, Why};
 use lanloom_switch_io::plug::{Plug, Source, SourceKind};
@@ -29,6 +30,8 @@ pub(super) struct Wired {
     pub(super) is_new: bool,
     /// The number of the interface under the URL's name.
     pub(super) number: Option<u32>,
+    /// Whether the port's record was written down with it.
+    pub(super) recorded: bool,
     /// What makes it outlive us.
     pub(super) keep: Option<Box<dyn Keep>>,
 }
@@ -43,6 +46,8 @@ pub(super) struct Wire<'a> {
     pub(super) origin: Origin,
     /// MTU that was set of the port.
     pub(super) mtu: Option<u32>,
+    /// The port's record, if that is written down together with what is made.
+    pub(super) record: Option<&'a Operation>,
 }
 
 impl Wire<'_> {
@@ -165,7 +170,8 @@ impl Inner {
                 // Made for this very port by a daemon whose records were lost; the guest may have taken its end elsewhere.
                 let plug = self.open(attempt, wire).await?;
                 self.claim(attempt, wire).await?;
-                return Ok(Wired { plug, made: true, is_new: false, number, keep: None });
+                let recorded = wire.record.is_some();
+                return Ok(Wired { plug, made: true, is_new: false, number, recorded, keep: None });
             }
             (Found::Tap { .. } | Found::Veth | Found::Other, PortUrl::Veth(_))
             | (Found::Veth | Found::Other, PortUrl::Tap(_)) => {
@@ -189,7 +195,8 @@ impl Inner {
             }
             _ => {
                 let made = self.is_claimed(attempt, wire).await?;
-                return Ok(Wired { plug: self.open(attempt, wire).await?, made, is_new: false, number, keep: None });
+                let plug = self.open(attempt, wire).await?;
+                return Ok(Wired { plug, made, is_new: false, number, recorded: false, keep: None });
             }
         };
         match made {
@@ -221,7 +228,8 @@ impl Inner {
         let number = Some(moved.map_err(|error| attempt.kernel(error))?.index);
         let (plug, keep) = tap.plug(source);
         let stays = url.persist && !self.ephemeral;
-        Ok(Wired { plug, made: true, is_new: true, number, keep: stays.then_some(keep) })
+        let recorded = wire.record.is_some();
+        Ok(Wired { plug, made: true, is_new: true, number, recorded, keep: stays.then_some(keep) })
     }
 
     async fn make_veth(&self, attempt: &Attempt, wire: Wire<'_>, url: &VethUrl) -> Result<Wired, Refusal> {
@@ -233,7 +241,10 @@ impl Inner {
         let veth = self.kernel.create_veth(&spec).await.map_err(|error| attempt.kernel(error))?;
         let number = Some(veth.guest.index);
         match self.open(attempt, wire).await {
-            Ok(plug) => Ok(Wired { plug, made: true, is_new: true, number, keep: None }),
+            Ok(plug) => {
+                let recorded = wire.record.is_some();
+                Ok(Wired { plug, made: true, is_new: true, number, recorded, keep: None })
+            }
             Err(refusal) => Err(refusal.and(self.unwire(attempt, wire, number).await)),
         }
     }
