@@ -38,6 +38,7 @@ suite! {
     links::a_guest_end_makes_nothing_that_a_header_cannot_describe,
     links::a_veth_that_cannot_be_leaves_nothing,
     links::with_one_end_of_a_veth_goes_the_other,
+    links::an_interface_that_is_deleted_is_gone_at_once_with_its_addresses_and_its_name_is_free,
     links::a_tap_moves_to_its_place_under_its_name,
     links::a_tap_can_stay_at_home_and_only_change_its_name,
     links::a_tap_that_was_made_in_its_place_is_only_named_and_set_up,

@@ -38,6 +38,24 @@ pub(crate) async fn a_veth_without_an_address_gets_a_local_one_of_its_own(bench:
     }
 }
 
+pub(crate) async fn an_interface_that_is_deleted_is_gone_at_once_with_its_addresses_and_its_name_is_free(bench: &Bench) {
+    let (netns, other) = (bench.netns("a").await, bench.netns("b").await);
+    for _ in 0..10 {
+        bench.kernel.create_veth(&veth(&netns, &other)).await.expect("a veth");
+        bench.kernel.create_address(&netns, &if_name("e0"), "10.1.0.1/24".parse().expect("one")).await.expect("an address");
+        bench.kernel.delete_link(&netns, &if_name("e0")).await.expect("deleted");
+        assert_eq!(
+            (names(&*bench.kernel, &netns).await, names(&*bench.kernel, &other).await),
+            (vec!["lo".into()], vec!["lo".into()])
+        );
+        let addresses = bench.kernel.list_addresses_all(&netns).await.expect("addresses");
+        assert!(addresses.iter().all(|(name, _)| name.as_str() == "lo"), "{addresses:?}");
+        assert_eq!(bench.kernel.list_routes(&netns).await, Ok(Vec::new()));
+        let again = bench.kernel.delete_link(&netns, &if_name("e0")).await.expect_err("there is none");
+        assert_eq!(again.why(), &Why::NoSuchLink);
+    }
+}
+
 pub(crate) async fn a_guest_end_makes_nothing_that_a_header_cannot_describe(bench: &Bench) {
     let (netns, other) = (bench.netns("a").await, bench.netns("b").await);
     bench.kernel.create_veth(&veth(&netns, &other)).await.expect("a veth");

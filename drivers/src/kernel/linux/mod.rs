@@ -5,6 +5,7 @@
 mod address;
 mod announce;
 mod configure;
+mod deleting;
 mod ethtool;
 mod firewall;
 mod forward;
@@ -155,8 +156,9 @@ impl Kernel for LinuxKernel {
     }
 
     async fn delete_link(&self, netns: &Netns, name: &IfName) -> Result<(), KernelError> {
-        let name = name.clone();
-        self.inside("deleting an interface", netns, move |session| link::delete(session, &name)).await
+        let (netns, name) = (netns.clone(), name.clone());
+        let delete = move || deleting::delete(Session::enter(&OpenedNetns::open(&netns)?)?, &name);
+        in_thread("deleting an interface", delete).await
     }
 
     async fn link(&self, netns: &Netns, name: &IfName) -> Result<LinkInfo, KernelError> {
