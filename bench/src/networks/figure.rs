@@ -19,7 +19,9 @@ pub(crate) enum Operation {
     Make,
     /// The kernel alone: moving an interface into a namespace.
     Move,
-    /// The kernel alone: deleting an interface.
+    /// The kernel alone: deleting an interface, until it says that nobody sees it any more.
+    Vanish,
+    /// The kernel alone: deleting an interface, until it is freed.
     Remove,
 }
 
@@ -28,7 +30,7 @@ impl Operation {
     pub(crate) const ASKED: [Self; 4] = [Self::Create, Self::Delete, Self::Connect, Self::Disconnect];
 
     /// The kernel's floor.
-    pub(crate) const FLOOR: [Self; 3] = [Self::Make, Self::Move, Self::Remove];
+    pub(crate) const FLOOR: [Self; 4] = [Self::Make, Self::Move, Self::Vanish, Self::Remove];
 
     /// Its name in JSON.
     pub(crate) fn key(self) -> &'static str {
@@ -39,6 +41,7 @@ impl Operation {
             Self::Disconnect => "disconnect_ms",
             Self::Make => "make_interface_ms",
             Self::Move => "move_interface_ms",
+            Self::Vanish => "vanish_interface_ms",
             Self::Remove => "delete_interface_ms",
         }
     }
@@ -52,7 +55,8 @@ impl Operation {
             Self::Disconnect => "disconnect, until the network is out of reach",
             Self::Make => "make a veth pair with one end in a namespace",
             Self::Move => "move an interface into a namespace",
-            Self::Remove => "delete an interface",
+            Self::Vanish => "delete an interface, until nobody sees it any more",
+            Self::Remove => "delete it, until its memory is free and the kernel answers",
         }
     }
 
@@ -63,7 +67,7 @@ impl Operation {
             Self::Delete => Some(5.0),
             Self::Connect => Some(4.0),
             Self::Disconnect => Some(2.5),
-            Self::Make | Self::Move | Self::Remove => None,
+            Self::Make | Self::Move | Self::Vanish | Self::Remove => None,
         }
     }
 }

@@ -1,15 +1,20 @@
 //! The kernel's own floor under a connection: what it takes to make an interface where it is to be, to move one into a namespace, and
 //! to delete one, asked by rtnetlink without anything else. The latter two wait until no CPU reads what they change (RCU), however
-//! little there is to do; making does not.
+//! little there is to do; making does not. That an interface is gone for everybody is told before that.
 
 use crate::fault::{Fault, Result, Tried};
 use crate::netns::Netns;
 use crate::networks::figure::Operation;
 use nix::net::if_::if_nametoindex;
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send, setsockopt, socket, sockopt,
+};
+use nix::sys::time::{TimeVal, TimeValLike};
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::thread;
 use std::time::Instant;
 
 /// Two namespaces and a socket in the first.
@@ -37,16 +42,43 @@ impl Floor {
     ///
     /// # Errors
     /// If the kernel refuses.
-    pub(crate) fn measure(&self) -> Result<[(Operation, f64); 3]> {
+    pub(crate) fn measure(&self) -> Result<[(Operation, f64); 4]> {
         let path = Path::new(crate::leftovers::NETNS_DIR).join(self.far.name());
         let far = File::open(&path).tried(|| format!("opening {}", path.display()))?;
         let make = self.timed("making a pair", &message(libc::RTM_NEWLINK, MAKE, 0, &pair(far.as_raw_fd())))?;
-        let remove = self.timed("deleting it", &message(libc::RTM_DELLINK, 0, self.index("near")?, &[]))?;
+        let (vanish, remove) = self.deleted(self.index("near")?)?;
         self.near.ip(&["link", "add", "near", "type", "veth", "peer", "name", "far"])?;
         let there = attribute(libc::IFLA_NET_NS_FD, &far.as_raw_fd().to_ne_bytes());
         let moved = self.timed("moving one end", &message(libc::RTM_NEWLINK, 0, self.index("far")?, &there))?;
         self.near.ip(&["link", "delete", "near"])?;
-        Ok([(Operation::Make, make), (Operation::Move, moved), (Operation::Remove, remove)])
+        Ok([(Operation::Make, make), (Operation::Move, moved), (Operation::Vanish, vanish), (Operation::Remove, remove)])
+    }
+
+    /// Deletes an interface: how long until the kernel tells everybody, and until it answers.
+    fn deleted(&self, index: u32) -> Result<(f64, f64)> {
+        let listen = || -> Result<OwnedFd> {
+            let heard = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute);
+            let heard = heard.tried(|| "opening a socket for rtnetlink")?;
+            setsockopt(&heard, sockopt::ReceiveTimeout, &TimeVal::seconds(5)).tried(|| "limiting how long it waits")?;
+            bind(heard.as_raw_fd(), &NetlinkAddr::new(0, libc::RTMGRP_LINK as u32)).tried(|| "listening to rtnetlink")?;
+            Ok(heard)
+        };
+        let heard = self.near.enter(listen)?;
+        let begin = Instant::now();
+        let wait = || -> Result<f64> {
+            let mut told = [0; 4096];
+            loop {
+                let length = recv(heard.as_raw_fd(), &mut told, MsgFlags::empty()).tried(|| "hearing that it is gone")?;
+                if is_deletion(&told[..length], index) {
+                    return Ok(begin.elapsed().as_secs_f64() * 1e3);
+                }
+            }
+        };
+        thread::scope(|scope| {
+            let heard = scope.spawn(wait);
+            let removed = self.timed("deleting it", &message(libc::RTM_DELLINK, 0, index, &[]))?;
+            Ok((heard.join().unwrap_or_else(|panic| resume_unwind(panic))?, removed))
+        })
     }
 
     fn index(&self, name: &str) -> Result<u32> {
@@ -101,6 +133,12 @@ fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     let mut bytes = [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), value].concat();
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     bytes
+}
+
+/// Whether a message says that an interface is gone.
+fn is_deletion(told: &[u8], index: u32) -> bool {
+    let of = told.get(HEADER_LEN + 4..HEADER_LEN + 8);
+    told.get(4..6) == Some(&libc::RTM_DELLINK.to_ne_bytes()) && of == Some(&index.to_ne_bytes())
 }
 
 /// The code of an acknowledgement: 0, or an error as a negative number.

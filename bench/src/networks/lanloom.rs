@@ -20,7 +20,8 @@ pub(crate) const NAME: &str = "lanloom";
 const LIMIT: Duration = Duration::from_secs(60);
 
 const SETUP: &str = "lanloom daemon in namespaces of its own, its state on the same disk as Docker's, networks with masquerade by nft and \
-     endpoints on TAPs as they come, each made in its container's namespace, so that none is moved; a container is a sandbox";
+     endpoints on TAPs as they come, each made in its container's namespace, so that none is moved; one that goes is waited for until nobody sees it, not until the \
+     kernel has freed it; a container is a sandbox";
 
 /// A daemon with everything that it needs.
 ///
