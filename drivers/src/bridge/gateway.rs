@@ -13,18 +13,28 @@ impl Bridge {
         self.fabric.add_port(&layout.spec.name, &layout.gateway_port()).await
     }
 
-    /// Gives the gateway's interface the settings and addresses that it is to have, and no others.
-    pub(super) async fn set_gateway(&self, layout: &Layout) -> Result<(), DriverError> {
-        let sysctls = self.gateway_sysctls(layout).await?;
+    /// Gives the gateway's interface these settings and the addresses that it is to have, and no others.
+    pub(super) async fn set_gateway(&self, layout: &Layout, sysctls: &Sysctls) -> Result<(), DriverError> {
         self.set_gateway_v6(layout, &sysctls.v6).await.map_err(|error| refused(layout, &error))?;
         let (missing, excess) = self.compare_addresses(layout).await.map_err(|error| refused(layout, &error))?;
-        let plan = Plan { sysctls: sysctls.v4, addresses: missing, up: true, ..Plan::new(layout.ifname.clone()) };
+        let plan = Plan { sysctls: sysctls.v4.clone(), addresses: missing, up: true, ..Plan::new(layout.ifname.clone()) };
         self.kernel.configure(&Netns::Daemon, &plan).await.map_err(|error| refused(layout, &error))?;
         for address in excess {
             let deleted = self.kernel.delete_address(&Netns::Daemon, &layout.ifname, address).await;
             deleted.map_err(|error| refused(layout, &error))?;
         }
         Ok(())
+    }
+
+    /// Has the gateway forward, if it is to, whose other settings it has.
+    pub(super) async fn open_gateway(&self, layout: &Layout) -> Result<(), DriverError> {
+        let (now, closed) = (self.gateway_sysctls(layout).await?, layout.sysctls(false)?);
+        let all = now.v4.into_iter().chain(now.v6);
+        let changed: Vec<_> = all.filter(|one| !closed.v4.contains(one) && !closed.v6.contains(one)).collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        self.kernel.set_sysctl(&Netns::Daemon, &changed).await.map_err(|error| refused(layout, &error))
     }
 
     /// Writes the settings of all gateways again.
@@ -75,7 +85,7 @@ impl Bridge {
             self.fabric.delete_port(switch, GATEWAY).await?;
             self.make_gateway(layout).await?;
         }
-        self.set_gateway(layout).await
+        self.set_gateway(layout, &self.gateway_sysctls(layout).await?).await
     }
 }
 

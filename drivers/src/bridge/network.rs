@@ -52,12 +52,16 @@ impl Bridge {
         if layout.has_gateway() { self.build_gateway(id, &layout).await } else { Ok(Vec::new()) }
     }
 
-    /// The gateway's interface and the firewall wait for the kernel side by side; addresses come when both are there.
+    /// The gateway's interface and the firewall wait for the kernel side by side; only when both are there does the gateway forward.
     async fn build_gateway(&self, id: &str, layout: &Arc<Layout>) -> Result<Vec<String>, DriverError> {
         // Whatever fails, it is to be closed again.
         self.registry.note(id, |made| made.egress = true);
-        let (port, outcome) = join(self.make_gateway(layout), self.egress.open(layout)).await;
-        self.registry.note(id, |made| made.gateway = port.is_ok());
+        let gateway = async {
+            self.make_gateway(layout).await?;
+            self.registry.note(id, |made| made.gateway = true);
+            self.set_gateway(layout, &layout.sysctls(false)?).await
+        };
+        let (port, outcome) = join(gateway, self.egress.open(layout)).await;
         let lacks_rights = outcome.as_ref().is_err_and(|error| matches!(error.why(), Why::NotPermitted(_)));
         let outcome = outcome.map_err(|error| refused("open the way out of network", &layout.spec.name, &error));
         let outcome = match (port, outcome) {
@@ -70,7 +74,7 @@ impl Bridge {
         if outcome.renew {
             self.renew_gateways().await?;
         }
-        self.set_gateway(layout).await?;
+        self.open_gateway(layout).await?;
         Ok(outcome.notes)
     }
 
