@@ -262,30 +262,20 @@ impl Inner {
         if let Some(sandbox) = &sandbox {
             self.lose_way_out(sandbox, endpoint).await;
         }
-        // The others go on without it meanwhile, whatever becomes of it.
-        let go_on = async {
-            let Some(sandbox) = &sandbox else { return };
-            if let Err(refusal) = self.choose_ways_out(attempt, sandbox).await {
-                tracing::warn!("{refusal}");
-            }
-            self.write_files(sandbox);
-        };
-        // But for a route to everywhere that goes with its interface only: there another would be in its way.
-        let left = match joint.routes.iter().any(|(to, _)| to.prefix_len() == 0) {
-            true => {
-                let left = self.take_out(&network, endpoint).await;
-                go_on.await;
-                left
-            }
-            false => tokio::join!(self.take_out(&network, endpoint), go_on).0,
-        };
-        let left = match left {
+        let left = match self.take_out(&network, endpoint).await {
             Err(refusal) if force => {
                 tracing::warn!("{refusal}");
                 Ok(())
             }
             left => left,
         };
+        // The others go on without it, whatever becomes of it.
+        if let Some(sandbox) = &sandbox {
+            if let Err(refusal) = self.choose_ways_out(attempt, sandbox).await {
+                tracing::warn!("{refusal}");
+            }
+            self.write_files(sandbox);
+        }
         left?;
         self.unmake_endpoint(attempt, &leaving, force).await
     }

@@ -7,8 +7,9 @@
 //! Three promises of every twin:
 //! - an operation that failed has left nothing behind, or says in [`KernelError::also`] what it could not undo;
 //! - an operation that was begun is ended, even when nobody waits for it any more;
-//! - no descriptor stays open in a namespace after the operation, so that a deleted namespace is really gone. (A netlink socket
-//!   pins the namespace that it was opened in; opening one for each operation costs far less than making an interface does.)
+//! - no descriptor stays open in a namespace after the operation, so that a deleted namespace is really gone: only where an
+//!   interface was deleted, until the kernel has freed it, some 15 ms. (A netlink socket pins the namespace that it was opened in;
+//!   opening one for each operation costs far less than making an interface does.)
 //!
 //! | module | one idea |
 //! |---|---|
@@ -126,7 +127,8 @@ pub trait Kernel: Send + Sync {
     /// [`Why::NoSuchLink`], [`Why::Exists`] (the new name), [`Why::InvalidValue`], [`Why::NotPermitted`].
     async fn set_link(&self, netns: &Netns, name: &IfName, change: &LinkChange) -> Result<LinkInfo, KernelError>;
 
-    /// Deletes an interface; with one end of a veth goes the other.
+    /// Deletes an interface; with one end of a veth goes the other. Nobody sees it any more then, no frame passes it and its name is
+    /// free; that the kernel frees its memory is not waited for.
     ///
     /// # Errors
     /// [`Why::NoSuchLink`], [`Why::NoSuchNetns`], [`Why::NotPermitted`].

@@ -8,7 +8,7 @@ use std::thread;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, setsockopt, socket, sockopt,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send, setsockopt, socket, sockopt,
 };
 use nix::sys::time::{TimeVal, TimeValLike};
 
@@ -21,40 +21,44 @@ use super::link;
 const LINKS: u32 = 1;
 /// `RTM_DELLINK`.
 const DELETED: u16 = 17;
+/// `NLMSG_ERROR`, which is also the type of an answer that says that there was none.
+const ANSWER: u16 = 2;
+/// `NLM_F_REQUEST` and `NLM_F_ACK`.
+const ASKED: u16 = 1 | 4;
 /// `AF_UNSPEC`: it is gone, and not only from a bridge.
 const ALTOGETHER: u8 = 0;
-/// Where the type is in `struct nlmsghdr`, and behind that the family and the number in `struct ifinfomsg`.
+/// Where the type is in `struct nlmsghdr`, and behind that the family and the number in `struct ifinfomsg`, or the error's number.
 const TYPE: usize = 4;
 const FAMILY: usize = 16;
 const NUMBER: usize = 20;
+const ERROR: usize = 16;
+/// The length of both.
+const LEN: usize = 32;
 /// Longer than the beginning of a message, which is all that is looked at.
 const HEAD: usize = 64;
 /// How often it is looked, while nothing is heard, whether the kernel has refused: milliseconds.
 const PAUSE: i64 = 2;
 
 /// Deletes an interface of the session's namespace, which the calling thread must be in.
-pub(super) fn delete(session: Session, name: &IfName) -> Result<(), KernelError> {
-    let (what, on) = ("deleting an interface", name.to_string());
-    let number = link::get(&session, name)?.index;
-    let heard = listen().map_err(|errno| KernelError::errno("listening for interfaces", on.clone(), errno, Needs::NetAdmin))?;
+pub(super) fn delete(session: &Session, name: &IfName) -> Result<(), KernelError> {
+    let number = link::get(session, name)?.index;
+    // Where no descriptor is left for more than the session, it is waited for.
+    let (Ok(heard), Ok(asking)) = (listen(), open()) else { return link::delete(session, name) };
+    let what = "deleting an interface";
+    let on = || format!("{name} in {}", session.netns);
     let (done, answer) = mpsc::channel();
     let ask = move || {
-        let answer = session.ask(what, &on, |handle| handle.link().del(number).execute());
         // Whoever asked may know already.
-        let _ = done.send(answer);
+        let _ = done.send(ask(&asking, number));
     };
     let thread = thread::Builder::new().name("kernel".to_owned());
     thread.spawn(ask).map_err(|error| KernelError::new(what, "a thread for it", Why::Other(error.to_string())))?;
     loop {
         match answer.try_recv() {
-            Ok(answer) => return answer,
+            Ok(answer) => return answer.map_err(|errno| KernelError::errno(what, on(), errno, Needs::NetAdmin)),
             Err(TryRecvError::Empty) => {}
             Err(TryRecvError::Disconnected) => {
-                return Err(KernelError::new(
-                    what,
-                    name.to_string(),
-                    Why::Other("its thread ended without an answer".to_owned()),
-                ));
+                return Err(KernelError::new(what, on(), Why::Other("its thread ended without an answer".to_owned())));
             }
         }
         if is_deleted(&heard, number) {
@@ -63,12 +67,35 @@ pub(super) fn delete(session: Session, name: &IfName) -> Result<(), KernelError>
     }
 }
 
-/// A socket that hears what becomes of interfaces of the calling thread's namespace.
+/// A netlink socket of the calling thread's namespace.
+fn open() -> Result<OwnedFd, Errno> {
+    socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)
+}
+
+/// One that hears what becomes of interfaces.
 fn listen() -> Result<OwnedFd, Errno> {
-    let heard = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)?;
+    let heard = open()?;
     setsockopt(&heard, sockopt::ReceiveTimeout, &TimeVal::milliseconds(PAUSE))?;
     bind(heard.as_raw_fd(), &NetlinkAddr::new(0, LINKS))?;
     Ok(heard)
+}
+
+/// Asks for the interface of that number to be deleted, and waits for the answer.
+fn ask(asking: &OwnedFd, number: u32) -> Result<(), Errno> {
+    let mut message = [0; LEN];
+    message[..TYPE].copy_from_slice(&(LEN as u32).to_ne_bytes());
+    message[TYPE..TYPE + 2].copy_from_slice(&DELETED.to_ne_bytes());
+    message[TYPE + 2..TYPE + 4].copy_from_slice(&ASKED.to_ne_bytes());
+    message[NUMBER..NUMBER + 4].copy_from_slice(&number.to_ne_bytes());
+    send(asking.as_raw_fd(), &message, MsgFlags::empty())?;
+    let mut head = [0; HEAD];
+    recv(asking.as_raw_fd(), &mut head, MsgFlags::empty())?;
+    let (kind, error) = (field(&head, TYPE), field(&head, ERROR));
+    match (kind.map(u16::from_ne_bytes), error.map(i32::from_ne_bytes)) {
+        (Some(ANSWER), Some(0)) => Ok(()),
+        (Some(ANSWER), Some(error)) => Err(Errno::from_raw(-error)),
+        _ => Err(Errno::EBADMSG),
+    }
 }
 
 /// Whether the next that is heard, if anything is in time, is that the interface of that number is gone. What is missed, the answer
@@ -77,7 +104,12 @@ fn is_deleted(heard: &OwnedFd, number: u32) -> bool {
     let mut head = [0; HEAD];
     let Ok(len) = recv(heard.as_raw_fd(), &mut head, MsgFlags::empty()) else { return false };
     let head = &head[..len.min(HEAD)];
-    let (kind, family) = (head.get(TYPE..TYPE + 2), head.get(FAMILY));
-    let of = head.get(NUMBER..NUMBER + 4);
-    kind == Some(&DELETED.to_ne_bytes()) && family == Some(&ALTOGETHER) && of == Some(&number.to_ne_bytes())
+    let kind = field(head, TYPE).map(u16::from_ne_bytes);
+    let of = field(head, NUMBER).map(u32::from_ne_bytes);
+    kind == Some(DELETED) && head.get(FAMILY) == Some(&ALTOGETHER) && of == Some(number)
+}
+
+/// So many bytes of a message from there on, if it has them.
+fn field<const BYTES: usize>(message: &[u8], from: usize) -> Option<[u8; BYTES]> {
+    message.get(from..from + BYTES)?.try_into().ok()
 }

@@ -156,9 +156,8 @@ impl Kernel for LinuxKernel {
     }
 
     async fn delete_link(&self, netns: &Netns, name: &IfName) -> Result<(), KernelError> {
-        let (netns, name) = (netns.clone(), name.clone());
-        let delete = move || deleting::delete(Session::enter(&OpenedNetns::open(&netns)?)?, &name);
-        in_thread("deleting an interface", delete).await
+        let name = name.clone();
+        self.inside("deleting an interface", netns, move |session| deleting::delete(session, &name)).await
     }
 
     async fn link(&self, netns: &Netns, name: &IfName) -> Result<LinkInfo, KernelError> {
