@@ -139,16 +139,7 @@ async fn firewalled(kernel: &LinuxKernel, netns: &Netns) -> Outcome {
     kernel.set_sysctl(&Netns::Daemon, &[(SysctlKey::new("net.ipv4.ip_forward")?, "1".to_owned())]).await?;
     let table = TableName::new("lanloom-private")?;
     let (pools, gateway) = (vec!["10.0.0.0/24".parse()?], IfName::new("gw0")?);
-    let network = Egress {
-        gateway,
-        pools,
-        masquerade: true,
-        snat: None,
-        internal: false,
-        protected: true,
-        own_sources: true,
-        apart: false,
-    };
+    let network = Egress::usual(gateway, pools);
     let firewall = Firewall { table, networks: vec![network], bystanders: Bystanders::default(), bridges: [].into() };
     match kernel.set_firewall(&firewall).await {
         Err(error) if matches!(error.why(), Why::MissingTool { .. }) && std::env::var_os("CI").is_none() => {

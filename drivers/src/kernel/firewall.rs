@@ -149,6 +149,14 @@ pub struct Egress {
     pub apart: bool,
 }
 
+impl Egress {
+    /// That of a network of which nothing else was said: it begins flows, by the host's addresses, and nobody begins one to it.
+    pub fn usual(gateway: IfName, pools: Vec<IpNet>) -> Self {
+        let (snat, internal, apart) = (None, false, false);
+        Self { gateway, pools, masquerade: true, snat, internal, protected: true, own_sources: true, apart }
+    }
+}
+
 impl Firewall {
     /// Whether it is `other` and some networks more.
     pub fn extends(&self, other: &Self) -> bool {
@@ -204,16 +212,8 @@ mod tests {
     use super::*;
 
     fn egress(gateway: &str, pools: &[&str]) -> Egress {
-        Egress {
-            gateway: IfName::new(gateway).expect("a valid name"),
-            pools: pools.iter().map(|pool| pool.parse().expect("a pool")).collect(),
-            masquerade: true,
-            snat: None,
-            internal: false,
-            protected: true,
-            own_sources: true,
-            apart: false,
-        }
+        let pools = pools.iter().map(|pool| pool.parse().expect("a pool")).collect();
+        Egress::usual(IfName::new(gateway).expect("a valid name"), pools)
     }
 
     fn checked(networks: Vec<Egress>) -> Result<(), KernelError> {

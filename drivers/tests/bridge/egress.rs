@@ -12,16 +12,7 @@ use lanloom_drivers::kernel::{
 use super::{Bench, driver, dual, endpoint, if_name, internal, net, v4};
 
 fn entry(number: u8, pools: &[&str]) -> Egress {
-    Egress {
-        gateway: if_name(&format!("gw{number}")),
-        pools: pools.iter().map(|pool| net(pool)).collect(),
-        masquerade: true,
-        snat: None,
-        internal: false,
-        protected: true,
-        own_sources: true,
-        apart: false,
-    }
+    Egress::usual(if_name(&format!("gw{number}")), pools.iter().map(|pool| net(pool)).collect())
 }
 
 fn gate(name: &str) -> Gate {

@@ -5,16 +5,7 @@ use lanloom_drivers::kernel::{Bystanders, Egress, Firewall, TableName, Why};
 use super::bench::{Bench, if_name};
 
 pub(crate) fn egress(gateway: &str, pools: &[&str]) -> Egress {
-    Egress {
-        gateway: if_name(gateway),
-        pools: pools.iter().map(|pool| pool.parse().expect("a pool")).collect(),
-        masquerade: true,
-        snat: None,
-        internal: false,
-        protected: true,
-        own_sources: true,
-        apart: false,
-    }
+    Egress::usual(if_name(gateway), pools.iter().map(|pool| pool.parse().expect("a pool")).collect())
 }
 
 pub(crate) fn firewall(networks: Vec<Egress>) -> Firewall {

@@ -129,6 +129,15 @@ async fn a_crash_s_empty_file_is_taken_over_and_anything_else_is_not() {
     assert_eq!(fs::read_to_string(file("mine")).expect("untouched"), "something");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interface_that_the_kernel_does_not_delete_is_refused_with_its_reason_and_stays() {
+    let Some(bench) = Bench::new(Twin::Linux) else { return };
+    let netns = bench.netns("a").await;
+    let error = bench.kernel.delete_link(&netns, &if_name("lo")).await.expect_err("nobody deletes that");
+    assert!(error.to_string().contains("lo in ") && error.why() != &Why::NoSuchLink, "{error}");
+    assert_eq!(names(&*bench.kernel, &netns).await, ["lo"]);
+}
+
 #[tokio::test]
 async fn who_is_still_inside_a_deleted_namespace_is_told() {
     let Some(bench) = Bench::new(Twin::Linux) else { return };
