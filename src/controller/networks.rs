@@ -226,7 +226,7 @@ impl Inner {
         let network = self.find_network(&attempt, text)?;
         if is_predefined(network.name.as_str()) {
             let why = format!("network of type {:?} cannot be deleted: {} is always there", network.spec.driver, network.name);
-            return Err(attempt.conflict(why, "leave it; it sleeps while nobody uses it, and has nothing on the host then"));
+            return Err(attempt.conflict(why, "leave it: as long as nobody uses it, nothing of it is on the host"));
         }
         let users = self.book.networks().into_iter().filter(|user| user.spec.config_from.as_ref() == Some(&network.name));
         let users: Vec<String> = users.map(|user| user.name.to_string()).collect();
