@@ -179,7 +179,7 @@ impl PortSettings {
             storm: self.storm.limit(),
             fdb_limit: self.fdb_limit,
             fdb_limit_drops: self.fdb_limit_drops,
-            guard: None,
+            ..PortConfig::default()
         }
     }
 }

@@ -81,6 +81,16 @@ pub struct PortConfig {
     pub fdb_limit_drops: bool,
     /// What a port of a network is held to; `None` is a bare port, on which nothing is looked at.
     pub guard: Option<Arc<Guard>>,
+    /// Whether a tunnel to other hosts is behind it. A flood leaves it out unless it comes from a port of its own
+    /// [`segment`](Self::segment); and from one tunnel nothing goes to another tunnel of the same switch, whose peers hear each other
+    /// without us (split horizon).
+    pub tunnel: bool,
+    /// Which of the tunnels of a switch is the port's own: one for each subnet of a network, for example. Between ports that are no
+    /// tunnels it means nothing, and known addresses are reached whatever their port's segment.
+    pub segment: u16,
+    /// Whether ARP requests and neighbour solicitations for addresses that the switch knows stay out of this tunnel. Means nothing on a
+    /// port that is none.
+    pub suppress: bool,
 }
 
 impl Default for PortConfig {
@@ -98,6 +108,9 @@ impl Default for PortConfig {
             fdb_limit: None,
             fdb_limit_drops: false,
             guard: None,
+            tunnel: false,
+            segment: 0,
+            suppress: false,
         }
     }
 }

@@ -12,7 +12,7 @@ mod decide;
 mod guards;
 mod ports;
 
-pub(crate) use decide::{LeftOut, filtered_address, left_out};
+pub(crate) use decide::{LeftOut, filtered_address, kept_apart, left_out};
 
 use crate::fdb::{Fdb, FdbEntry, FdbError, FdbLimits};
 use crate::frame::Frame;

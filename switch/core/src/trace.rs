@@ -3,7 +3,7 @@
 use crate::fdb::Plan;
 use crate::frame::Frame;
 use crate::port::{PortId, Vid};
-use crate::switch::{LeftOut, NoSuchPort, Port, Switch, filtered_address, left_out};
+use crate::switch::{LeftOut, NoSuchPort, Port, Switch, filtered_address, kept_apart, left_out};
 use crate::time::Instant;
 use crate::verdict::{DropReason, EgressFate, Fate, FloodKind, Learned, Verdict};
 
@@ -155,6 +155,11 @@ impl Teller<'_> {
                 Some(LeftOut::Down) => "down".to_owned(),
                 Some(LeftOut::Reserved) => "not opened for this address".to_owned(),
                 Some(LeftOut::Isolated) => "both ports are isolated".to_owned(),
+                Some(LeftOut::Tunnels) => "both ports are tunnels".to_owned(),
+                Some(LeftOut::Segment) => {
+                    let (own, other) = (to.config.segment, from.config.segment);
+                    format!("a tunnel for segment {own}, and {} is of segment {other}", self.name(from.id))
+                }
                 Some(LeftOut::Foreign) => to.keeps_out(self.frame).map(|refusal| refusal.words(self.name)).unwrap_or_default(),
                 Some(LeftOut::FloodOff) => "its flood switch is off".to_owned(),
             };
@@ -163,13 +168,18 @@ impl Teller<'_> {
         Ok(())
     }
 
-    /// Why the one port that leads to the destination does not take the frame, if that is a gateway's.
+    /// Why the one port that leads to the destination does not take the frame, if it and the ingress port are tunnels or it is a
+    /// gateway's.
     fn kept_out(&self) -> Option<String> {
         if self.frame.destination().is_group() || !self.is(DropReason::Isolated) {
             return None;
         }
         let to = self.switch.whereabouts(self.now, self.port, self.frame, self.verdict.learned.is_here())?;
-        let refusal = self.switch.port(to).ok()?.keeps_out(self.frame)?;
+        let (from, at) = (self.switch.port(self.port).ok()?, self.switch.port(to).ok()?);
+        if kept_apart(from, at) == Some(LeftOut::Tunnels) {
+            return Some(format!("{} and {} are both tunnels", self.name(self.port), self.name(to)));
+        }
+        let refusal = at.keeps_out(self.frame)?;
         Some(format!("guard of {} (gateway): {}", self.name(to), refusal.words(self.name)))
     }
 

@@ -114,7 +114,7 @@ drop_reasons! {
     NoDestination "no_destination" "a flood that found no other port",
     FloodOff "flood_off" "a flood that other ports' flood switches kept from all of them",
     PortDown "port_down" "received on a port that is down, or its destination's port is down",
-    Isolated "isolated" "from an isolated port to an isolated port, or between networks",
+    Isolated "isolated" "from an isolated port to an isolated port, from a tunnel to a tunnel, or between networks",
     Storm "storm" "more floods from this port than its storm limit",
     FdbPortLimit "fdb_port_limit" "its source is one address more than the port may hold",
     MtuExceeded "mtu_exceeded" "longer than the egress port's MTU",
@@ -126,13 +126,17 @@ drop_reasons! {
     RaGuard "ra_guard" "a router advertisement or redirect, or what may hide one, from an endpoint that is not trusted",
     DhcpGuard "dhcp_guard" "from a DHCP server on an endpoint that is not trusted",
     BpduGuard "bpdu_guard" "of a spanning tree, from an endpoint that is not trusted",
+    VxlanMalformed "vxlan_malformed" "no VXLAN by RFC 7348, or not what this tunnel takes",
+    VniUnknown "vni_unknown" "of a VXLAN network that no port here is for",
+    PeerUnknown "peer_unknown" "from a host that is no peer of this tunnel",
+    NoPeer "no_peer" "the tunnel has no peer to send it to",
 }
 
 impl DropReason {
     /// Whether it ends a copy on its egress port; the others end a received frame on its ingress port.
     /// [`DropReason::RxOverrun`] does neither: those frames never reached the switch.
     pub const fn is_egress(self) -> bool {
-        matches!(self, Self::MtuExceeded | Self::OffloadUnsupported | Self::QueueFull | Self::LinkError)
+        matches!(self, Self::MtuExceeded | Self::OffloadUnsupported | Self::QueueFull | Self::LinkError | Self::NoPeer)
     }
 }
 

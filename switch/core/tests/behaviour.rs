@@ -1,69 +1,12 @@
 //! What the switch promises, a sentence a test.
 
+mod bench;
+
+use bench::{A, B, Bench, C, GROUP};
 use lanloom_switch_core::{
-    DropReason, EgressFate, Event, Fate, FdbEntry, FdbLimits, FloodKind, Frame, Instant, Learned, MacAddr, PortConfig, PortId,
-    StormLimit, Switch, SwitchConfig, Verdict,
+    DropReason, EgressFate, Event, Fate, FdbLimits, FloodKind, Frame, Learned, MacAddr, PortConfig, PortId, StormLimit,
 };
 use std::time::Duration;
-
-const A: MacAddr = MacAddr([0x02, 0, 0, 0, 0, 0x0a]);
-const B: MacAddr = MacAddr([0x02, 0, 0, 0, 0, 0x0b]);
-const C: MacAddr = MacAddr([0x02, 0, 0, 0, 0, 0x0c]);
-const GROUP: MacAddr = MacAddr([0x01, 0x00, 0x5e, 0, 0, 1]);
-
-/// A switch, its ports, and a clock that the test sets.
-struct Bench {
-    switch: Switch,
-    ports: Vec<PortId>,
-    now: Instant,
-}
-
-impl Bench {
-    fn new(ports: usize) -> Self {
-        Self::with(ports, FdbLimits::default())
-    }
-
-    fn with(ports: usize, fdb: FdbLimits) -> Self {
-        let mut switch = Switch::new(SwitchConfig { fdb, seed: 1 });
-        let ports = (0..ports).map(|_| switch.add_port(PortConfig::default()).expect("few ports")).collect();
-        Self { switch, ports, now: Instant::from_secs(1000) }
-    }
-
-    fn set(&mut self, port: usize, change: impl FnOnce(&mut PortConfig)) {
-        let mut config = self.switch.config(self.ports[port]).expect("there").clone();
-        change(&mut config);
-        self.switch.set_port(self.ports[port], config).expect("there");
-    }
-
-    fn frame(&mut self, port: usize, source: MacAddr, destination: MacAddr) -> Verdict {
-        self.bytes(port, &[&destination.0[..], &source.0, &[8, 0], &[0; 46]].concat())
-    }
-
-    fn bytes(&mut self, port: usize, bytes: &[u8]) -> Verdict {
-        let frame = Frame::new(bytes).expect("long enough");
-        self.switch.handle_frame(self.now, self.ports[port], &frame).expect("there").clone()
-    }
-
-    fn wait(&mut self, wait: Duration) {
-        self.now = self.now + wait;
-    }
-
-    fn reaches(&mut self, port: usize, source: MacAddr, destination: MacAddr) -> Vec<usize> {
-        self.frame(port, source, destination).copies.iter().map(|(to, _)| to.index()).collect()
-    }
-
-    fn port_of(&self, mac: MacAddr) -> Option<usize> {
-        self.switch.fdb().lookup(lanloom_switch_core::Vid::NONE, mac, self.now).map(PortId::index)
-    }
-
-    fn entry(&self, mac: MacAddr) -> FdbEntry {
-        self.switch.fdb().entry(lanloom_switch_core::Vid::NONE, mac, self.now).expect("known")
-    }
-
-    fn dropped(&self, port: usize, reason: DropReason) -> u64 {
-        self.switch.counters(self.ports[port]).expect("there").dropped(reason)
-    }
-}
 
 /// A station's address by number.
 fn station(number: u32) -> MacAddr {

@@ -85,6 +85,8 @@ fn switch() -> (Switch, Vec<PortId>) {
         PortConfig { reserved_open: u16::MAX, fdb_limit: Some(4), ..PortConfig::default() },
         PortConfig { isolated: true, mtu: 100, fdb_limit: Some(2), fdb_limit_drops: true, ..PortConfig::default() },
         PortConfig { isolated: true, reserved_open: u16::MAX, flood: false, ..PortConfig::default() },
+        PortConfig { tunnel: true, ..PortConfig::default() },
+        PortConfig { tunnel: true, segment: 1, mtu: 100, ..PortConfig::default() },
     ];
     let ports = configs.into_iter().map(|config| switch.add_port(config).expect("few ports")).collect();
     (switch, ports)

@@ -15,6 +15,10 @@ pub(crate) enum LeftOut {
     Down,
     Reserved,
     Isolated,
+    /// Both are tunnels, whose peers hear each other without us.
+    Tunnels,
+    /// A tunnel that is for another segment.
+    Segment,
     /// A gateway that lets nothing of other networks through.
     Foreign,
     FloodOff,
@@ -73,7 +77,7 @@ impl Switch {
         if !to.is_up() {
             return Fate::Dropped(DropReason::PortDown);
         }
-        if (from.config.isolated && to.config.isolated) || to.keeps_out(frame).is_some() {
+        if kept_apart(from, to).is_some() || to.keeps_out(frame).is_some() {
             return Fate::Dropped(DropReason::Isolated);
         }
         copies.push((to.id, egress_fate(to, frame)));
@@ -102,7 +106,7 @@ impl Switch {
         if copies.is_empty() {
             return Fate::Dropped(match setting {
                 Some(LeftOut::FloodOff) => DropReason::FloodOff,
-                Some(LeftOut::Isolated | LeftOut::Foreign) => DropReason::Isolated,
+                Some(LeftOut::Isolated | LeftOut::Tunnels | LeftOut::Segment | LeftOut::Foreign) => DropReason::Isolated,
                 Some(LeftOut::Reserved) => DropReason::ReservedAddress,
                 Some(LeftOut::Down | LeftOut::Ingress) | None => DropReason::NoDestination,
             });
@@ -128,12 +132,25 @@ pub(crate) fn left_out(from: &Port, to: &Port, kind: FloodKind, reserved: Option
         Some(LeftOut::Down)
     } else if reserved.is_some_and(|digit| !is_open(to, digit)) {
         Some(LeftOut::Reserved)
-    } else if from.config.isolated && to.config.isolated {
-        Some(LeftOut::Isolated)
+    } else if let Some(why) = kept_apart(from, to) {
+        Some(why)
+    } else if to.config.tunnel && to.config.segment != from.config.segment {
+        Some(LeftOut::Segment)
     } else if to.keeps_out(frame).is_some() {
         Some(LeftOut::Foreign)
     } else if !takes {
         Some(LeftOut::FloodOff)
+    } else {
+        None
+    }
+}
+
+/// Why nothing at all goes from one port to another, if so.
+pub(crate) fn kept_apart(from: &Port, to: &Port) -> Option<LeftOut> {
+    if from.config.isolated && to.config.isolated {
+        Some(LeftOut::Isolated)
+    } else if from.config.tunnel && to.config.tunnel {
+        Some(LeftOut::Tunnels)
     } else {
         None
     }

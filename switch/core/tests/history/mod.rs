@@ -117,7 +117,8 @@ fn port_configs() -> impl Strategy<Value = PortConfig> {
     let mtu = select(vec![u32::MAX, u32::MAX, 1500, 150, 20]);
     let fdb_limit = prop_oneof![3 => Just(None), 2 => (0..4_u32).prop_map(Some)];
     let switches = (on(), on(), on(), on(), on(), off());
-    (switches, mtu, reserved, storm, (fdb_limit, any::<bool>()), guards()).prop_map(
+    let tunnel = (off(), 0..2_u16, any::<bool>());
+    (switches, mtu, reserved, storm, (fdb_limit, any::<bool>()), guards(), tunnel).prop_map(
         |(
             (up, learning, flood, mcast_flood, bcast_flood, isolated),
             mtu,
@@ -125,6 +126,7 @@ fn port_configs() -> impl Strategy<Value = PortConfig> {
             storm,
             (fdb_limit, fdb_limit_drops),
             guard,
+            (tunnel, segment, suppress),
         )| {
             PortConfig {
                 up,
@@ -139,6 +141,9 @@ fn port_configs() -> impl Strategy<Value = PortConfig> {
                 fdb_limit,
                 fdb_limit_drops,
                 guard,
+                tunnel,
+                segment,
+                suppress,
             }
         },
     )

@@ -184,7 +184,7 @@ impl Reference {
         let reason = match self.port(at) {
             _ if at == from.id => DropReason::SamePort,
             Some(to) if !to.works() => DropReason::PortDown,
-            Some(to) if to.config.isolated && from.config.isolated => DropReason::Isolated,
+            Some(to) if are_apart(from, to) => DropReason::Isolated,
             Some(to) if guard::keeps_out(to, sent) => DropReason::Isolated,
             Some(to) => return (Fate::Forwarded, vec![(at, copy(to, sent))]),
             None => panic!("the table leads to a port that is gone"),
@@ -202,7 +202,8 @@ impl Reference {
         }
         let others: Vec<_> = self.ports().filter(|to| to.id != from.id && to.works()).collect();
         let open: Vec<_> = others.iter().filter(|to| lets(to)).collect();
-        let barred = |to: &Place| (to.config.isolated && from.config.isolated) || guard::keeps_out(to, sent);
+        let elsewhere = |to: &Place| to.config.tunnel && to.config.segment != from.config.segment;
+        let barred = |to: &Place| are_apart(from, to) || elsewhere(to) || guard::keeps_out(to, sent);
         let allowed: Vec<_> = open.iter().filter(|to| !barred(to)).collect();
         let takers: Vec<_> = allowed
             .iter()
@@ -320,6 +321,11 @@ impl Reference {
         let origin = if sticky { Origin::Sticky } else { Origin::Static };
         self.port(id).is_some() && individual && self.table.set(mac, id, origin, now.as_secs())
     }
+}
+
+/// Whether nothing goes from one to the other, however well it is known where to.
+fn are_apart(from: &Place, to: &Place) -> bool {
+    (from.config.isolated && to.config.isolated) || (from.config.tunnel && to.config.tunnel)
 }
 
 fn copy(to: &Place, sent: &Sent) -> EgressFate {
