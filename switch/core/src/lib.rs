@@ -22,6 +22,7 @@
 //! | [`build`] | a frame from words |
 //! | [`describe`] | one line that says what a frame is |
 //! | [`filter`] | which frames a capture is about |
+//! | [`vxlan`] | Ethernet frames inside UDP datagrams: header, peers, marks |
 
 #![forbid(unsafe_code)]
 #![warn(clippy::wildcard_enum_match_arm)]
@@ -40,6 +41,7 @@ pub mod switch;
 pub mod time;
 pub mod trace;
 pub mod verdict;
+pub mod vxlan;
 
 pub use counters::{Counters, Flow};
 pub use fdb::{Fdb, FdbEntry, FdbError, FdbLimits, FdbStats};

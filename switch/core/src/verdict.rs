@@ -130,6 +130,8 @@ drop_reasons! {
     VniUnknown "vni_unknown" "of a VXLAN network that no port here is for",
     PeerUnknown "peer_unknown" "from a host that is no peer of this tunnel",
     NoPeer "no_peer" "the tunnel has no peer to send it to",
+    VlanFiltered "vlan_filtered" "with a VLAN tag where none is to be",
+    EcnLost "ecn_lost" "the packet outside met congestion, and the one inside cannot carry the mark",
 }
 
 impl DropReason {

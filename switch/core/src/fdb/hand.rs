@@ -74,6 +74,11 @@ impl Fdb {
         }
     }
 
+    /// Whether an entry that was set, and does not age, leads to a port.
+    pub(crate) fn leads_to(&self, port: PortId) -> bool {
+        self.knows(port) && self.ports[port.index()].1 > 0
+    }
+
     fn knows(&self, port: PortId) -> bool {
         self.ports.get(port.index()).is_some_and(|(id, _)| *id == port)
     }

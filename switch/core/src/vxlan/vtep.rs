@@ -1,0 +1,144 @@
+//! One tunnel end: who may send to it, what it learns, and where frames go.
+
+use super::config::VtepConfig;
+use super::header::open;
+use super::outer::{Marks, congestion};
+use super::peers::{Peer, PeerId, Peers};
+use crate::fdb::{Fdb, FdbLimits, Plan, Share};
+use crate::frame::Frame;
+use crate::mac::MacAddr;
+use crate::port::Vid;
+use crate::time::Instant;
+use crate::verdict::DropReason;
+use std::net::IpAddr;
+
+/// What one peer may teach: as much as there is room for, as the table shares that fairly.
+const SHARE: Share = Share { limit: None, drops: false };
+
+/// One end of one VXLAN network. See the [module](super) page.
+#[derive(Clone, Debug)]
+pub struct Vtep {
+    pub(super) config: VtepConfig,
+    pub(super) peers: Peers,
+    /// Which peer leads to an address inside.
+    pub(super) table: Fdb,
+}
+
+/// A frame that came out of the tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inside<'a> {
+    /// Who sent it.
+    pub peer: PeerId,
+    /// Its bytes.
+    pub frame: &'a [u8],
+    /// What is to be done to it first.
+    pub marks: Marks,
+}
+
+impl Vtep {
+    /// A tunnel end with the peers of `config`; more than [`PEERS_MAX`](super::PEERS_MAX) of them are left out. The hash of its tables
+    /// starts at `seed`.
+    pub fn new(config: VtepConfig, seed: u64) -> Self {
+        let limits = FdbLimits { ageing_secs: config.ageing_secs, ..FdbLimits::default() };
+        let mut vtep = Self { peers: Peers::new(seed), table: Fdb::new(limits, seed), config };
+        vtep.name_peers();
+        vtep
+    }
+
+    /// What it was made with, peers as they are named now.
+    pub fn config(&self) -> &VtepConfig {
+        &self.config
+    }
+
+    /// Takes a datagram of this network that `from` sent, and learns from it. Allocates nothing, unless a peer comes up that nobody
+    /// named.
+    ///
+    /// # Errors
+    /// [`DropReason::PeerUnknown`] from who is no peer; what the header or its lack says; [`DropReason::Spoofed`] if its source was
+    /// set to be at another peer; [`DropReason::EcnLost`] if it cannot carry the mark of the packet outside.
+    pub fn handle_datagram<'a>(
+        &mut self,
+        now: Instant,
+        from: IpAddr,
+        tos: u8,
+        datagram: &'a [u8],
+    ) -> Result<Inside<'a>, DropReason> {
+        let peer = self.admit(from).ok_or(DropReason::PeerUnknown)?;
+        let bytes = open(datagram, self.config.reserved, self.config.tags)?;
+        let frame = Frame::new(bytes).ok_or(DropReason::VxlanMalformed)?;
+        let marks = congestion(tos, &frame).map_err(|_| DropReason::EcnLost)?;
+        if self.config.learning {
+            self.learn(now, peer, frame.source())?;
+        }
+        if let Some(peer) = self.peers.get_mut(peer) {
+            peer.received.count(&frame);
+            peer.heard = Some(now);
+        }
+        Ok(Inside { peer, frame: bytes, marks })
+    }
+
+    /// The peers that a frame to that address goes to: the one that leads to it, or all that floods are sent to.
+    pub fn route(&self, now: Instant, destination: MacAddr) -> &[PeerId] {
+        if destination.is_group() {
+            return self.peers.flooded();
+        }
+        self.table.lookup(Vid::NONE, destination, now).map_or(self.peers.flooded(), |peer| self.peers.single(peer))
+    }
+
+    /// Counts a frame that was sent to a peer: `len` bytes, cut into `segments`.
+    pub fn record_sent(&mut self, peer: PeerId, len: usize, segments: u32) {
+        if let Some(peer) = self.peers.get_mut(peer) {
+            peer.sent.count_raw(len, segments);
+        }
+    }
+
+    /// A peer, if it is still one.
+    pub fn peer(&self, peer: PeerId) -> Option<&Peer> {
+        self.peers.get(peer)
+    }
+
+    /// All peers, the group among them.
+    pub fn peers(&self) -> impl Iterator<Item = &Peer> + '_ {
+        self.peers.all()
+    }
+
+    /// Does what time alone brings: forgets aged addresses.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.table.sweep(now);
+    }
+
+    /// When to call [`Vtep::handle_timeout`] next, if ever.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.table.next_expiry()
+    }
+
+    /// Who sent it, if that is a peer.
+    fn admit(&mut self, from: IpAddr) -> Option<PeerId> {
+        match self.peers.find(from) {
+            Some(peer) => Some(peer),
+            None if self.config.is_open() && !from.is_multicast() && !from.is_unspecified() => self.add_peer(from),
+            None => None,
+        }
+    }
+
+    /// A peer of that address, known to the table.
+    pub(super) fn add_peer(&mut self, address: IpAddr) -> Option<PeerId> {
+        let peer = self.peers.ensure(address)?;
+        self.table.ensure_port(peer);
+        Some(peer)
+    }
+
+    fn learn(&mut self, now: Instant, peer: PeerId, source: MacAddr) -> Result<(), DropReason> {
+        if !source.is_valid_source() {
+            // The switch drops it, and says why.
+            return Ok(());
+        }
+        self.table.sweep(now);
+        let plan = self.table.plan(Vid::NONE, source, peer, SHARE, now);
+        if matches!(plan, Plan::Held(_)) {
+            return Err(DropReason::Spoofed);
+        }
+        self.table.apply(plan, Vid::NONE, source, peer, now);
+        Ok(())
+    }
+}
