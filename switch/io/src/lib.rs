@@ -13,6 +13,7 @@ pub mod buffer;
 pub mod capture;
 pub mod clock;
 pub mod engine;
+pub mod holder;
 pub mod link;
 pub mod offload;
 pub mod plug;

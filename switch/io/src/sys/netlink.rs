@@ -2,6 +2,10 @@
 //!
 //! A TAP's descriptor tells neither down nor rename, and AF_PACKET gives one error for three causes; this socket tells all.
 
+mod vxlan;
+
+pub(crate) use vxlan::{VxlanLink, vxlans};
+
 use super::options;
 use nix::cmsg_space;
 use nix::errno::Errno;
@@ -24,6 +28,7 @@ const NETNSA_NSID: u16 = 1;
 const NETNSA_FD: u16 = 3;
 const NLM_F_REQUEST: u16 = 1;
 const NLM_F_ACK: u16 = 4;
+const NLM_F_DUMP: u16 = 0x300;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_STATS64: u16 = 23;
@@ -119,9 +124,16 @@ pub(crate) fn name_namespace(namespace: BorrowedFd<'_>) -> io::Result<Nsid> {
         Err(error) if error.raw_os_error() != Some(Errno::EEXIST as i32) => return Err(error),
         _ => {}
     }
+    number_of(namespace)?.ok_or_else(|| io::Error::other("the kernel told no number of a namespace"))
+}
+
+/// The number that a namespace has in this thread's own, if it has one.
+pub(crate) fn number_of(namespace: BorrowedFd<'_>) -> io::Result<Option<Nsid>> {
+    let mut which = vec![0; 4];
+    attribute(&mut which, NETNSA_FD, &namespace.as_raw_fd().to_ne_bytes());
     let answer = ask(RTM_GETNSID, 0, &which)?;
     let number = messages(&answer).find_map(|(_, body)| find(body.get(4..)?, NETNSA_NSID)?.try_into().ok());
-    number.map(Nsid::from_ne_bytes).ok_or_else(|| io::Error::other("the kernel told no number of a namespace"))
+    Ok(number.map(Nsid::from_ne_bytes).filter(|number| *number >= 0))
 }
 
 /// Frames that an interface of this thread's namespace dropped instead of sending: for a TAP, those lost on the way to us.
@@ -158,6 +170,16 @@ fn about(index: u32) -> Vec<u8> {
 
 /// Sends one request and answers with what came back. An error of the kernel's is an error here.
 fn ask(kind: u16, flags: u16, body: &[u8]) -> io::Result<Vec<u8>> {
+    let fd = request(kind, flags, body)?;
+    let mut answer = vec![0; ROOM];
+    let len = recv(fd.as_raw_fd(), &mut answer, MsgFlags::empty())?;
+    answer.truncate(len);
+    failure(&answer)?;
+    Ok(answer)
+}
+
+/// Sends one request by a socket of its own, to which the answer comes.
+fn request(kind: u16, flags: u16, body: &[u8]) -> io::Result<OwnedFd> {
     let fd = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)?;
     let mut message = Vec::with_capacity(HEADER + body.len());
     message.extend_from_slice(&((HEADER + body.len()) as u32).to_ne_bytes());
@@ -166,14 +188,33 @@ fn ask(kind: u16, flags: u16, body: &[u8]) -> io::Result<Vec<u8>> {
     message.extend_from_slice(&[0; 8]);
     message.extend_from_slice(body);
     send(fd.as_raw_fd(), &message, MsgFlags::empty())?;
-    let mut answer = vec![0; ROOM];
-    let len = recv(fd.as_raw_fd(), &mut answer, MsgFlags::empty())?;
-    answer.truncate(len);
-    let failed = messages(&answer).find_map(|(kind, body)| {
+    Ok(fd)
+}
+
+/// An error that the kernel answered with.
+fn failure(answer: &[u8]) -> io::Result<()> {
+    let failed = messages(answer).find_map(|(kind, body)| {
         let code = i32::from_ne_bytes(body.get(..4)?.try_into().ok()?);
         (i32::from(kind) == libc::NLMSG_ERROR && code != 0).then_some(-code)
     });
-    failed.map_or(Ok(answer), |code| Err(io::Error::from_raw_os_error(code)))
+    failed.map_or(Ok(()), |code| Err(io::Error::from_raw_os_error(code)))
+}
+
+/// Asks for all there is, and answers with the datagrams that came back.
+fn dump(kind: u16, body: &[u8]) -> io::Result<Vec<Vec<u8>>> {
+    let fd = request(kind, NLM_F_DUMP, body)?;
+    let mut answers = Vec::new();
+    loop {
+        let mut answer = vec![0; ROOM];
+        let len = recv(fd.as_raw_fd(), &mut answer, MsgFlags::empty())?;
+        answer.truncate(len);
+        failure(&answer)?;
+        let is_last = len == 0 || messages(&answer).any(|(kind, _)| i32::from(kind) == libc::NLMSG_DONE);
+        answers.push(answer);
+        if is_last {
+            return Ok(answers);
+        }
+    }
 }
 
 fn attribute(body: &mut Vec<u8>, kind: u16, value: &[u8]) {
