@@ -13,6 +13,7 @@
 //! | `flow.rs` | the source port that keeps a flow together and flows apart |
 //! | `outer.rs` | TOS, TTL and congestion marks of the packet outside |
 //! | `vtep.rs`, `peers.rs`, `hand.rs` | the machine: what comes in, where frames go; its peers; what hands reach |
+//! | [`probe`] | whether peers are well |
 
 mod config;
 mod flow;
@@ -20,6 +21,7 @@ mod hand;
 mod header;
 mod outer;
 mod peers;
+pub mod probe;
 mod vtep;
 
 pub use config::{Group, InnerTags, ReservedBits, Tos, Ttl, VNI_MAX, Vni, VtepConfig};
