@@ -53,8 +53,8 @@ fn fuzz_probe() {
         let now = Instant::from_secs(1);
         let prober = |seed| Prober::new(ProbeConfig { vni: Vni::new(42).expect("small"), mtu: 1450 }, seed);
         let mut host = Host { now, prober: prober(1), peer: prober(2), asked: Vec::new() };
-        host.prober.add_peer(now, B);
-        host.peer.add_peer(now, A);
+        host.prober.add_peer(B);
+        host.peer.add_peer(A);
         steps.iter().for_each(|step| host.exercise(step));
         let counters = host.prober.counters();
         for (total, count) in [

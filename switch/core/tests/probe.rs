@@ -278,7 +278,7 @@ fn a_peer_that_asks_too_often_gets_no_more_than_the_limit() {
 fn an_ask_of_another_vni_is_counted_and_not_answered() {
     let mut world = World::new();
     let mut other = Prober::new(ProbeConfig { vni: Vni::new(43).expect("small"), mtu: MTU }, 1);
-    other.add_peer(world.now, B);
+    other.add_peer(B);
     let ask = first_ask(&mut other, world.now);
     let b = world.b.as_mut().expect("ours");
     assert_eq!(b.handle_frame(world.now, A, &ask), Handled::Taken);
@@ -289,7 +289,7 @@ fn an_ask_of_another_vni_is_counted_and_not_answered() {
 fn an_answer_counts_once_in_time_for_what_was_asked_of_that_peer() {
     let mut world = World::new();
     let third = "10.0.0.3".parse().expect("an address");
-    world.a.add_peer(world.now, third);
+    world.a.add_peer(third);
     let ask = first_ask(&mut world.a, world.now);
     let Handled::Answer(answer) = world.b.as_mut().expect("ours").handle_frame(world.now, A, &ask) else { panic!("no answer") };
     for at in [37, 45, 53] {
@@ -330,9 +330,8 @@ fn other_frames_are_left_to_the_switch() {
 fn without_peers_there_is_nothing_to_wait_for() {
     let mut alone = prober(1);
     assert_eq!(alone.poll_timeout(), None);
-    let now = lanloom_switch_core::Instant::from_secs(1);
-    alone.add_peer(now, B);
-    assert_eq!((alone.poll_timeout(), alone.peers().collect::<Vec<_>>()), (Some(now), vec![B]));
+    alone.add_peer(B);
+    assert_eq!((alone.poll_timeout(), alone.peers().collect::<Vec<_>>()), (Some(Default::default()), vec![B]));
     alone.remove_peer(B);
     assert_eq!((alone.poll_timeout(), alone.peers().count()), (None, 0));
 }

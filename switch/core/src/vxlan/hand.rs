@@ -70,6 +70,7 @@ impl Vtep {
                 self.peers.set_flooded(peer, true);
             }
         }
+        self.probe_peers();
     }
 
     /// Sets which peer leads to an address, or, for the zero address, has floods sent to it.
@@ -87,6 +88,7 @@ impl Vtep {
         let peer = self.add_peer(dst).ok_or(HandError::TooManyPeers)?;
         if mac == MacAddr::ZERO {
             self.peers.set_flooded(peer, true);
+            self.probe_peers();
             return Ok(());
         }
         let set = self.table.set(Vid::NONE, mac, peer, false, now).map_err(HandError::Fdb);
@@ -111,6 +113,7 @@ impl Vtep {
             self.table.remove(Vid::NONE, mac, now).map_err(HandError::Fdb)?;
         }
         self.let_go(peer);
+        self.probe_peers();
         Ok(entry)
     }
 

@@ -13,8 +13,9 @@
 //! | `flow.rs` | the source port that keeps a flow together and flows apart |
 //! | `outer.rs` | TOS, TTL and congestion marks of the packet outside |
 //! | `vtep.rs`, `peers.rs`, `hand.rs` | the machine: what comes in, where frames go; its peers; what hands reach |
-//! | [`probe`] | whether peers are well |
+//! | [`probe`], `checks.rs` | whether peers are well; which of them are asked |
 
+mod checks;
 mod config;
 mod flow;
 mod hand;

@@ -1,9 +1,11 @@
 //! One tunnel end: who may send to it, what it learns, and where frames go.
 
+use super::checks::Checks;
 use super::config::VtepConfig;
 use super::header::open;
 use super::outer::{Marks, congestion};
 use super::peers::{Peer, PeerId, Peers};
+use super::probe::pace::STEADY;
 use crate::fdb::{Fdb, FdbLimits, Plan, Share};
 use crate::frame::Frame;
 use crate::mac::MacAddr;
@@ -22,6 +24,7 @@ pub struct Vtep {
     pub(super) peers: Peers,
     /// Which peer leads to an address inside.
     pub(super) table: Fdb,
+    pub(super) checks: Checks,
 }
 
 /// A frame that came out of the tunnel.
@@ -33,6 +36,9 @@ pub struct Inside<'a> {
     pub frame: &'a [u8],
     /// What is to be done to it first.
     pub marks: Marks,
+    /// Whether it was a probe: consumed here, and nothing for the switch. What is to be said to it,
+    /// [`Vtep::poll_transmit`] says.
+    pub probe: bool,
 }
 
 impl Vtep {
@@ -40,7 +46,8 @@ impl Vtep {
     /// starts at `seed`.
     pub fn new(config: VtepConfig, seed: u64) -> Self {
         let limits = FdbLimits { ageing_secs: config.ageing_secs, ..FdbLimits::default() };
-        let mut vtep = Self { peers: Peers::new(seed), table: Fdb::new(limits, seed), config };
+        let checks = Checks::new(&config, seed);
+        let mut vtep = Self { peers: Peers::new(seed), table: Fdb::new(limits, seed), checks, config };
         vtep.name_peers();
         vtep
     }
@@ -66,15 +73,16 @@ impl Vtep {
         let peer = self.admit(from).ok_or(DropReason::PeerUnknown)?;
         let bytes = open(datagram, self.config.reserved, self.config.tags)?;
         let frame = Frame::new(bytes).ok_or(DropReason::VxlanMalformed)?;
+        if self.checks.handle_frame(now, peer, from, bytes) {
+            self.hear(now, peer, &frame);
+            return Ok(Inside { peer, frame: bytes, marks: Marks::Stay, probe: true });
+        }
         let marks = congestion(tos, &frame).map_err(|_| DropReason::EcnLost)?;
         if self.config.learning {
             self.learn(now, peer, frame.source())?;
         }
-        if let Some(peer) = self.peers.get_mut(peer) {
-            peer.received.count(&frame);
-            peer.heard = Some(now);
-        }
-        Ok(Inside { peer, frame: bytes, marks })
+        self.hear(now, peer, &frame);
+        Ok(Inside { peer, frame: bytes, marks, probe: false })
     }
 
     /// The peers that a frame to that address goes to: the one that leads to it, or all that floods are sent to.
@@ -107,9 +115,17 @@ impl Vtep {
         self.table.sweep(now);
     }
 
-    /// When to call [`Vtep::handle_timeout`] next, if ever.
+    /// When to call [`Vtep::handle_timeout`] and [`Vtep::poll_transmit`] next, if ever.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.table.next_expiry()
+        [self.table.next_expiry(), self.checks.poll_timeout()].into_iter().flatten().min()
+    }
+
+    fn hear(&mut self, now: Instant, peer: PeerId, frame: &Frame<'_>) {
+        let Some(peer) = self.peers.get_mut(peer) else { return };
+        peer.received.count(frame);
+        if peer.heard.replace(now).is_none_or(|before| now.since(before) > STEADY) {
+            self.checks.note_heard(now, peer.address);
+        }
     }
 
     /// Who sent it, if that is a peer.

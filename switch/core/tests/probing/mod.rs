@@ -55,8 +55,8 @@ impl World {
     pub(crate) fn new() -> Self {
         let now = Instant::from_secs(100);
         let (mut a, mut b) = (prober(1), prober(2));
-        a.add_peer(now, B);
-        b.add_peer(now, A);
+        a.add_peer(B);
+        b.add_peer(A);
         let path = Path { delay: Some(Duration::from_millis(2)), mtu: [MTU; 2], loses: None };
         Self { now, path, a, b: Some(b), sent: Vec::new(), small: 0, on_the_way: Vec::new() }
     }

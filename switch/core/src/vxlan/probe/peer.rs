@@ -37,7 +37,7 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    pub(super) fn new(now: Instant, id: u64, mtu: u32) -> Self {
+    pub(super) fn new(id: u64, mtu: u32) -> Self {
         Self {
             id,
             answers: Answers::Never,
@@ -45,7 +45,7 @@ impl Peer {
             asks: Asks::default(),
             search: Search::new(mtu),
             sequence: 0,
-            next: now,
+            next: Instant::default(),
             last: None,
             hurried: FIRST_ASKS - 1,
             answered: StormMeter::default(),

@@ -47,13 +47,13 @@ impl Prober {
         Self { config, peers: BTreeMap::new(), agenda: BTreeSet::new(), seed, counters: ProbeCounters::default() }
     }
 
-    /// Begins to ask a peer, at once. One that is there stays as it is.
-    pub fn add_peer(&mut self, now: Instant, address: IpAddr) {
+    /// Begins to ask a peer as soon as [`Prober::poll_transmit`] is called. One that is there stays as it is.
+    pub fn add_peer(&mut self, address: IpAddr) {
         if self.peers.contains_key(&address) {
             return;
         }
         self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let peer = Peer::new(now, scattered(self.seed), self.config.mtu);
+        let peer = Peer::new(scattered(self.seed), self.config.mtu);
         self.agenda.insert((peer.due(), address));
         self.peers.insert(address, peer);
     }
