@@ -8,7 +8,7 @@ mod lab;
 use lab::wire::Wire;
 use lab::{Host, Kind, Lab, assert_the_law_holds, drops, stream, until};
 use lanloom_switch_core::{Counters, DropReason, EgressFate, Fate, MacAddr, PortConfig, PortId, StormLimit};
-use lanloom_switch_io::capture::{Heard, Record, Scope};
+use lanloom_switch_io::capture::{Heard, Origin, Record, Scope};
 use lanloom_switch_io::vnet::VnetHeader;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -67,6 +67,9 @@ fn every_frame_that_a_guest_sent_was_received_or_lost_before_us_and_ended_once()
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Ends {
     forwarded: u64,
+    consumed: u64,
+    /// How many of `sent` the switch made.
+    generated: u64,
     sent: u64,
     drops: BTreeMap<DropReason, u64>,
 }
@@ -102,9 +105,16 @@ impl Told {
 
 fn add(sums: &mut BTreeMap<PortId, Ends>, record: &Record<'_>) {
     assert_eq!(record.lost_before, 0, "the capture has room for all");
-    match record.fate {
-        Fate::Forwarded | Fate::Flooded(_) => sums.entry(record.port).or_default().forwarded += 1,
-        Fate::Dropped(reason) => *sums.entry(record.port).or_default().drops.entry(reason).or_default() += 1,
+    let ends = sums.entry(record.port).or_default();
+    match record.origin {
+        Origin::Received { fate, .. } => match fate {
+            Fate::Forwarded | Fate::Flooded(_) => ends.forwarded += 1,
+            Fate::Consumed(_) => ends.consumed += 1,
+            Fate::Dropped(reason) => *ends.drops.entry(reason).or_default() += 1,
+        },
+        Origin::Generated(_) => {
+            ends.generated += record.copies.iter().filter(|(_, fate)| *fate == EgressFate::Sent).count() as u64
+        }
     }
     for (port, fate) in record.copies {
         let ends = sums.entry(*port).or_default();
@@ -119,7 +129,8 @@ fn add(sums: &mut BTreeMap<PortId, Ends>, record: &Record<'_>) {
 fn counted(lab: &Lab) -> BTreeMap<PortId, Ends> {
     let of = |counters: &Counters| {
         let drops = counters.drops().filter(|(reason, _)| *reason != DropReason::RxOverrun).collect();
-        Ends { forwarded: counters.forwarded, sent: counters.tx.frames, drops }
+        let Counters { forwarded, consumed, generated, .. } = *counters;
+        Ends { forwarded, consumed, generated, sent: counters.tx.frames, drops }
     };
     lab.switch.counters().expect("the switch").iter().map(|(port, _, counters)| (*port, of(counters))).collect()
 }

@@ -186,7 +186,7 @@ mod tests {
     use super::*;
     use lanloom_switch_core::{DropReason, Fate, Learned};
     use lanloom_switch_io::capture::ring::ring;
-    use lanloom_switch_io::capture::{Record, Scope, Sender};
+    use lanloom_switch_io::capture::{Origin, Record, Scope, Sender};
     use lanloom_switch_io::vnet::VnetHeader;
 
     const P1: PortId = PortId::new(0, 0);
@@ -202,8 +202,7 @@ mod tests {
             original_len: len as u32,
             vnet: VnetHeader::default(),
             segments: 1,
-            fate: Fate::Dropped(DropReason::Isolated),
-            learned: Learned::Nothing,
+            origin: Origin::Received { fate: Fate::Dropped(DropReason::Isolated), learned: Learned::Nothing, answer: None },
             copies: &[],
             lost_before: 0,
         });

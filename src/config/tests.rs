@@ -76,7 +76,7 @@ fn everything_that_can_be_set_is_read() {
         storm: Some(StormLimit { rate: 100, burst: 5 }),
         fdb_limit: Some(7),
         fdb_limit_drops: true,
-        guard: None,
+        ..PortConfig::default()
     };
     assert_eq!(switch.ports[0].settings.config(Some(9000)), expected);
     assert_eq!(switch.ports[1].settings.config(None).storm, None);

@@ -124,7 +124,7 @@ pub(super) fn trace(trace: Trace, ports: Vec<String>, frame: String, assumed: Ve
     let is_sent = copies.iter().any(|(_, fate)| *fate == EgressFate::Sent);
     let drop = match trace.verdict.fate {
         Fate::Dropped(reason) => Some(reason.name().to_owned()),
-        Fate::Forwarded | Fate::Flooded(_) => copy.filter(|_| !is_sent),
+        Fate::Forwarded | Fate::Flooded(_) | Fate::Consumed(_) => copy.filter(|_| !is_sent),
     };
     TraceAnswer { frame, assumed, steps, verdict, ports, drop }
 }

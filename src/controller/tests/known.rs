@@ -12,7 +12,7 @@ fn asked(controller: &Controller, port: &str, text: &str) -> (Vec<String>, Optio
     let traced = controller.fabric().trace(&name("web"), &name(port), Asked::new(built.bytes));
     let reason = match traced.expect("what would become of it").0.verdict.fate {
         Fate::Dropped(reason) => Some(reason.name()),
-        Fate::Forwarded | Fate::Flooded(_) => None,
+        Fate::Forwarded | Fate::Flooded(_) | Fate::Consumed(_) => None,
     };
     (built.assumed, reason)
 }

@@ -1,8 +1,9 @@
 //! The accounting law: every received frame ends exactly once, and so does every copy.
 //!
 //! On a port, `rx.frames = forwarded + consumed + dropped`, where dropped is the sum over the reasons that are not
-//! [`DropReason::is_egress`] and not [`DropReason::RxOverrun`] (lost before us, so never received). A super-frame counts as
-//! one frame. Ports that a flood leaves out are not drops.
+//! [`DropReason::is_egress`] and not [`DropReason::RxOverrun`] (lost before us, so never received). Copies for it and frames that the
+//! switch makes for it are together `tx.frames` and the drops that are [`DropReason::is_egress`]. A super-frame counts as one frame.
+//! Ports that a flood leaves out are not drops.
 
 use crate::frame::Frame;
 use crate::verdict::DropReason;
@@ -48,7 +49,7 @@ pub struct Counters {
     pub forwarded: u64,
     /// Received frames that were for the switch itself.
     pub consumed: u64,
-    /// Frames that the switch itself made and sent here.
+    /// How many of `tx` the switch itself made.
     pub generated: u64,
     drops: [u64; DropReason::COUNT],
 }

@@ -6,7 +6,8 @@
 //! ([`Switch::trace`]) without sending it.
 //!
 //! It is *not* an engine: it moves no bytes. Whoever owns the links (`lanloom-switch-io`, `lanloom-lab`, a test) hands each
-//! frame to [`Switch::handle_frame`], sends it to the ports of the [`Verdict`], and reports what the links did with it.
+//! frame to [`Switch::handle_frame`], sends it to the ports of the [`Verdict`] and what [`Switch::poll_transmit`] hands out, and
+//! reports what the links did with it.
 //!
 //! | module | one idea |
 //! |---|---|
@@ -50,7 +51,7 @@ pub use guard::{Guard, GuardMode, Prefixes, Role};
 pub use mac::MacAddr;
 pub use port::{PortConfig, PortId, Vid};
 pub use storm::StormLimit;
-pub use switch::{Event, NoSuchPort, Switch, SwitchConfig};
+pub use switch::{Event, NoSuchPort, Outgoing, Switch, SwitchConfig};
 pub use time::Instant;
 pub use trace::Trace;
-pub use verdict::{DropReason, EgressFate, Fate, FloodKind, Learned, Verdict};
+pub use verdict::{Consumed, DropReason, EgressFate, Fate, FloodKind, Generated, Learned, Verdict};

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `decide.rs` | where a frame goes, and why not elsewhere |
 //! | `count.rs` | what a verdict decided, counted |
+//! | `transmit.rs` | what the switch itself has to send |
 //! | `ports.rs` | places and what is in them |
 //! | `guards.rs` | what is guarded there, and whose each address is |
 
@@ -11,6 +12,7 @@ mod count;
 mod decide;
 mod guards;
 mod ports;
+mod transmit;
 
 pub(crate) use decide::{LeftOut, filtered_address, kept_apart, left_out};
 
@@ -26,6 +28,8 @@ pub(crate) use ports::Port;
 use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
+use transmit::Transmit;
+pub use transmit::{Outgoing, TRANSMIT_MAX};
 
 /// What a switch is made with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,6 +87,7 @@ pub struct Switch {
     places: Vec<Place>,
     claims: Claims,
     verdict: Verdict,
+    transmit: Transmit,
     events: VecDeque<Event>,
     events_lost: u64,
 }
@@ -95,6 +100,7 @@ impl Switch {
             places: Vec::new(),
             claims: Claims::new(config.seed),
             verdict: Verdict::default(),
+            transmit: Transmit::default(),
             events: VecDeque::with_capacity(EVENTS_MAX),
             events_lost: 0,
         }

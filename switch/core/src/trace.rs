@@ -30,7 +30,7 @@ impl Switch {
     ) -> Result<Trace, NoSuchPort> {
         let mut copies = Vec::new();
         let (fate, plan) = self.judge(now, port, frame, &mut copies)?;
-        let verdict = Verdict { fate, copies, learned: plan.map_or(Learned::Nothing, Plan::outcome) };
+        let verdict = Verdict { fate, copies, learned: plan.map_or(Learned::Nothing, Plan::outcome), answer: None };
         let steps = Teller { switch: self, now, port, frame, name, verdict: &verdict }.steps()?;
         Ok(Trace { verdict, steps })
     }
@@ -196,8 +196,10 @@ impl Teller<'_> {
     }
 
     fn end(&self) -> String {
-        if let Fate::Dropped(reason) = self.verdict.fate {
-            return format!("dropped: {reason} ({})", reason.meaning());
+        match self.verdict.fate {
+            Fate::Dropped(reason) => return format!("dropped: {reason} ({})", reason.meaning()),
+            Fate::Consumed(why) => return format!("consumed: {} ({})", why.name(), why.meaning()),
+            Fate::Forwarded | Fate::Flooded(_) => {}
         }
         let copies = self.verdict.copies.iter().map(|(to, fate)| match fate {
             EgressFate::Sent => self.name(*to),

@@ -12,11 +12,14 @@ pub struct Verdict {
     pub copies: Vec<(PortId, EgressFate)>,
     /// What its source address taught the switch.
     pub learned: Learned,
+    /// What the switch sends back to the ingress port because of it.
+    pub answer: Option<Generated>,
 }
 
 impl Default for Verdict {
     fn default() -> Self {
-        Self { fate: Fate::Dropped(DropReason::Malformed), copies: Vec::new(), learned: Learned::Nothing }
+        let fate = Fate::Dropped(DropReason::Malformed);
+        Self { fate, copies: Vec::new(), learned: Learned::Nothing, answer: None }
     }
 }
 
@@ -27,8 +30,68 @@ pub enum Fate {
     Forwarded,
     /// Sent to every port that takes such floods, and why it had to be.
     Flooded(FloodKind),
+    /// It was for the switch itself, and why.
+    Consumed(Consumed),
     /// Ended here.
     Dropped(DropReason),
+}
+
+/// Why a frame was for the switch itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consumed {
+    /// It asked for what the switch knows.
+    Answered,
+    /// It measures the way between two ends of a tunnel.
+    Probe,
+}
+
+impl Consumed {
+    /// The name that users see.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Probe => "probe",
+        }
+    }
+
+    /// One sentence on what it means.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Answered => "it asks for what the switch knows",
+            Self::Probe => "it measures the way between two ends of a tunnel",
+        }
+    }
+}
+
+/// A frame that the switch itself makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Generated {
+    /// The answer to an ARP request (RFC 826).
+    ArpReply,
+    /// The answer to a neighbour solicitation (RFC 4861, 4.4).
+    NeighbourAdvertisement,
+    /// ICMP type 3 code 4 to the sender of an IPv4 packet that does not fit (RFC 792, RFC 1191).
+    FragmentationNeeded,
+    /// ICMPv6 type 2 to the sender of an IPv6 packet that does not fit (RFC 4443, 3.2).
+    PacketTooBig,
+}
+
+impl Generated {
+    /// The name that users see.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ArpReply => "arp reply",
+            Self::NeighbourAdvertisement => "neighbour advertisement",
+            Self::FragmentationNeeded => "fragmentation needed",
+            Self::PacketTooBig => "packet too big",
+        }
+    }
+}
+
+impl fmt::Display for Generated {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.name())
+    }
 }
 
 /// Why a frame is flooded.

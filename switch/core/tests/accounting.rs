@@ -8,8 +8,10 @@ mod reference;
 mod wire;
 
 use history::{Op, histories};
+use lanloom_switch_core::switch::TRANSMIT_MAX;
 use lanloom_switch_core::{
-    Counters, DropReason, EgressFate, Event, Fate, FdbError, FdbLimits, Frame, Instant, PortId, Switch, SwitchConfig, Verdict,
+    Counters, DropReason, EgressFate, Event, Fate, FdbError, FdbLimits, Frame, Generated, Instant, PortId, Switch,
+    SwitchConfig, Verdict,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -26,7 +28,7 @@ struct Bout {
     now: Instant,
     ids: Vec<PortId>,
     events: Vec<Event>,
-    /// Copies that verdicts made towards ports that are still there.
+    /// Copies that verdicts made, and frames that the switch made, towards ports that are still there.
     copies_made: u64,
 }
 
@@ -94,6 +96,11 @@ impl Bout {
                 bout.real.record_unreadable(id, *len, DropReason::Malformed);
                 bout.reference.unreadable(id, *len, DropReason::Malformed);
             }),
+            Op::Consumed(port, len) => self.on_port(*port, |bout, id| {
+                bout.real.record_consumed(id, *len);
+                bout.reference.consumed(id, *len);
+            }),
+            Op::Generate(port, lengths, refused) => self.on_port(*port, |bout, id| bout.generate(id, lengths, *refused)),
             Op::Overrun(port, frames) => self.on_port(*port, |bout, id| {
                 bout.real.record_overrun(id, *frames);
                 bout.reference.overrun(id, *frames);
@@ -115,6 +122,30 @@ impl Bout {
             assert_law(&last);
             self.copies_made -= copies_ended(&last);
         }
+    }
+
+    fn generate(&mut self, id: PortId, lengths: &[usize], refused: Option<DropReason>) {
+        let end = refused.map_or(EgressFate::Sent, EgressFate::Dropped);
+        for len in lengths {
+            let made = self.real.generate(id, Generated::ArpReply, |bytes| bytes.resize(*len, 0));
+            self.copies_made += u64::from(made.is_ok());
+        }
+        let there = self.real.counters(id).is_ok();
+        let taken = self.transmitted(end);
+        let room = lengths.len().min(TRANSMIT_MAX);
+        assert_eq!(taken, lengths[..if there { room } else { 0 }].iter().map(|len| (id, *len)).collect::<Vec<_>>());
+        self.reference.generated(id, lengths, TRANSMIT_MAX, end);
+    }
+
+    /// Takes all that the switch has to send, and says where each frame went and how long it is.
+    fn transmitted(&mut self, end: EgressFate) -> Vec<(PortId, usize)> {
+        let mut taken = Vec::new();
+        while let Some(frame) = self.real.poll_transmit() {
+            let (port, len) = (frame.port, frame.bytes.len());
+            self.real.record_generated(port, len, end);
+            taken.push((port, len));
+        }
+        taken
     }
 
     fn frame(&mut self, port: PortId, sent: &Sent, refused: Option<DropReason>) -> Option<Verdict> {
@@ -198,13 +229,15 @@ fn assert_well_formed(ingress: PortId, verdict: &Verdict) {
     match verdict.fate {
         Fate::Forwarded => assert_eq!(verdict.copies.len(), 1),
         Fate::Flooded(_) => assert!(!verdict.copies.is_empty()),
+        Fate::Consumed(_) => assert!(verdict.copies.is_empty() && verdict.answer.is_some()),
         Fate::Dropped(reason) => assert!(verdict.copies.is_empty() && !reason.is_egress()),
     }
 }
 
 fn book_of(counters: &Counters) -> Book {
     let flow = |flow: lanloom_switch_core::Flow| [flow.frames, flow.bytes, flow.gso_frames, flow.gso_segments];
-    Book { rx: flow(counters.rx), tx: flow(counters.tx), forwarded: counters.forwarded, drops: counters.drops().collect() }
+    let Counters { forwarded, consumed, generated, .. } = *counters;
+    Book { rx: flow(counters.rx), tx: flow(counters.tx), forwarded, consumed, generated, drops: counters.drops().collect() }
 }
 
 /// Everything that a history brings out of the real switch, as text.

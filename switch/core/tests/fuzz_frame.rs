@@ -67,7 +67,7 @@ fn fuzz_frame() {
             let ended = match exercise(&mut switch, now, ports[usize::from(arrival.port) % ports.len()], arrival) {
                 None => &short,
                 Some(Fate::Dropped(_)) => &dropped,
-                Some(Fate::Forwarded | Fate::Flooded(_)) => &sent,
+                Some(Fate::Forwarded | Fate::Flooded(_) | Fate::Consumed(_)) => &sent,
             };
             ended.fetch_add(1, Ordering::Relaxed);
         }

@@ -112,7 +112,7 @@ impl Bench {
     fn drops(&mut self, port: usize, bytes: &[u8]) -> Option<DropReason> {
         match self.verdict(port, bytes).fate {
             Fate::Dropped(reason) => Some(reason),
-            Fate::Forwarded | Fate::Flooded(_) => None,
+            Fate::Forwarded | Fate::Flooded(_) | Fate::Consumed(_) => None,
         }
     }
 

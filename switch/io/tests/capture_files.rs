@@ -3,8 +3,8 @@
 mod offload_frames;
 
 use lanloom_switch_core::build::build;
-use lanloom_switch_core::{DropReason, EgressFate, Fate, FloodKind, Learned, PortId};
-use lanloom_switch_io::capture::{PortLabel, Record, Settings, Writer};
+use lanloom_switch_core::{Consumed, DropReason, EgressFate, Fate, FloodKind, Generated, Learned, PortId};
+use lanloom_switch_io::capture::{Origin, PortLabel, Record, Settings, Writer};
 use lanloom_switch_io::vnet::{Checksum, VnetHeader};
 use offload_frames::{Recipe, may_skip_without};
 use std::path::{Path, PathBuf};
@@ -34,7 +34,8 @@ fn record<'a>(id: u64, port: PortId, bytes: &'a [u8], vnet: VnetHeader, copies: 
     };
     let segments = lanloom_switch_io::offload::check(bytes, &vnet).map_or(1, |shape| shape.segments);
     let original_len = bytes.len() as u32;
-    Record { time: TIME + id, id, port, bytes, original_len, vnet, segments, fate, learned, copies, lost_before: 0 }
+    let origin = Origin::Received { fate, learned, answer: None };
+    Record { time: TIME + id, id, port, bytes, original_len, vnet, segments, origin, copies, lost_before: 0 }
 }
 
 fn writer(settings: Settings) -> Writer {
@@ -101,6 +102,29 @@ fn tshark_shows_each_frame_once_on_its_ports_interface_with_its_verdict() {
 }
 
 #[test]
+fn what_the_switch_made_stands_outbound_on_its_ports_interface_and_what_it_took_says_so() {
+    let build = |words| build(words).expect("a frame").bytes;
+    let asked = build("arp src=02:00:00:00:00:0a src=10.0.0.1 dst=10.0.0.2");
+    let answer = build("arp op=reply src=02:00:00:00:00:0b src=10.0.0.2 dst=02:00:00:00:00:0a dst=10.0.0.1");
+    let mut writer = writer(Settings::default());
+    let made = Some(Generated::ArpReply);
+    let origin = Origin::Received { fate: Fate::Consumed(Consumed::Answered), learned: Learned::Refreshed, answer: made };
+    writer.record(&Record { origin, ..record(1, P1, &asked, VnetHeader::default(), &[]) });
+    let origin = Origin::Generated(Generated::ArpReply);
+    writer.record(&Record { origin, ..record(2, P1, &answer, VnetHeader::default(), &[(P1, EgressFate::Sent)]) });
+    let bytes = writer.finish(&[]);
+    let mut reader = lanloom_switch_io::capture::read::Reader::new(&bytes[..]).expect("a sound file");
+    let comments = std::iter::from_fn(|| reader.next().expect("a sound file")).filter_map(|frame| frame.comment);
+    let expected = ["p1 consumed: answered · answer: arp reply", "generated: arp reply → p1"];
+    assert_eq!(comments.collect::<Vec<_>>(), expected);
+    if has("tshark") {
+        let file = CaptureFile::write(&bytes);
+        let fields = ["frame.interface_name", "frame.packet_flags_direction", "arp.opcode"];
+        assert_eq!(tshark(&file.0, "frame", &fields), ["p1|0x00000001|1", "p1|0x00000002|2"]);
+    }
+}
+
+#[test]
 fn capinfos_and_tcpdump_read_a_file_whose_ports_came_during_the_capture() {
     if !has("capinfos") || !has("tcpdump") {
         return;
@@ -123,8 +147,15 @@ fn capinfos_and_tcpdump_read_a_file_whose_ports_came_during_the_capture() {
 fn frames_that_end_alike_share_their_words_and_no_others_do() {
     let bytes = build("eth src=02:00:00:00:00:0a dst=02:00:00:00:00:0b type=88b5").expect("a frame").bytes;
     let mut writer = writer(Settings::default());
-    let known =
-        |id, port, copies| Record { learned: Learned::Refreshed, ..record(id, port, &bytes, VnetHeader::default(), copies) };
+    let known = |id, port, copies| {
+        let record = record(id, port, &bytes, VnetHeader::default(), copies);
+        match record.origin {
+            Origin::Received { fate, answer, .. } => {
+                Record { origin: Origin::Received { fate, learned: Learned::Refreshed, answer }, ..record }
+            }
+            Origin::Generated(_) => record,
+        }
+    };
     let (sent, full) = ([(P2, EgressFate::Sent)], [(P2, EgressFate::Dropped(DropReason::QueueFull))]);
     let mut file = Vec::new();
     writer.record(&record(0, P1, &bytes, VnetHeader::default(), &sent));

@@ -2,7 +2,7 @@
 
 use lanloom_switch_core::{DropReason, Fate, Learned, PortId};
 use lanloom_switch_io::capture::read::{Captured, ReadError, Reader, frame_at};
-use lanloom_switch_io::capture::{PortLabel, Record, Settings, Writer};
+use lanloom_switch_io::capture::{Origin, PortLabel, Record, Settings, Writer};
 use lanloom_switch_io::vnet::VnetHeader;
 use proptest::prelude::*;
 
@@ -15,6 +15,7 @@ fn ours(lengths: &[usize], snaplen: u32) -> Vec<u8> {
     for (id, len) in lengths.iter().enumerate() {
         let bytes = vec![id as u8; *len];
         let (fate, learned) = (Fate::Dropped(DropReason::Isolated), Learned::Nothing);
+        let origin = Origin::Received { fate, learned, answer: None };
         let (time, id, original_len) = (1_700_000_000_000_000_001 + id as u64, id as u64, *len as u32);
         let (vnet, segments) = (VnetHeader::default(), 1);
         writer.record(&Record {
@@ -25,8 +26,7 @@ fn ours(lengths: &[usize], snaplen: u32) -> Vec<u8> {
             original_len,
             vnet,
             segments,
-            fate,
-            learned,
+            origin,
             copies: &[],
             lost_before: 0,
         });

@@ -2,7 +2,7 @@
 
 use lanloom_switch_core::{DropReason, EgressFate, Fate, FloodKind, Learned, PortId};
 use lanloom_switch_io::capture::ring::ring;
-use lanloom_switch_io::capture::{Heard, PortLabel, Receiver, Record, Scope};
+use lanloom_switch_io::capture::{Heard, Origin, PortLabel, Receiver, Record, Scope};
 use lanloom_switch_io::vnet::VnetHeader;
 use std::thread;
 use std::time::Duration;
@@ -13,6 +13,7 @@ const P2: PortId = PortId::new(2, 0);
 const LONG: Duration = Duration::from_secs(30);
 
 fn record<'a>(id: u64, port: PortId, bytes: &'a [u8], copies: &'a [(PortId, EgressFate)]) -> Record<'a> {
+    let fate = if copies.is_empty() { Fate::Dropped(DropReason::Isolated) } else { Fate::Flooded(FloodKind::Unknown) };
     Record {
         time: 1_700_000_000_000_000_000 + id,
         id,
@@ -21,8 +22,7 @@ fn record<'a>(id: u64, port: PortId, bytes: &'a [u8], copies: &'a [(PortId, Egre
         original_len: bytes.len() as u32,
         vnet: VnetHeader::default(),
         segments: 1,
-        fate: if copies.is_empty() { Fate::Dropped(DropReason::Isolated) } else { Fate::Flooded(FloodKind::Unknown) },
-        learned: Learned::New,
+        origin: Origin::Received { fate, learned: Learned::New, answer: None },
         copies,
         lost_before: 0,
     }

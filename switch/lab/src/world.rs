@@ -226,6 +226,7 @@ impl World {
                 self.send_from_port(switch, *to, &bytes);
             }
         }
+        self.send_made(switch);
         let seat = &mut self.switches[switch];
         remember(&mut seat.verdicts, Judged { at: now, port, frame: bytes, verdict });
         while let Some(event) = seat.core.poll_event() {
@@ -235,10 +236,24 @@ impl World {
     }
 
     fn send_from_port(&mut self, switch: usize, to: PortId, bytes: &Rc<[u8]>) {
-        let end = self.switches[switch].links.get(&to).copied();
-        let taken = end.is_some_and(|end| self.carry(end, Rc::clone(bytes)));
-        let fate = if taken { EgressFate::Sent } else { EgressFate::Dropped(DropReason::LinkError) };
+        let fate = self.carry_from_port(switch, to, Rc::clone(bytes));
         self.switches[switch].core.record_copy(to, bytes.len(), 1, fate);
+    }
+
+    /// Sends what a switch itself has made.
+    fn send_made(&mut self, switch: usize) {
+        while let Some(made) = self.switches[switch].core.poll_transmit() {
+            let (to, bytes) = (made.port, Rc::<[u8]>::from(made.bytes));
+            let len = bytes.len();
+            let fate = self.carry_from_port(switch, to, bytes);
+            self.switches[switch].core.record_generated(to, len, fate);
+        }
+    }
+
+    fn carry_from_port(&mut self, switch: usize, to: PortId, bytes: Rc<[u8]>) -> EgressFate {
+        let end = self.switches[switch].links.get(&to).copied();
+        let taken = end.is_some_and(|end| self.carry(end, bytes));
+        if taken { EgressFate::Sent } else { EgressFate::Dropped(DropReason::LinkError) }
     }
 
     /// Notes when a node wants to be woken next.

@@ -21,6 +21,7 @@ impl Switch {
                         from.storm.take(limit, now, frame.segments());
                     }
                 }
+                Fate::Consumed(_) => from.counters.consumed += 1,
                 Fate::Dropped(reason) => {
                     from.counters.drop_many(reason, 1);
                     let told_lately = from.storm_told.is_some_and(|told| now.since(told) < STORM_QUIET);
@@ -65,6 +66,23 @@ impl Switch {
                 EgressFate::Sent => port.counters.tx.count_raw(len, segments),
                 EgressFate::Dropped(reason) => port.counters.drop_many(reason, 1),
             }
+        }
+    }
+
+    /// Counts what `port`'s link did with a frame of `len` bytes that the switch itself made, see [`Switch::poll_transmit`].
+    pub fn record_generated(&mut self, port: PortId, len: usize, fate: EgressFate) {
+        self.record_copy(port, len, 1, fate);
+        if let (Ok(port), EgressFate::Sent) = (self.port_mut(port), fate) {
+            port.counters.generated += 1;
+        }
+    }
+
+    /// Counts a frame of `len` bytes that was for the switch, and that the link took out before it came to
+    /// [`Switch::handle_frame`]: received and consumed.
+    pub fn record_consumed(&mut self, port: PortId, len: usize) {
+        if let Ok(port) = self.port_mut(port) {
+            port.counters.rx.count_raw(len, 1);
+            port.counters.consumed += 1;
         }
     }
 

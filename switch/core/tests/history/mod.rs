@@ -29,6 +29,10 @@ pub(crate) enum Op {
     Flush(Option<usize>),
     Ageing(u32),
     Unreadable(usize, usize),
+    /// Taken out by the port's link.
+    Consumed(usize, usize),
+    /// The switch sends frames of these lengths on a port, and what the link does to each instead of sending it.
+    Generate(usize, Vec<usize>, Option<DropReason>),
     Overrun(usize, u64),
     /// Received on a port; `refused` is what every egress link does to its copy instead of sending it.
     Frame {
@@ -63,6 +67,8 @@ fn ops() -> impl Strategy<Value = Op> {
         1 => ageings().prop_map(Op::Ageing),
         1 => (0..5_usize, 0..14_usize).prop_map(|(port, len)| Op::Unreadable(port, len)),
         1 => (0..5_usize, 1..9_u64).prop_map(|(port, frames)| Op::Overrun(port, frames)),
+        1 => (0..5_usize, 14..90_usize).prop_map(|(port, len)| Op::Consumed(port, len)),
+        2 => (0..5_usize, made(), refusals()).prop_map(|(port, lengths, refused)| Op::Generate(port, lengths, refused)),
     ]
 }
 
@@ -89,6 +95,11 @@ fn frames() -> impl Strategy<Value = Sent> {
             Sent { destination, source, tags, body, payload, segments, wire_payload: wire_payload as u32 }
         },
     )
+}
+
+/// Some frames that the switch makes, or more than it has room for.
+fn made() -> impl Strategy<Value = Vec<usize>> {
+    prop_oneof![5 => prop::collection::vec(14..90_usize, 1..4), 1 => prop::collection::vec(14..90_usize, 60..70)]
 }
 
 fn refusals() -> impl Strategy<Value = Option<DropReason>> {

@@ -46,6 +46,8 @@ pub(crate) struct Book {
     pub(crate) rx: [u64; 4],
     pub(crate) tx: [u64; 4],
     pub(crate) forwarded: u64,
+    pub(crate) consumed: u64,
+    pub(crate) generated: u64,
     pub(crate) drops: BTreeMap<DropReason, u64>,
 }
 
@@ -135,6 +137,7 @@ impl Reference {
                     from.backlog = (from.backlog_at(nanos) + cost, nanos);
                 }
             }
+            Fate::Consumed(_) => from.book.consumed += 1,
             Fate::Dropped(reason) => {
                 from.book.drop(reason);
                 if reason == DropReason::Storm && from.storm_told.is_none_or(|told| nanos - told >= 10_000_000_000) {
@@ -144,7 +147,7 @@ impl Reference {
             }
         }
         self.events.extend(storm);
-        Some(Verdict { fate, copies, learned })
+        Some(Verdict { fate, copies, learned, answer: None })
     }
 
     fn decide(&mut self, secs: u64, nanos: u64, from: &Place, sent: &Sent) -> (Fate, Vec<(PortId, EgressFate)>, Learned) {
@@ -236,6 +239,23 @@ impl Reference {
             EgressFate::Sent => add(&mut place.book.tx, len, segments),
             EgressFate::Dropped(reason) => place.book.drop(reason),
         }
+    }
+
+    /// The switch made `lengths` for a port at once, and has room for so many; the link did the same with all that it got.
+    pub(crate) fn generated(&mut self, port: PortId, lengths: &[usize], room: usize, fate: EgressFate) {
+        for (number, len) in lengths.iter().enumerate() {
+            let fate = if number < room { fate } else { EgressFate::Dropped(DropReason::QueueFull) };
+            self.copied(port, *len, 1, fate);
+            if let (Some(place), EgressFate::Sent) = (self.port_mut(port), fate) {
+                place.book.generated += 1;
+            }
+        }
+    }
+
+    pub(crate) fn consumed(&mut self, port: PortId, len: usize) {
+        let Some(place) = self.port_mut(port) else { return };
+        add(&mut place.book.rx, len, 1);
+        place.book.consumed += 1;
     }
 
     pub(crate) fn unreadable(&mut self, port: PortId, len: usize, reason: DropReason) {

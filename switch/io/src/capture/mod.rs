@@ -26,7 +26,7 @@ pub mod text;
 pub mod writer;
 
 pub use comment::Comment;
-pub use record::{PortLabel, PortNames, Record};
+pub use record::{Origin, PortLabel, PortNames, Record};
 pub use ring::{CaptureId, Heard, Receiver, Records, Scope, Sender};
 pub use text::Lines;
 pub use writer::{Settings, Writer};

@@ -42,6 +42,8 @@ pub struct Packet<'a> {
     pub dropped: u64,
     /// The same for the same frame wherever it is seen.
     pub id: u64,
+    /// Sent on its interface by the switch itself, not received there.
+    pub outbound: bool,
 }
 
 /// What an interface has seen.
@@ -51,7 +53,7 @@ pub struct Statistics {
     pub start: u64,
     /// When it ended.
     pub end: u64,
-    /// Frames received, lost ones included.
+    /// Frames received, and those that the switch itself sent; lost ones included.
     pub received: u64,
     /// Frames that did not get into the file.
     pub dropped: u64,
@@ -81,7 +83,7 @@ pub fn interface(out: &mut Vec<u8>, name: &str, description: &str, snaplen: u32)
     });
 }
 
-/// Appends a frame, received on its interface, and says where its bytes are.
+/// Appends a frame and says where its bytes are.
 pub fn packet(out: &mut Vec<u8>, packet: &Packet<'_>) -> Range<usize> {
     let start = out.len() + PACKET_HEADER_LEN;
     block(out, 6, |out| {
@@ -91,7 +93,7 @@ pub fn packet(out: &mut Vec<u8>, packet: &Packet<'_>) -> Range<usize> {
         out.extend(packet.original_len.to_le_bytes());
         padded(out, packet.bytes);
         option(out, COMMENT, packet.comment.as_bytes());
-        option(out, EPB_FLAGS, &inbound(packet.bytes).to_le_bytes());
+        option(out, EPB_FLAGS, &flags(packet).to_le_bytes());
         if packet.dropped > 0 {
             option(out, EPB_DROPCOUNT, &packet.dropped.to_le_bytes());
         }
@@ -112,15 +114,15 @@ pub fn statistics(out: &mut Vec<u8>, interface: u32, seen: &Statistics) {
     });
 }
 
-/// `epb_flags`: direction inbound (bits 0 and 1), reception type unicast, multicast or broadcast (bits 2 to 4).
-fn inbound(bytes: &[u8]) -> u32 {
-    let reception = match bytes {
+/// `epb_flags`: direction inbound or outbound (bits 0 and 1), reception type unicast, multicast or broadcast (bits 2 to 4).
+fn flags(packet: &Packet<'_>) -> u32 {
+    let reception = match packet.bytes {
         [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, ..] => 3,
         [first, ..] if first & 1 != 0 => 2,
         [_, ..] => 1,
         [] => 0,
     };
-    reception << 2 | 1
+    reception << 2 | if packet.outbound { 2 } else { 1 }
 }
 
 /// A block with its options closed, and its length before and behind.

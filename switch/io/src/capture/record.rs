@@ -1,20 +1,36 @@
 //! A frame and its verdict, as the engine hands them over.
 
 use crate::vnet::VnetHeader;
-use lanloom_switch_core::{DropReason, EgressFate, Fate, Learned, MacAddr, PortId};
+use lanloom_switch_core::{DropReason, EgressFate, Fate, Generated, Learned, MacAddr, PortId};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// One received frame and all that became of it.
+/// Whether a frame was received or made, and what became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Received on the record's port.
+    Received {
+        /// How it ended.
+        fate: Fate,
+        /// What its source taught the switch.
+        learned: Learned,
+        /// What the switch sent back because of it, which has a record of its own.
+        answer: Option<Generated>,
+    },
+    /// Made by the switch itself, to be sent on the record's port; its one copy says how that ended.
+    Generated(Generated),
+}
+
+/// One frame, received or made by the switch, and all that became of it.
 ///
 /// `bytes` and `vnet` belong together: both as received, or both as after finishing the checksum in place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
-    /// When it was received: nanoseconds of wall-clock time since 1970.
+    /// When it was received or made: nanoseconds of wall-clock time since 1970.
     pub time: u64,
     /// Its number, the same in every capture of this switch.
     pub id: u64,
-    /// The port that it came in on.
+    /// The port that it came in on, or that the switch made it for.
     pub port: PortId,
     /// From the destination address on; behind the ring cut to the capture's snaplen, but for the Ethernet header.
     pub bytes: &'a [u8],
@@ -24,20 +40,18 @@ pub struct Record<'a> {
     pub vnet: VnetHeader,
     /// Frames on the wire that it stands for; 1 unless it is a super-frame.
     pub segments: u32,
-    /// How it ended.
-    pub fate: Fate,
-    /// What its source taught the switch.
-    pub learned: Learned,
+    /// Where it is from and how it ended.
+    pub origin: Origin,
     /// Its copies, each as it ended after the link's answer.
     pub copies: &'a [(PortId, EgressFate)],
-    /// Frames of the same ingress port that the ring had no room for since the one before. The engine leaves it 0.
+    /// Frames of the same port that the ring had no room for since the one before. The engine leaves it 0.
     pub lost_before: u32,
 }
 
 impl Record<'_> {
     /// Why the frame or a copy of it was dropped: the frame's own reason, else that of the first copy dropped.
     pub fn drop_reason(&self) -> Option<DropReason> {
-        if let Fate::Dropped(reason) = self.fate {
+        if let Origin::Received { fate: Fate::Dropped(reason), .. } = self.origin {
             return Some(reason);
         }
         self.copies.iter().find_map(|(_, fate)| match fate {

@@ -3,12 +3,12 @@
 //! The engine never waits: what does not fit is counted, and the count goes along with the next frame that does. Room is
 //! counted in bytes, not in frames, so that a reader that stopped costs a known amount of memory.
 
-use super::record::{PortLabel, Record};
+use super::record::{Origin, PortLabel, Record};
 use crate::vnet::VnetHeader;
 use bytes::{Bytes, BytesMut};
 use lanloom_switch_core::filter::Filter;
 use lanloom_switch_core::frame::HEADER_LEN;
-use lanloom_switch_core::{EgressFate, Fate, Learned, PortId};
+use lanloom_switch_core::{EgressFate, PortId};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -295,8 +295,7 @@ struct Entry {
     original_len: u32,
     vnet: VnetHeader,
     segments: u32,
-    fate: Fate,
-    learned: Learned,
+    origin: Origin,
     first_copy: u32,
     copies: u32,
     lost_before: u32,
@@ -313,8 +312,7 @@ impl Entry {
             original_len: record.original_len,
             vnet: record.vnet,
             segments: record.segments,
-            fate: record.fate,
-            learned: record.learned,
+            origin: record.origin,
             first_copy: copies.start as u32,
             copies: copies.len() as u32,
             lost_before,
@@ -334,8 +332,7 @@ impl Entry {
             original_len: self.original_len,
             vnet: self.vnet,
             segments: self.segments,
-            fate: self.fate,
-            learned: self.learned,
+            origin: self.origin,
             copies: &copies[self.first_copy as usize..][..self.copies as usize],
             lost_before: self.lost_before,
         }

@@ -1,9 +1,9 @@
 //! A capture to read along: one line per frame.
 
 use super::comment::Comment;
-use super::record::{PortNames, Record};
-use lanloom_switch_core::PortId;
+use super::record::{Origin, PortNames, Record};
 use lanloom_switch_core::describe::describe;
+use lanloom_switch_core::{Fate, PortId};
 
 /// Characters that a column may take before its longer lines stand out of it.
 const PORTS_MAX: usize = 20;
@@ -42,16 +42,20 @@ impl Lines {
         format!("{frames} from {} at the end not captured", names.name(port))
     }
 
-    /// Red for what was dropped, yellow for a flood, green for a forwarded frame.
+    /// Red for what was dropped, yellow for a flood, green for a forwarded frame, blue for what the switch took or made itself.
     fn paint(&self, record: &Record<'_>, verdict: &str) -> String {
-        use lanloom_switch_core::Fate;
         if !self.coloured {
             return verdict.to_owned();
         }
-        let colour = match (record.drop_reason(), record.fate) {
-            (Some(_), _) | (None, Fate::Dropped(_)) => 31,
-            (None, Fate::Flooded(_)) => 33,
-            (None, Fate::Forwarded) => 32,
+        let colour = match record.origin {
+            _ if record.drop_reason().is_some() => 31,
+            Origin::Generated(_) => 34,
+            Origin::Received { fate, .. } => match fate {
+                Fate::Dropped(_) => 31,
+                Fate::Flooded(_) => 33,
+                Fate::Forwarded => 32,
+                Fate::Consumed(_) => 34,
+            },
         };
         format!("\x1b[{colour}m{verdict}\x1b[0m")
     }
@@ -72,9 +76,9 @@ fn time_of_day(nanos: u64) -> String {
 mod tests {
     use super::*;
     use crate::vnet::VnetHeader;
-    use lanloom_switch_core::{DropReason, EgressFate, Fate, FloodKind, Learned};
+    use lanloom_switch_core::{Consumed, DropReason, EgressFate, Fate, FloodKind, Generated, Learned};
 
-    fn record<'a>(bytes: &'a [u8], fate: Fate, copies: &'a [(PortId, EgressFate)]) -> Record<'a> {
+    fn record<'a>(bytes: &'a [u8], origin: Origin, copies: &'a [(PortId, EgressFate)]) -> Record<'a> {
         Record {
             time: 1_700_000_000_123_456_789,
             id: 1,
@@ -83,8 +87,7 @@ mod tests {
             original_len: bytes.len() as u32,
             vnet: VnetHeader::default(),
             segments: 1,
-            fate,
-            learned: Learned::Refreshed,
+            origin,
             copies,
             lost_before: 0,
         }
@@ -95,7 +98,9 @@ mod tests {
         let bytes = [&[2; 12][..], &[0x88, 0xb5], &[0; 46]].concat();
         let sent = [(PortId::new(2, 0), EgressFate::Sent), (PortId::new(3, 0), EgressFate::Sent)];
         let names = PortNames::default();
-        let (flooded, dropped) = (Fate::Flooded(FloodKind::Unknown), Fate::Dropped(DropReason::Isolated));
+        let received = |fate| Origin::Received { fate, learned: Learned::Refreshed, answer: None };
+        let flooded = received(Fate::Flooded(FloodKind::Unknown));
+        let dropped = received(Fate::Dropped(DropReason::Isolated));
         let mut lines = Lines::new(false);
         let first = lines.line(&record(&bytes, flooded, &sent), &names);
         let expected =
@@ -107,5 +112,10 @@ mod tests {
             "22:13:20.123456  port1 ✗              02:02:02:02:02:02 > 02:02:02:02:02:02 0x88b5 46 B  dropped: isolated"
         );
         assert!(Lines::new(true).line(&record(&bytes, dropped, &[]), &names).ends_with("\x1b[31mdropped: isolated\x1b[0m"));
+        let (consumed, made) = (received(Fate::Consumed(Consumed::Probe)), Origin::Generated(Generated::ArpReply));
+        let taken = lines.line(&record(&bytes, consumed, &[]), &names);
+        assert!(taken.contains("  port1 →              ") && taken.ends_with("  consumed: probe"), "{taken}");
+        let sent = lines.line(&record(&bytes, made, &sent[..1]), &names);
+        assert!(sent.contains("  → port1              ") && sent.ends_with("  generated: arp reply"), "{sent}");
     }
 }

@@ -2,11 +2,11 @@
 
 use super::comment::Comment;
 use super::pcapng::{self, Packet, Statistics};
-use super::record::{PortLabel, PortNames, Record};
+use super::record::{Origin, PortLabel, PortNames, Record};
 use super::ring::Records;
 use crate::offload::{self, Cutter};
 use bytes::Bytes;
-use lanloom_switch_core::{EgressFate, Fate, Learned, PortId};
+use lanloom_switch_core::{EgressFate, Learned, PortId};
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::ops::Range;
@@ -33,7 +33,8 @@ impl Default for Settings {
 
 /// Turns records into the bytes of a pcapng file; opens none itself.
 ///
-/// Each frame stands once, inbound on the interface of its ingress port, with its number and its verdict as a comment. Its
+/// Each frame stands once, inbound on the interface of its ingress port, with its number and its verdict as a comment; one that the
+/// switch made stands outbound on the interface of the port that it was for. Its
 /// checksum is finished; a super-frame stays one packet whose checksum is right for its whole length, or becomes the frames on
 /// the wire. Frames whose virtio-net header lies stand as they came, and those that were cut to a snaplen before keep a partial
 /// checksum, which nobody can check.
@@ -53,7 +54,7 @@ pub struct Writer {
 #[derive(Debug)]
 struct Said {
     port: PortId,
-    fate: Fate,
+    origin: Origin,
     copies: Vec<(PortId, EgressFate)>,
     /// They are about that frame alone.
     once: bool,
@@ -62,20 +63,24 @@ struct Said {
 
 impl Said {
     fn new(record: &Record<'_>, names: &PortNames) -> Self {
-        let Record { port, fate, copies, .. } = *record;
+        let Record { port, origin, copies, .. } = *record;
         let comment = Comment::new(record, names).to_string();
-        Self { port, fate, copies: copies.to_vec(), once: is_special(record), comment }
+        Self { port, origin, copies: copies.to_vec(), once: is_special(record), comment }
     }
 
     fn fits(&self, record: &Record<'_>) -> bool {
-        let alike = (self.port, self.fate, &self.copies[..]) == (record.port, record.fate, record.copies);
+        let alike = (self.port, self.origin, &self.copies[..]) == (record.port, record.origin, record.copies);
         alike && !self.once && !is_special(record)
     }
 }
 
 /// Whether there is more to say of a frame than where it went.
 fn is_special(record: &Record<'_>) -> bool {
-    !matches!(record.learned, Learned::Nothing | Learned::Refreshed) || record.vnet.gso.is_some()
+    let taught = match record.origin {
+        Origin::Received { learned, .. } => !matches!(learned, Learned::Nothing | Learned::Refreshed),
+        Origin::Generated(_) => false,
+    };
+    taught || record.vnet.gso.is_some()
 }
 
 impl Writer {
@@ -147,10 +152,11 @@ impl Writer {
     fn packet(&mut self, interface: u32, record: &Record<'_>, bytes: &[u8], original_len: u32, comment: &str) -> Range<usize> {
         let (time, id, dropped) = (record.time, record.id, u64::from(record.lost_before));
         self.packets += 1;
-        pcapng::packet(&mut self.out, &Packet { interface, time, bytes, original_len, comment, dropped, id })
+        let outbound = matches!(record.origin, Origin::Generated(_));
+        pcapng::packet(&mut self.out, &Packet { interface, time, bytes, original_len, comment, dropped, id, outbound })
     }
 
-    /// Notes that its ingress port has seen a frame; says which interface that is.
+    /// Notes that its port has seen a frame; says which interface that is.
     fn count(&mut self, record: &Record<'_>) -> u32 {
         let interface = match self.interfaces.get(&record.port) {
             Some(interface) => *interface,

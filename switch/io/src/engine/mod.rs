@@ -10,6 +10,7 @@
 //! | `thread.rs` | the loop |
 //! | `runtime.rs` | one switch with its ports, and what happens to a batch |
 //! | `egress.rs` | a port's copies on their way into its link |
+//! | `transmit.rs` | what the switch itself makes |
 //! | `handle.rs` | how others speak to a switch |
 //! | `asked.rs` | a frame that is asked about |
 //! | `status.rs` | what they are answered |
@@ -25,6 +26,7 @@ mod runtime;
 mod spin;
 mod status;
 mod thread;
+mod transmit;
 mod watch;
 
 #[cfg(test)]

@@ -2,14 +2,14 @@
 
 use super::{BATCH, EventKind, egress};
 use crate::buffer::Batch;
-use crate::capture::{CaptureId, PortLabel, Record, Sender};
+use crate::capture::{CaptureId, Origin, PortLabel, Record, Sender};
 use crate::clock;
 use crate::link::{Link, LinkError, Waiting};
 use crate::offload::{self, Shape};
 use crate::vnet::VnetHeader;
 use lanloom_switch_core::{
     Counters, DropReason, EgressFate, Event, Fate, FdbEntry, FdbError, Frame, Guard, Instant, Learned, MacAddr, NoSuchPort,
-    PortConfig, PortId, Prefixes, Switch, SwitchConfig,
+    PortConfig, PortId, Prefixes, Switch, SwitchConfig, Verdict,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,11 +20,11 @@ pub(super) struct SwitchRuntime {
     pub(super) switch: Switch,
     pub(super) ports: Vec<Option<PortRuntime>>,
     pub(super) since: Instant,
-    captures: Vec<Sender>,
-    next_id: u64,
+    pub(super) captures: Vec<Sender>,
+    pub(super) next_id: u64,
     /// A second, and the addresses that moved in it.
     moves: (u64, u32),
-    round: Round,
+    pub(super) round: Round,
 }
 
 /// Addresses whose moves are told in a second: who sends from one address on two ports in turn moves it with every frame, and whoever
@@ -50,11 +50,11 @@ pub(super) struct PortRuntime {
 
 /// Scratch of one batch, used again.
 #[derive(Default)]
-struct Round {
+pub(super) struct Round {
     shapes: Vec<Shape>,
     /// Ports that have copies to send.
     touched: Vec<PortId>,
-    fates: Vec<EgressFate>,
+    pub(super) fates: Vec<EgressFate>,
     judged: Vec<Judged>,
     copies: Vec<(PortId, EgressFate)>,
 }
@@ -62,8 +62,7 @@ struct Round {
 /// A verdict kept for the captures.
 struct Judged {
     time: u64,
-    fate: Fate,
-    learned: Learned,
+    origin: Origin,
     copies: Range<usize>,
 }
 
@@ -219,6 +218,7 @@ impl SwitchRuntime {
             }
         }
         self.hand_over(id, &buffers.received);
+        self.transmit(buffers);
         match answer {
             Ok(Waiting::None | Waiting::Maybe) => Ok(frames),
             Err(error) => Err(error),
@@ -246,7 +246,7 @@ impl SwitchRuntime {
                     switch.record_unreadable(id, bytes.len(), reason);
                     round.shapes.push(Shape { segments: 1, wire_len: bytes.len() as u32 });
                     if capturing {
-                        round.note(Fate::Dropped(reason), Learned::Nothing, &[]);
+                        round.note(dropped(reason), &[]);
                     }
                     continue;
                 }
@@ -265,7 +265,8 @@ impl SwitchRuntime {
                 }
             }
             if capturing {
-                round.note(verdict.fate, verdict.learned, &verdict.copies);
+                let Verdict { fate, learned, answer, .. } = *verdict;
+                round.note(Origin::Received { fate, learned, answer }, &verdict.copies);
             }
         }
     }
@@ -315,8 +316,7 @@ impl SwitchRuntime {
             original_len: 0,
             vnet: VnetHeader::default(),
             segments: 1,
-            fate: Fate::Dropped(DropReason::Malformed),
-            learned: Learned::Nothing,
+            origin: dropped(DropReason::Malformed),
             copies: &[],
             lost_before: 0,
         };
@@ -332,14 +332,13 @@ impl SwitchRuntime {
                 original_len: bytes.len() as u32,
                 vnet: batch.descriptor(number).vnet,
                 segments: round.shapes[number].segments,
-                fate: judged.fate,
-                learned: judged.learned,
+                origin: judged.origin,
                 copies: &round.copies[judged.copies.clone()],
                 ..plain
             });
         }
         for (len, reason) in batch.rejected() {
-            tell(Record { original_len: *len as u32, fate: Fate::Dropped(*reason), ..plain });
+            tell(Record { original_len: *len as u32, origin: dropped(*reason), ..plain });
         }
         captures.retain_mut(Sender::flush);
     }
@@ -371,10 +370,15 @@ impl SwitchRuntime {
     }
 }
 
+/// How a frame ended that taught nothing.
+fn dropped(reason: DropReason) -> Origin {
+    Origin::Received { fate: Fate::Dropped(reason), learned: Learned::Nothing, answer: None }
+}
+
 impl Round {
-    fn note(&mut self, fate: Fate, learned: Learned, copies: &[(PortId, EgressFate)]) {
+    fn note(&mut self, origin: Origin, copies: &[(PortId, EgressFate)]) {
         let first = self.copies.len();
         self.copies.extend_from_slice(copies);
-        self.judged.push(Judged { time: clock::wall(), fate, learned, copies: first..self.copies.len() });
+        self.judged.push(Judged { time: clock::wall(), origin, copies: first..self.copies.len() });
     }
 }

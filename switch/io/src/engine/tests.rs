@@ -4,7 +4,7 @@ use super::runtime::{Buffers, SwitchRuntime};
 use super::{BATCH, EngineConfig, EngineGone, Engines};
 use crate::buffer::Batch;
 use crate::capture::ring::ring;
-use crate::capture::{Heard, Scope};
+use crate::capture::{Heard, Origin, Scope};
 use crate::clock;
 use crate::link::memory::{Bound, MemoryEnd, pair};
 use crate::link::packet::Packet;
@@ -15,7 +15,8 @@ use crate::sys::netns::{alone, ip};
 use crate::vnet::{Checksum, Gso, GsoKind, VnetHeader};
 use etherparse::PacketBuilder;
 use lanloom_switch_core::{
-    Counters, DropReason, EgressFate, Fate, FdbLimits, Guard, MacAddr, PortConfig, PortId, Prefixes, SwitchConfig,
+    Counters, DropReason, EgressFate, Fate, FdbLimits, Generated, Guard, Learned, MacAddr, PortConfig, PortId, Prefixes,
+    SwitchConfig,
 };
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -112,28 +113,64 @@ fn a_capture_tells_every_drop_that_the_counters_tell_of() {
         match receiver.next(Duration::ZERO) {
             Heard::Records(records) => {
                 times.extend(records.iter().map(|record| record.time));
-                told.extend(records.iter().map(|record| (record.fate, record.original_len, record.id)));
+                told.extend(records.iter().map(|record| (record.origin, record.original_len, record.id)));
             }
             Heard::Port(_) => {}
             Heard::Nothing | Heard::End(_) => break,
         }
     }
     assert!(times.is_sorted(), "no time runs backwards: {times:?}");
-    let dropped = Fate::Dropped;
+    let dropped = |reason, learned| Origin::Received { fate: Fate::Dropped(reason), learned, answer: None };
     told.sort_by_key(|(_, len, _)| *len);
-    let fates: Vec<_> = told.iter().map(|(fate, len, _)| (*fate, *len)).collect();
+    let origins: Vec<_> = told.iter().map(|(origin, len, _)| (*origin, *len)).collect();
     assert_eq!(
-        fates,
+        origins,
         [
-            (dropped(DropReason::Malformed), 9),
-            (dropped(DropReason::NoDestination), 60),
-            (dropped(DropReason::Oversize), 70_000)
+            (dropped(DropReason::Malformed, Learned::Nothing), 9),
+            (dropped(DropReason::NoDestination, Learned::New), 60),
+            (dropped(DropReason::Oversize, Learned::Nothing), 70_000)
         ]
     );
     let mut ids: Vec<_> = told.iter().map(|(.., id)| *id).collect();
     ids.sort_unstable();
     assert_eq!(ids, [1, 2, 3], "numbers of their own");
     assert_eq!((counters(&runtime, id).rx.frames, counters(&runtime, id).rx_dropped()), (3, 3));
+}
+
+#[test]
+fn what_the_switch_makes_is_sent_counted_and_captured_as_made_whatever_its_link_does_with_it() {
+    let (mut runtime, mut buffers) = (runtime(), Buffers::new());
+    let ((one, from), (two, to)) = (plug_memory(&mut runtime, Offloads::NONE), plug_memory(&mut runtime, Offloads::ALL));
+    let (sender, mut receiver) = ring(Scope { port: Some(two), ..Scope::default() });
+    runtime.capture(sender);
+    let mut serve = |runtime: &mut SwitchRuntime| {
+        runtime.switch.generate(two, Generated::ArpReply, |bytes| bytes.extend(broadcast(9))).expect("there");
+        from.send_frame(&broadcast(1), VnetHeader::default());
+        runtime.serve(one, true, &mut buffers).expect("a link that is up");
+    };
+    serve(&mut runtime);
+    let got = || to.recv_frame(Duration::ZERO).expect("there").map(|frame| frame.0.to_vec());
+    assert_eq!([got(), got(), got()], [Some(broadcast(1)), Some(broadcast(9)), None], "the copy first");
+    runtime.port_mut(two).expect("there").link = None;
+    serve(&mut runtime);
+    let Counters { generated, tx, .. } = counters(&runtime, two);
+    assert_eq!((*generated, tx.frames, counters(&runtime, two).dropped(DropReason::LinkError)), (1, 2, 2));
+
+    let gone = EgressFate::Dropped(DropReason::LinkError);
+    let mut told = Vec::new();
+    loop {
+        match receiver.next(Duration::ZERO) {
+            Heard::Records(records) => {
+                told.extend(records.iter().map(|record| (record.id, record.port, record.origin, record.copies.to_vec())));
+            }
+            Heard::Port(_) => {}
+            Heard::Nothing | Heard::End(_) => break,
+        }
+    }
+    let made: Vec<_> = told.iter().filter(|(_, _, origin, _)| *origin == Origin::Generated(Generated::ArpReply)).collect();
+    assert_eq!((told.len(), made.len()), (4, 2), "{told:?}");
+    assert_eq!((made[0].0, made[0].1, &made[0].3[..]), (2, two, &[(two, EgressFate::Sent)][..]));
+    assert_eq!((made[1].0, made[1].1, &made[1].3[..]), (4, two, &[(two, gone)][..]));
 }
 
 #[test]
