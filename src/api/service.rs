@@ -3,6 +3,7 @@
 
 mod asked;
 mod choose;
+mod doctor;
 mod hostnames;
 mod networks;
 #[cfg(test)]

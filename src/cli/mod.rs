@@ -8,6 +8,7 @@ mod config;
 mod counters;
 pub mod daemon;
 pub mod demo;
+mod doctor;
 mod endpoint;
 mod events;
 mod fdb;
@@ -85,6 +86,8 @@ pub enum Command {
     /// Make, list, show and delete networks, and take sandboxes into them
     #[command(subcommand)]
     Network(network::NetworkCommand),
+    /// What is wrong with a network, where, and what to do
+    Doctor(doctor::DoctorArgs),
     /// Make, list, show and delete sandboxes, and work in them
     #[command(subcommand)]
     Sandbox(sandbox::SandboxCommand),
@@ -162,6 +165,7 @@ async fn dispatch(command: Command, client: &Client, rooms: &Rooms, out: &mut Ou
         Command::Config(command) => command.run(client, out).await,
         Command::System(command) => command.run(client, out).await,
         Command::Network(command) => command.run(client, out).await,
+        Command::Doctor(args) => args.run(client, out).await,
         Command::Sandbox(command) => command.run(client, out).await,
         Command::Endpoint(command) => command.run(client, out).await,
         Command::Switch(command) => command.run(client, out).await,

@@ -112,7 +112,7 @@ impl Inner {
     }
 
     /// Whether a sandbox is there, and not on its way out.
-    fn is_ours(&self, sandbox: &Sandbox) -> bool {
+    pub(super) fn is_ours(&self, sandbox: &Sandbox) -> bool {
         !self.upkeep.has_ended() && sandbox.state == SandboxState::Ready
     }
 

@@ -28,12 +28,14 @@
 //! | `turn` | changes one after the other |
 //! | `upkeep`, `rounds`, `keeper` | what is put right while the daemon runs: in sandboxes, by drivers, and who does it |
 //! | `looks`, `damage` | which sandboxes are looked at, and what somebody changed inside them |
+//! | [`doctor`] | what is wrong with a network, and where |
 //! | `vanish` | namespaces that go behind our back |
 //! | `start`, `restore`, `leaving` | how a daemon finds and leaves things |
 //! | `refusal`, `events` | what it says |
 
 mod book;
 mod damage;
+pub mod doctor;
 mod driver;
 mod endpoints;
 mod events;

@@ -34,6 +34,10 @@ pub(super) async fn show(State(service): State<Shared>, Path(network): Path<Stri
     ok(&service.network(&Ask::new("show network", &network).reference(&network)?)?)
 }
 
+pub(super) async fn diagnose(State(service): State<Shared>, Path(network): Path<String>) -> Answer {
+    ok(&service.diagnose(&Ask::new("diagnose network", &network).reference(&network)?).await?)
+}
+
 pub(super) async fn update(State(service): State<Shared>, Path(network): Path<String>, body: Bytes) -> Answer {
     let ask = Ask::new("update network", &network);
     ok(&service.network_update(ask.reference(&network)?, ask.body(&body)?).await?)

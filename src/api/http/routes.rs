@@ -3,7 +3,7 @@
 use crate::api::http::route::Route;
 use crate::api::http::{endpoints, fdb, frames, networks, ports, sandboxes, streams, switches, system};
 use crate::api::types::{
-    CaptureQuery, Counters, DeleteQuery, EndpointCreate, EndpointInfo, EndpointJoin, EndpointLeave, EndpointMade,
+    CaptureQuery, Counters, DeleteQuery, Diagnosis, EndpointCreate, EndpointInfo, EndpointJoin, EndpointLeave, EndpointMade,
     EndpointQuery, FdbAdd, FdbEntry, FdbFlush, FdbFlushed, FdbKey, Info, NetworkConnect, NetworkConnected, NetworkCreate,
     NetworkDisconnect, NetworkInfo, NetworkMade, NetworkQuery, NetworkUpdate, NetworksPruned, PortAdd, PortChange, PortInfo,
     PortQuery, Reloaded, ResetDone, SandboxCreate, SandboxInfo, SandboxMade, SwitchChange, SwitchCreate, SwitchInfo,
@@ -88,6 +88,7 @@ fn network_routes() -> Vec<Route> {
     const CONNECT: &str = "/v1/networks/{network}/connect";
     const DISCONNECT: &str = "/v1/networks/{network}/disconnect";
     const PRUNE: &str = "/v1/networks/prune";
+    const DOCTOR: &str = "/v1/networks/{network}/doctor";
     vec![
         Route::new(Get, ALL, "list_networks", "All networks, or those that filters take", get(networks::list))
             .query::<NetworkQuery>()
@@ -103,6 +104,8 @@ fn network_routes() -> Vec<Route> {
             .takes::<NetworkUpdate>()
             .gives::<NetworkInfo>(200),
         Route::new(Delete, ONE, "delete_network", "Delete a network that nobody uses", delete(networks::delete)),
+        Route::new(Get, DOCTOR, "diagnose_network", "What is wrong with a network, and where", get(networks::diagnose))
+            .gives::<Diagnosis>(200),
         Route::new(Post, CONNECT, "connect", "Take a sandbox into a network", post(networks::connect))
             .takes::<NetworkConnect>()
             .gives::<NetworkConnected>(200),

@@ -1,6 +1,7 @@
 //! Every request and answer of the API. The keys are promises: they may be added to, not changed.
 
 mod counters;
+mod doctor;
 mod endpoint;
 mod error;
 mod fdb;
@@ -14,6 +15,7 @@ mod switch;
 mod trace;
 
 pub use counters::{Counters, Drops, Flow, PortCounters, PortQuery};
+pub use doctor::{Diagnosis, Finding, Member, PeerInfo};
 pub use endpoint::{
     DeleteQuery, EndpointAsked, EndpointCreate, EndpointInfo, EndpointJoin, EndpointLeave, EndpointMade, EndpointQuery,
     RouteInfo,
