@@ -16,7 +16,7 @@ impl Vid {
 
 /// A port of one switch: a place (low 16 bits) and how often that place was taken before (high 16 bits), so that what still
 /// names a deleted port does not mean its successor.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PortId(u32);
 
 impl PortId {

@@ -161,6 +161,19 @@ impl Batch {
         true
     }
 
+    /// Appends bytes to the newest frame; `false`, and nothing is done, if there is none or it has no room for them.
+    pub fn extend(&mut self, bytes: &[u8]) -> bool {
+        let Some(frame) = self.frames.last_mut() else { return false };
+        let end = frame.offset as usize + frame.len as usize;
+        if end + bytes.len() > HEADROOM + FRAME_MAX {
+            return false;
+        }
+        frame.len += bytes.len() as u32;
+        self.memory[frame.slot as usize * STRIDE + end..][..bytes.len()].copy_from_slice(bytes);
+        self.bytes += bytes.len();
+        true
+    }
+
     /// Puts a VLAN tag between the source address and the type of the newest frame, where the kernel had taken it out.
     pub fn insert_tag(&mut self, tag: [u8; 4]) {
         let Some(newest) = self.frames.len().checked_sub(1) else { return };
@@ -174,6 +187,21 @@ impl Batch {
         let bytes = self.bytes_mut(newest);
         bytes.copy_within(4..16, 0);
         bytes[12..16].copy_from_slice(&tag);
+    }
+
+    /// The memory of all slots, to read: what [`Batch::with_prefix`] wrote is there.
+    pub fn all(&self) -> &[u8] {
+        &self.memory
+    }
+
+    /// Writes bytes in front of frame `frame`, in place of what other links may have written there, and answers where in
+    /// [`Batch::all`] both are. Panics if there is no such frame, or if they are more than its headroom.
+    pub fn with_prefix(&mut self, frame: usize, prefix: &[u8]) -> Range<usize> {
+        let Descriptor { slot, offset, len, .. } = self.frames[frame];
+        let start = slot as usize * STRIDE + offset as usize;
+        let front = start - prefix.len();
+        self.memory[front..start].copy_from_slice(prefix);
+        front..start + len as usize
     }
 
     /// Frame `frame` with its virtio-net header written in front of it, `header_len` bytes of it (10 or 12). Panics if there is

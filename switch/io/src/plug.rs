@@ -10,6 +10,7 @@ use crate::link::tap::Tap;
 use crate::link::{Link, LinkError};
 use crate::sys::interface::{self, Interface};
 use crate::sys::{netlink, netns};
+use lanloom_switch_core::vxlan::VtepConfig;
 use nix::errno::Errno;
 use nix::sys::statfs::statfs;
 use std::fmt;
@@ -34,6 +35,8 @@ pub enum Plug {
     Memory(MemoryEnd),
     /// An interface of the kernel's, perhaps opened already.
     Interface(Source, Option<Box<dyn Link>>),
+    /// One end of a tunnel.
+    Vxlan(VtepConfig),
 }
 
 /// An interface of the kernel's: where it is and how it is opened.
@@ -232,6 +235,7 @@ impl fmt::Debug for Plug {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Memory(_) => out.write_str("Memory"),
+            Self::Vxlan(config) => out.debug_tuple("Vxlan").field(config).finish(),
             Self::Interface(source, opened) => out.debug_tuple("Interface").field(source).field(&opened.is_some()).finish(),
         }
     }

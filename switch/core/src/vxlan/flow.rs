@@ -2,9 +2,10 @@
 //! by the packet outside sees many flows where there are many.
 
 use crate::frame::Frame;
+use std::ops::RangeInclusive;
 
-/// The first of the 16,384 dynamic ports, which RFC 7348 wants sources to be among (RFC 6335, 6).
-pub const FIRST_PORT: u16 = 49_152;
+/// The dynamic ports, which RFC 7348 wants sources to be among (RFC 6335, 6).
+pub const SOURCE_PORTS: RangeInclusive<u16> = 49_152..=65_535;
 
 const FRAGMENTED: u16 = 0x3fff;
 
@@ -20,11 +21,6 @@ pub fn flow_hash(frame: &Frame<'_>, seed: u64) -> u32 {
     };
     let hash = hash.unwrap_or_else(|| words(seed, &bytes[..12]));
     (hash >> 32) as u32
-}
-
-/// The source port of a flow.
-pub const fn source_port(hash: u32) -> u16 {
-    FIRST_PORT | (hash & 0x3fff) as u16
 }
 
 fn v4(packet: &[u8], seed: u64) -> Option<u64> {
@@ -78,18 +74,16 @@ mod tests {
         bytes
     }
 
-    fn port(bytes: &[u8]) -> u16 {
-        source_port(flow_hash(&Frame::new(bytes).expect("a frame"), 7))
+    fn hash(bytes: &[u8]) -> u32 {
+        flow_hash(&Frame::new(bytes).expect("a frame"), 7)
     }
 
     #[test]
-    fn a_flow_has_one_port_and_flows_spread_over_all() {
-        assert_eq!(port(&udp(1000, 0, 1)), port(&udp(1000, 0, 2)));
+    fn a_flow_has_one_hash_and_flows_spread_over_all() {
+        assert_eq!(hash(&udp(1000, 0, 1)), hash(&udp(1000, 0, 2)));
         let mut buckets = BTreeMap::new();
         for source in 0..8192 {
-            let port = port(&udp(source, 0, 0));
-            assert!(port >= FIRST_PORT);
-            *buckets.entry(port & 63).or_insert(0) += 1;
+            *buckets.entry(hash(&udp(source, 0, 0)) & 63).or_insert(0) += 1;
         }
         // 128 each are expected, with a standard deviation of 11.
         assert!(buckets.len() == 64 && buckets.values().all(|count| (60..220).contains(count)), "{buckets:?}");
@@ -97,8 +91,8 @@ mod tests {
 
     #[test]
     fn fragments_of_a_packet_stay_together() {
-        assert_eq!(port(&udp(1000, 0x2000, 1)), port(&udp(7, 0x0004, 1)), "the later ones begin with anything");
-        assert_ne!(port(&udp(1000, 0, 1)), port(&udp(1001, 0, 1)));
+        assert_eq!(hash(&udp(1000, 0x2000, 1)), hash(&udp(7, 0x0004, 1)), "the later ones begin with anything");
+        assert_ne!(hash(&udp(1000, 0, 1)), hash(&udp(1001, 0, 1)));
     }
 
     #[test]
@@ -107,7 +101,7 @@ mod tests {
             for kind in [[8, 0], [0x86, 0xdd], [0x81, 0], [8, 6]] {
                 let mut bytes = vec![0xff; len];
                 bytes[12..14].copy_from_slice(&kind);
-                assert!(port(&bytes) >= FIRST_PORT);
+                assert_eq!(hash(&bytes), hash(&bytes.clone()), "{len} bytes");
             }
         }
     }

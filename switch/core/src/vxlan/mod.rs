@@ -26,7 +26,7 @@ pub mod probe;
 mod vtep;
 
 pub use config::{Group, InnerTags, ReservedBits, Tos, Ttl, VNI_MAX, Vni, VtepConfig};
-pub use flow::{FIRST_PORT, flow_hash, source_port};
+pub use flow::{SOURCE_PORTS, flow_hash};
 pub use hand::{HandError, VtepEntry};
 pub use header::{HEADER_LEN, UDP_PORT, header, read_vni, untagged};
 pub use outer::{Marks, NotCapable, Outside, congestion, mark, outside};

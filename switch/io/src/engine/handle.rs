@@ -5,6 +5,7 @@ use super::asked::Asked;
 use super::runtime::SwitchRuntime;
 use super::status::{EngineGone, PortError, PortState, PortStatus, SwitchStatus};
 use super::thread::{Engine, close};
+use super::tunnels::{Keeper, Tenant};
 use crate::capture::ring::ring;
 use crate::capture::{CaptureId, Receiver, Scope};
 use crate::clock;
@@ -45,6 +46,10 @@ impl SwitchHandle {
     /// # Errors
     /// If the link cannot be opened; no port is left behind then.
     pub fn add_port(&self, name: &str, description: &str, plug: Plug, config: PortConfig) -> Result<PortId, PortError> {
+        let plug = match plug {
+            Plug::Vxlan(vtep) => return self.add_tunnel((name, description), vtep, config, false),
+            Plug::Memory(_) | Plug::Interface(..) => plug,
+        };
         let (link, source) = open(plug)?;
         let state = match &source {
             None => Some((u32::MAX, None)),
@@ -111,6 +116,8 @@ impl SwitchHandle {
         let Inner { engines, thread, key, .. } = &*self.inner;
         let key = *key;
         engines.inner.watch.remove(&engines.inner.threads[*thread].mailbox, key, id);
+        let tenant = self.tenant(id);
+        self.keeper().remove(|other| other.is(&tenant));
         let (link, deleted) = self.engine(move |engine| {
             let link = engine.detach(key, id);
             (link, engine.switch(key).ok_or(NoSuchPort).and_then(|runtime| runtime.delete_port(id)))
@@ -287,13 +294,27 @@ impl SwitchHandle {
         let Inner { engines, thread, key, .. } = &*self.inner;
         let (key, thread) = (*key, &engines.inner.threads[*thread]);
         engines.inner.watch.remove_switch(&thread.mailbox, key);
+        self.keeper().remove(|tenant| tenant.is_of(&thread.mailbox, key));
         let links = thread.mailbox.ask(move |engine| engine.remove(key))?.ok_or(EngineGone)?;
         thread.switches.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
         close_all(links);
         Ok(())
     }
 
-    fn ask<T: Send + 'static>(&self, question: impl FnOnce(&mut SwitchRuntime) -> T + Send + 'static) -> Result<T, EngineGone> {
+    pub(super) fn keeper(&self) -> &Arc<Keeper> {
+        &self.inner.engines.inner.tunnels
+    }
+
+    /// A port of this switch, as tunnels are told apart.
+    pub(super) fn tenant(&self, port: PortId) -> Tenant {
+        let Inner { engines, thread, key, .. } = &*self.inner;
+        Tenant { thread: Arc::clone(&engines.inner.threads[*thread].mailbox), key: *key, port }
+    }
+
+    pub(super) fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut SwitchRuntime) -> T + Send + 'static,
+    ) -> Result<T, EngineGone> {
         let key = self.inner.key;
         self.engine(move |engine| engine.switch(key).map(question))?.ok_or(EngineGone)
     }
@@ -326,6 +347,7 @@ fn close_all(links: Vec<Box<dyn Link>>) {
 fn open(plug: Plug) -> Result<(Box<dyn Link>, Option<Source>), PortError> {
     match plug {
         Plug::Memory(end) => Ok((Box::new(end), None)),
+        Plug::Vxlan(_) => Err(PortError::NoSuchPort),
         Plug::Interface(source, Some(link)) => Ok((link, Some(source))),
         Plug::Interface(source, None) => Ok((source.open().map_err(PortError::Link)?, Some(source))),
     }

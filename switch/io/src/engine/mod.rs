@@ -17,6 +17,7 @@
 //! | `mailbox.rs` | commands to a thread |
 //! | `spin.rs` | how long a thread looks for more before it sleeps |
 //! | `watch/` | what becomes of the interfaces behind the ports |
+//! | `tunnels/` | ports that are tunnels, and the sockets that they share |
 
 mod asked;
 mod egress;
@@ -27,6 +28,7 @@ mod spin;
 mod status;
 mod thread;
 mod transmit;
+mod tunnels;
 mod watch;
 
 #[cfg(test)]
@@ -37,6 +39,7 @@ mod tests;
 pub use asked::Asked;
 pub use handle::SwitchHandle;
 pub use status::{EngineGone, PortError, PortState, PortStatus, SwitchStatus};
+pub use tunnels::{Stray, VtepStatus};
 
 use crate::clock;
 use lanloom_switch_core::{MacAddr, SwitchConfig};
@@ -48,6 +51,7 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tunnels::Keeper;
 use watch::Watch;
 
 /// Frames that a port may bring in one round.
@@ -156,6 +160,7 @@ pub struct Engines {
 struct Inner {
     threads: Vec<Thread>,
     watch: Watch,
+    tunnels: Arc<Keeper>,
     spin: Duration,
 }
 
@@ -188,7 +193,7 @@ impl Engines {
     /// If the process has no thread or descriptor left.
     pub fn start(config: EngineConfig) -> io::Result<Self> {
         // If one cannot be started, those before end with this.
-        let mut inner = Inner { threads: Vec::new(), watch: Watch::start()?, spin: config.spin };
+        let mut inner = Inner { threads: Vec::new(), watch: Watch::start()?, tunnels: Keeper::new()?, spin: config.spin };
         for number in 0..config.threads.max(1) {
             let (mailbox, tally) = (Arc::new(Mailbox::new()?), Arc::new(Tally::default()));
             let engine = thread::Engine::new(&config, Arc::clone(&mailbox), Arc::clone(&tally), inner.watch.clone())?;
@@ -231,6 +236,7 @@ impl Engines {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.watch.stop();
+        self.tunnels.stop();
         for thread in &self.threads {
             thread.mailbox.close();
         }

@@ -206,11 +206,21 @@ impl SwitchRuntime {
             return Ok(0);
         }
         let answer = link.recv(batch);
+        let frames = batch.len();
+        self.see_through(id, buffers);
+        match answer {
+            Ok(Waiting::None | Waiting::Maybe) => Ok(frames),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sees every frame that was received on a port to its end.
+    pub(super) fn see_through(&mut self, id: PortId, buffers: &mut Buffers) {
+        let batch = &mut buffers.received;
         for (len, reason) in batch.rejected() {
             self.switch.record_unreadable(id, *len, *reason);
         }
-        let frames = batch.len();
-        if frames > 0 {
+        if !batch.is_empty() {
             self.decide(id, batch);
             let cut = self.send(buffers);
             if let Ok(port) = self.port_mut(id) {
@@ -219,10 +229,6 @@ impl SwitchRuntime {
         }
         self.hand_over(id, &buffers.received);
         self.transmit(buffers);
-        match answer {
-            Ok(Waiting::None | Waiting::Maybe) => Ok(frames),
-            Err(error) => Err(error),
-        }
     }
 
     /// Asks the switch about every frame and notes the copies at their ports.

@@ -3,6 +3,7 @@
 use super::mailbox::Mailbox;
 use super::runtime::{Buffers, SwitchRuntime};
 use super::spin::Spin;
+use super::tunnels::Readers;
 use super::watch::Watch;
 use super::{EngineConfig, EngineEvent, EventKind, Tally, count};
 use crate::clock;
@@ -21,6 +22,9 @@ use std::time::Duration;
 /// What epoll calls the mailbox.
 const MAILBOX: u64 = u64::MAX;
 
+/// Sockets of tunnels are called by this, where ports have their switch's key, and their number.
+pub(super) const READERS: u32 = u32::MAX - 1;
+
 /// How late timers may be on a thread that never sleeps.
 const TIMERS_UNDER_LOAD: Duration = Duration::from_millis(100);
 
@@ -29,13 +33,14 @@ const EVENTS: usize = 64;
 
 /// A thread's switches and all that it needs to serve them.
 pub(super) struct Engine {
-    epoll: Epoll,
+    pub(super) epoll: Epoll,
     mailbox: Arc<Mailbox>,
     tally: Arc<Tally>,
     watch: Watch,
-    switches: BTreeMap<u32, SwitchRuntime>,
+    pub(super) switches: BTreeMap<u32, SwitchRuntime>,
     next_key: u32,
-    buffers: Buffers,
+    pub(super) buffers: Buffers,
+    pub(super) readers: Readers,
     spin: Spin,
     events: Option<SyncSender<EngineEvent>>,
 }
@@ -51,8 +56,9 @@ impl Engine {
     pub(super) fn new(config: &EngineConfig, mailbox: Arc<Mailbox>, tally: Arc<Tally>, watch: Watch) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(mailbox.fd(), EpollEvent::new(EpollFlags::EPOLLIN, MAILBOX))?;
-        let (spin, events) = (Spin::new(config.spin), config.events.clone());
-        Ok(Self { epoll, mailbox, tally, watch, switches: BTreeMap::new(), next_key: 0, buffers: Buffers::new(), spin, events })
+        let (spin, events, switches) = (Spin::new(config.spin), config.events.clone(), BTreeMap::new());
+        let (buffers, readers) = (Buffers::new(), Readers::default());
+        Ok(Self { epoll, mailbox, tally, watch, switches, next_key: 0, buffers, readers, spin, events })
     }
 
     /// Serves until the mailbox is closed.
@@ -75,6 +81,8 @@ impl Engine {
                     if self.obey().is_err() {
                         return;
                     }
+                } else if (event.data() >> 32) as u32 == READERS {
+                    worked |= self.serve_reader(event.data() as u32 as usize);
                 } else if self.serve(event.data(), count_ready == 1) {
                     worked = true;
                 }
@@ -122,11 +130,7 @@ impl Engine {
         let (key, port) = ((token >> 32) as u32, PortId::from_bits(token as u32));
         let Some(runtime) = self.switches.get_mut(&key) else { return false };
         let answer = runtime.serve(port, alone, &mut self.buffers);
-        if self.events.is_some() {
-            let (told, lost) = runtime.events();
-            count(&self.tally.events_lost, lost);
-            told.into_iter().for_each(|kind| self.tell(key, kind));
-        }
+        self.tell_events(key);
         match answer {
             Ok(frames) => {
                 count(&self.tally.batches, 1);
@@ -138,6 +142,22 @@ impl Engine {
                 false
             }
         }
+    }
+
+    /// Sees to the end what others' sockets brought for a port, and is in the batch.
+    pub(super) fn see_through(&mut self, key: u32, port: PortId) {
+        let Some(runtime) = self.switches.get_mut(&key) else { return };
+        runtime.see_through(port, &mut self.buffers);
+        count(&self.tally.batches, 1);
+        count(&self.tally.frames, self.buffers.received.len() as u64);
+        self.tell_events(key);
+    }
+
+    fn tell_events(&mut self, key: u32) {
+        let Some(runtime) = self.switches.get_mut(&key).filter(|_| self.events.is_some()) else { return };
+        let (told, lost) = runtime.events();
+        count(&self.tally.events_lost, lost);
+        told.into_iter().for_each(|kind| self.tell(key, kind));
     }
 
     /// A link failed: the port is down, and the watch finds out why and waits for better.

@@ -7,6 +7,7 @@ pub mod memory;
 pub mod packet;
 pub mod plain_tap;
 pub mod tap;
+pub mod vxlan;
 
 use crate::buffer::Batch;
 use lanloom_switch_core::EgressFate;
@@ -36,6 +37,11 @@ pub trait Link: Send {
 
     /// Readable when a frame is waiting.
     fn fd(&self) -> BorrowedFd<'_>;
+
+    /// The tunnel that it is, if it is one: what comes in by that comes by others' sockets.
+    fn tunnel(&mut self) -> Option<&mut vxlan::Vxlan> {
+        None
+    }
 }
 
 /// Whether a link may have more to receive.

@@ -2,7 +2,7 @@
 //!
 //! A frame comes with a [`VnetHeader`] that says what its sender left undone. This module checks that header against the bytes
 //! ([`check`]), tells what a link needs done before it can carry the frame ([`need`]), and does it ([`finish`], [`unfinish`],
-//! [`Cutter`]).
+//! [`Cutter`]). The other way, [`Merger`] makes one frame of many.
 //! It knows no links and counts nothing, and a header that lies never gets past [`check`].
 //!
 //! ```text
@@ -16,12 +16,14 @@ mod checksum;
 mod cut;
 mod finish;
 mod layers;
+mod merge;
 mod shape;
 #[cfg(test)]
 mod tests;
 
 pub use cut::Cutter;
 pub use finish::{finish, finish_whole, unfinish};
+pub use merge::Merger;
 pub use shape::{MAX_UDP_SEGMENTS, MIN_TCP_SIZE, Shape, check, shape_of};
 
 use crate::link::Offloads;

@@ -19,6 +19,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 const SOL_NETLINK: i32 = 270;
 const NETLINK_LISTEN_ALL_NSID: i32 = 8;
 const RTMGRP_LINK: u32 = 1;
+/// `RTMGRP_IPV4_IFADDR`, `_IPV4_ROUTE`, `_IPV6_IFADDR`, `_IPV6_ROUTE`.
+const RTMGRP_ADDRESSES_AND_ROUTES: u32 = 0x10 | 0x40 | 0x100 | 0x400;
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
 const RTM_GETLINK: u16 = 18;
@@ -53,6 +55,33 @@ pub(crate) struct Change {
     pub(crate) namespace: Option<Nsid>,
     pub(crate) index: u32,
     pub(crate) name: String,
+}
+
+/// A socket that hears that something has changed in this thread's namespace about addresses, routes or interfaces, and not what.
+#[derive(Debug)]
+pub(crate) struct AddressListener {
+    fd: OwnedFd,
+}
+
+impl AddressListener {
+    pub(crate) fn open() -> io::Result<Self> {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let fd = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkRoute)?;
+        bind(fd.as_raw_fd(), &NetlinkAddr::new(0, RTMGRP_LINK | RTMGRP_ADDRESSES_AND_ROUTES))?;
+        Ok(Self { fd })
+    }
+
+    /// Readable when something has changed.
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// Forgets all changes so far.
+    pub(crate) fn forget(&self) {
+        let mut word = [0; 64];
+        // Ends with "nothing waits"; of more than the kernel kept for us it says so once, which is as good.
+        while !matches!(recv(self.fd.as_raw_fd(), &mut word, MsgFlags::MSG_TRUNC), Err(Errno::EAGAIN)) {}
+    }
 }
 
 /// A socket that hears of every change.

@@ -48,3 +48,13 @@ pub(crate) fn bind_packet(fd: BorrowedFd<'_>, interface: u32) -> io::Result<()> 
     let answer = unsafe { libc::bind(fd.as_raw_fd(), std::ptr::from_ref(&address).cast(), len) };
     if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
+
+/// Reads an option whose value is a number.
+pub(crate) fn get(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<i32> {
+    let mut value = 0_i32;
+    let mut len = size_of::<i32>() as libc::socklen_t;
+    // SAFETY: the pointers describe `value` and its length, which outlive the call.
+    let answer =
+        unsafe { libc::getsockopt(fd.as_raw_fd(), level, option, std::ptr::from_mut(&mut value).cast(), &raw mut len) };
+    if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(value) }
+}

@@ -1,0 +1,154 @@
+//! How others speak to a tunnel port.
+
+use super::Stray;
+use crate::clock;
+use crate::engine::SwitchHandle;
+use crate::engine::status::PortError;
+use crate::link::LinkError;
+use crate::link::vxlan::Vxlan;
+use crate::underlay::Place;
+use lanloom_switch_core::vxlan::{HandError, Peer, VtepConfig, VtepEntry};
+use lanloom_switch_core::{FdbError, MacAddr, NoSuchPort, PortConfig, PortId};
+use std::net::IpAddr;
+
+/// How a tunnel end is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VtepStatus {
+    /// What it was made with, peers as they are now.
+    pub config: VtepConfig,
+    /// Bytes of payload that its underlay carries for it; `None` as long as that is not known.
+    pub mtu: Option<u32>,
+    /// Its peers, the group among them; none as long as it waits to be opened.
+    pub peers: Vec<Peer>,
+    /// How many addresses peers lead to.
+    pub addresses: usize,
+    /// How it works here: source ports, and what the kernel does for it or not.
+    pub features: Vec<String>,
+    /// What the kernel said last when it did not send.
+    pub trouble: Option<String>,
+    /// What came to its address and UDP port for networks that are not here.
+    pub strays: Vec<Stray>,
+}
+
+impl SwitchHandle {
+    /// Adds a tunnel port; [`SwitchHandle::add_port`] comes here.
+    pub(in crate::engine) fn add_tunnel(
+        &self,
+        names: (&str, &str),
+        config: VtepConfig,
+        port: PortConfig,
+        waits: bool,
+    ) -> Result<PortId, PortError> {
+        let (name, description) = (names.0.to_owned(), names.1.to_owned());
+        let id = self.ask(move |runtime| runtime.add_port(&name, &description, port))?.ok_or(PortError::Full)?;
+        let seed = config.vni.get().into();
+        let added = self.keeper().add(self.tenant(id), config, seed, waits);
+        if let Err(error) = added {
+            self.ask(move |runtime| runtime.delete_port(id).map(drop))??;
+            return Err(PortError::Link(LinkError::Io(error)));
+        }
+        Ok(id)
+    }
+
+    /// Adds a tunnel port that waits, down and with the reason, as long as it cannot be opened: its address is not there yet, or
+    /// somebody has the UDP port.
+    ///
+    /// # Errors
+    /// If the switch is gone or full.
+    pub fn add_waiting_tunnel(
+        &self,
+        name: &str,
+        description: &str,
+        vtep: VtepConfig,
+        config: PortConfig,
+    ) -> Result<PortId, PortError> {
+        self.add_tunnel((name, description), vtep, config, true)
+    }
+
+    /// How a tunnel end is.
+    ///
+    /// # Errors
+    /// [`PortError::NoSuchPort`] if there is no such port, or it is no tunnel.
+    pub fn vtep(&self, id: PortId) -> Result<VtepStatus, PortError> {
+        let (config, mtu) = self.keeper().config(&self.tenant(id)).ok_or(PortError::NoSuchPort)?;
+        let place = Place { address: config.local, port: config.port, ifname: None };
+        let strays = self.keeper().book.strays(&place);
+        let told = self.ask(move |runtime| {
+            let tunnel = runtime.port_mut(id).ok()?.link.as_mut()?.tunnel()?;
+            let peers: Vec<Peer> = tunnel.vtep().peers().cloned().collect();
+            Some((peers, tunnel.vtep().len(), tunnel.underlay().features(), tunnel.underlay().trouble()))
+        })?;
+        let (peers, addresses, features, trouble) = told.unwrap_or_default();
+        Ok(VtepStatus { config, mtu, peers, addresses, features, trouble, strays })
+    }
+
+    /// Which peers lead to which addresses, and, with the zero address, where floods go.
+    ///
+    /// # Errors
+    /// [`PortError::NoSuchPort`] if there is no such port, or it is no tunnel.
+    pub fn vtep_fdb(&self, id: PortId) -> Result<Vec<VtepEntry>, PortError> {
+        self.keeper().config(&self.tenant(id)).ok_or(PortError::NoSuchPort)?;
+        let entries = self.with_tunnel(id, |tunnel| tunnel.vtep().entries(clock::now()))?;
+        Ok(entries.unwrap_or_default())
+    }
+
+    /// Sets which peer leads to an address, or, for the zero address, has floods sent to it. Of a tunnel that waits to be opened it
+    /// is kept until then.
+    ///
+    /// # Errors
+    /// [`PortError::NoSuchPort`] if there is no such port, or it is no tunnel; inside, why not.
+    pub fn set_vtep_fdb(&self, id: PortId, mac: MacAddr, dst: IpAddr) -> Result<Result<(), HandError>, PortError> {
+        let tenant = self.tenant(id);
+        self.keeper().config(&tenant).ok_or(PortError::NoSuchPort)?;
+        let set = self.with_tunnel(id, move |tunnel| tunnel.vtep_mut().set_entry(clock::now(), mac, dst))?;
+        let answer = set.unwrap_or(Ok(()));
+        if answer.is_ok() {
+            self.keeper().set_entry(&tenant, (mac, dst), true);
+        }
+        Ok(answer)
+    }
+
+    /// Removes an entry, or, for the zero address, a line of the flood list; that peer's, if one is named.
+    ///
+    /// # Errors
+    /// [`PortError::NoSuchPort`] if there is no such port, or it is no tunnel; inside, if there is no such entry.
+    pub fn delete_vtep_fdb(&self, id: PortId, mac: MacAddr, dst: Option<IpAddr>) -> Result<Result<(), HandError>, PortError> {
+        let tenant = self.tenant(id);
+        self.keeper().config(&tenant).ok_or(PortError::NoSuchPort)?;
+        let deleted = self.with_tunnel(id, move |tunnel| tunnel.vtep_mut().delete_entry(clock::now(), mac, dst))?;
+        let (dst, answer) = match deleted {
+            Some(Ok(entry)) => (Some(entry.dst), Ok(())),
+            Some(Err(error)) => (dst, Err(error)),
+            None => (dst, Err(HandError::Fdb(FdbError::NoSuchEntry))),
+        };
+        let Some(dst) = dst else { return Ok(answer) };
+        let (was_kept, is_open) = self.keeper().set_entry(&tenant, (mac, dst), false);
+        Ok(if was_kept && !is_open { Ok(()) } else { answer })
+    }
+
+    /// Changes the peers that are named: floods go to those, and only what they send is taken.
+    ///
+    /// # Errors
+    /// [`PortError::NoSuchPort`] if there is no such port, or it is no tunnel.
+    pub fn set_vtep_peers(&self, id: PortId, peers: &[IpAddr]) -> Result<(), PortError> {
+        let tenant = self.tenant(id);
+        self.keeper().config(&tenant).ok_or(PortError::NoSuchPort)?;
+        self.keeper().set_peers(&tenant, peers);
+        let peers = peers.to_vec();
+        self.with_tunnel(id, move |tunnel| tunnel.vtep_mut().set_peers(&peers))?;
+        Ok(())
+    }
+
+    /// `None` if nothing is plugged in yet.
+    fn with_tunnel<T: Send + 'static>(
+        &self,
+        id: PortId,
+        question: impl FnOnce(&mut Vxlan) -> T + Send + 'static,
+    ) -> Result<Option<T>, PortError> {
+        let answer = self.ask(move |runtime| {
+            let port = runtime.port_mut(id)?;
+            Ok::<_, NoSuchPort>(port.link.as_mut().and_then(|link| link.tunnel()).map(question))
+        });
+        Ok(answer??)
+    }
+}

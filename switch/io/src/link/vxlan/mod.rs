@@ -1,0 +1,140 @@
+//! A tunnel: frames in UDP datagrams to and from many peers (RFC 7348).
+//!
+//! What comes in comes by the sockets of its underlay, which it shares with other tunnels: whoever reads those hands it the
+//! datagrams that are for its network. Its own descriptor never tells of anything.
+//!
+//! | file | one idea |
+//! |---|---|
+//! | `queue.rs` | frames on their way out, gathered into messages |
+//! | `deliver.rs` | messages to the kernel, and what it says |
+
+mod deliver;
+mod queue;
+
+use super::{Link, LinkError, Offloads, Waiting};
+use crate::buffer::Batch;
+use crate::clock;
+use crate::offload::Merger;
+use crate::underlay::Underlay;
+use crate::vnet::VnetHeader;
+use lanloom_switch_core::vxlan::{Marks, Vtep, mark};
+use lanloom_switch_core::{EgressFate, Instant};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use queue::{Out, Queue};
+use std::cell::RefCell;
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+
+thread_local! {
+    /// A thread sends for one tunnel at a time, so all of its tunnels share this.
+    static QUEUE: RefCell<Queue> = RefCell::new(Queue::new());
+}
+
+/// One end of a tunnel, as a link.
+pub struct Vxlan {
+    vtep: Vtep,
+    underlay: Arc<Underlay>,
+    silent: EventFd,
+    seed: u64,
+    merger: Merger,
+}
+
+impl Vxlan {
+    /// A tunnel end on an underlay. Its hashes start at `seed`.
+    ///
+    /// # Errors
+    /// If the process has no descriptor left.
+    pub(crate) fn new(vtep: Vtep, underlay: Arc<Underlay>, seed: u64) -> io::Result<Self> {
+        let silent = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
+        Ok(Self { vtep, underlay, silent, seed, merger: Merger::default() })
+    }
+
+    /// Its peers and its table.
+    pub(crate) fn vtep(&self) -> &Vtep {
+        &self.vtep
+    }
+
+    /// The same, to change.
+    pub(crate) fn vtep_mut(&mut self) -> &mut Vtep {
+        &mut self.vtep
+    }
+
+    /// What it sends by.
+    pub(crate) fn underlay(&self) -> &Underlay {
+        &self.underlay
+    }
+
+    /// Takes a datagram that came from `from` with that traffic class: a frame is appended to `batch`, or its newest one goes on; what
+    /// is no frame for it is rejected there. `false` if the batch is full; the datagram is still to be taken then.
+    pub(crate) fn take(&mut self, now: Instant, from: IpAddr, tos: u8, datagram: &[u8], batch: &mut Batch) -> bool {
+        if batch.room() == 0 {
+            return false;
+        }
+        match self.vtep.handle_datagram(now, from, tos, datagram) {
+            Ok(inside) if inside.probe => true,
+            Ok(inside) => match inside.marks {
+                Marks::Stay => self.merger.take(batch, inside.frame),
+                Marks::Mark => {
+                    self.merger.close(batch);
+                    let taken = batch.push_copy(inside.frame, VnetHeader::default());
+                    if taken {
+                        mark(batch.bytes_mut(batch.len() - 1));
+                    }
+                    taken
+                }
+            },
+            Err(reason) => {
+                self.merger.close(batch);
+                batch.reject(datagram.len(), reason);
+                true
+            }
+        }
+    }
+
+    /// Has the frames of the batch be what they are: to be called before anybody looks at it.
+    pub(crate) fn close(&mut self, batch: &mut Batch) {
+        self.merger.close(batch);
+    }
+}
+
+impl Link for Vxlan {
+    fn recv(&mut self, _batch: &mut Batch) -> Result<Waiting, LinkError> {
+        Ok(Waiting::None)
+    }
+
+    fn send(&mut self, batch: &mut Batch, slots: &[u16], fates: &mut Vec<EgressFate>) {
+        let mut out = Out { vtep: &mut self.vtep, underlay: &self.underlay, seed: self.seed, now: clock::now() };
+        QUEUE.with_borrow_mut(|queue| {
+            queue.begin();
+            for slot in slots {
+                queue.add(&mut out, batch, usize::from(*slot));
+            }
+            queue.end(&mut out, batch, fates);
+        });
+    }
+
+    fn overrun(&mut self) -> u64 {
+        0
+    }
+
+    fn offloads(&self) -> Offloads {
+        Offloads::ALL
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.silent.as_fd()
+    }
+
+    fn tunnel(&mut self) -> Option<&mut Vxlan> {
+        Some(self)
+    }
+}
+
+impl fmt::Debug for Vxlan {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Vxlan").field(&self.vtep.config().vni).finish()
+    }
+}

@@ -1,0 +1,287 @@
+//! Frames on their way out, gathered into messages: what has the same peer, source port and marks goes together, as long as all
+//! but the last are equally long, so that the kernel has one call and one packet to route for many datagrams.
+//!
+//! A super-frame is cut here, each segment with its own headers and finished checksums: the kernel cuts only the UDP outside, and
+//! knows nothing of what is inside.
+
+use super::deliver::deliver;
+use crate::buffer::Batch;
+use crate::offload::{Cutter, finish};
+use crate::sys::datagram::Outbound;
+use crate::underlay::Underlay;
+use crate::vnet::{Checksum, VnetHeader};
+use lanloom_switch_core::vxlan::{HEADER_LEN, InnerTags, Outside, PeerId, Vtep, flow_hash, header, outside, untagged};
+use lanloom_switch_core::{DropReason, EgressFate, Frame, Instant};
+use std::net::SocketAddr;
+
+/// Bytes that segments are cut into before they are sent.
+const ARENA: usize = 384 << 10;
+
+/// Bytes of one message: less than the longest datagram, in which the kernel cuts it (udp(7)).
+const MESSAGE_MAX: usize = 65_000;
+
+/// Messages that wait before all are sent.
+const MESSAGES: usize = 256;
+
+/// What waits to be sent.
+pub(super) struct Queue {
+    arena: Vec<u8>,
+    /// How much of it holds segments.
+    used: usize,
+    /// A frame without its tags.
+    bare: Vec<u8>,
+    /// Messages in use come first; the others are kept for their memory.
+    messages: Vec<Message>,
+    waiting: usize,
+    /// Where the datagrams of the frame are that is being added.
+    parts: Vec<Part>,
+    frames: Vec<Sending>,
+    pub(super) outbound: Outbound,
+    /// Messages of one socket, while they are sent.
+    pub(super) chosen: Vec<usize>,
+}
+
+/// One frame, to as many peers as it goes to.
+#[derive(Clone, Copy)]
+pub(super) struct Sending {
+    pub(super) peers: u32,
+    pub(super) failed: u32,
+    /// The peer that it failed to reach last.
+    pub(super) last: Option<PeerId>,
+    pub(super) reason: DropReason,
+    pub(super) len: u32,
+    pub(super) segments: u32,
+}
+
+/// A datagram: bytes of the batch's memory, or of segments that were cut.
+#[derive(Clone, Copy)]
+pub(super) struct Part {
+    start: u32,
+    len: u32,
+    is_cut: bool,
+    pub(super) frame: u16,
+}
+
+/// Datagrams that go together.
+#[derive(Default)]
+pub(super) struct Message {
+    pub(super) peer: PeerId,
+    pub(super) to: Option<SocketAddr>,
+    pub(super) socket: u16,
+    pub(super) outside: Outside,
+    /// Bytes of each datagram but the last.
+    pub(super) size: u32,
+    total: usize,
+    /// Whether another may follow.
+    open: bool,
+    pub(super) parts: Vec<Part>,
+}
+
+/// Who sends, and by what.
+pub(super) struct Out<'a> {
+    pub(super) vtep: &'a mut Vtep,
+    pub(super) underlay: &'a Underlay,
+    /// Where the hashes of flows start.
+    pub(super) seed: u64,
+    pub(super) now: Instant,
+}
+
+/// Whom a frame goes to.
+#[derive(Clone, Copy)]
+struct Way {
+    peer: PeerId,
+    to: SocketAddr,
+    socket: u16,
+    outside: Outside,
+}
+
+impl Queue {
+    pub(super) fn new() -> Self {
+        Self {
+            arena: vec![0; ARENA],
+            used: 0,
+            bare: Vec::new(),
+            messages: Vec::with_capacity(MESSAGES),
+            waiting: 0,
+            parts: Vec::with_capacity(128),
+            frames: Vec::with_capacity(64),
+            outbound: Outbound::new(64, 1024),
+            chosen: Vec::with_capacity(64),
+        }
+    }
+
+    /// Nothing of the frames before is to be told any more.
+    pub(super) fn begin(&mut self) {
+        self.frames.clear();
+    }
+
+    /// Has frame `number` of the batch wait to be sent to the peers that the tunnel end knows for it.
+    pub(super) fn add(&mut self, out: &mut Out<'_>, batch: &mut Batch, number: usize) {
+        let (vnet, bytes) = (batch.descriptor(number).vnet, batch.bytes(number));
+        let (len, ordinal) = (bytes.len() as u32, self.frames.len() as u16);
+        let nothing = Sending { peers: 0, failed: 0, last: None, reason: DropReason::NoPeer, len, segments: 1 };
+        self.frames.push(nothing);
+        let Some(frame) = Frame::new(bytes) else { return };
+        let destination = frame.destination();
+        let peers = out.vtep.route(out.now, destination).len() as u32;
+        if peers == 0 {
+            return;
+        }
+        let outside = outside(out.vtep.config(), &frame);
+        let (socket, _) = out.underlay.sender(flow_hash(&frame, out.seed));
+        let strip = out.vtep.config().tags == InnerTags::Discard && frame.tags_len() > 0;
+        let segments = match self.lay_out(out, batch, number, vnet, strip) {
+            Ok(segments) => segments,
+            Err(reason) => {
+                self.frames[usize::from(ordinal)] = Sending { peers, failed: peers, reason, ..nothing };
+                return;
+            }
+        };
+        self.frames[usize::from(ordinal)] = Sending { peers, segments, ..nothing };
+        for at in 0..peers as usize {
+            let Some(&peer) = out.vtep.route(out.now, destination).get(at) else { continue };
+            let Some(address) = out.vtep.peer(peer).map(|peer| peer.address) else { continue };
+            let to = SocketAddr::new(address, out.vtep.config().port);
+            for part in 0..self.parts.len() {
+                let part = Part { frame: ordinal, ..self.parts[part] };
+                self.put(Way { peer, to, socket, outside }, part, out.underlay.segments());
+            }
+        }
+        if self.waiting >= MESSAGES {
+            deliver(self, out, batch);
+        }
+    }
+
+    /// Sends all that waits, and appends a fate for each frame added since the beginning.
+    pub(super) fn end(&mut self, out: &mut Out<'_>, batch: &Batch, fates: &mut Vec<EgressFate>) {
+        deliver(self, out, batch);
+        fates.extend(self.frames.iter().map(|frame| {
+            // A flood that reached one peer was sent.
+            if frame.failed < frame.peers { EgressFate::Sent } else { EgressFate::Dropped(frame.reason) }
+        }));
+    }
+
+    /// Finds the datagrams of a frame: where it is, or what it is cut into. Answers how many.
+    fn lay_out(
+        &mut self,
+        out: &mut Out<'_>,
+        batch: &mut Batch,
+        number: usize,
+        vnet: VnetHeader,
+        strip: bool,
+    ) -> Result<u32, DropReason> {
+        self.parts.clear();
+        if vnet.gso.is_none() && !strip {
+            finish(batch.bytes_mut(number), vnet.checksum);
+            batch.vnet_mut(number).checksum = Checksum::Complete;
+            let place = batch.with_prefix(number, &header(out.vtep.config().vni));
+            self.parts.push(Part { start: place.start as u32, len: place.len() as u32, is_cut: false, frame: 0 });
+            return Ok(1);
+        }
+        let mut bare = std::mem::take(&mut self.bare);
+        let (bytes, vnet) =
+            if strip { without_tags(batch.bytes(number), vnet, &mut bare) } else { (batch.bytes(number), vnet) };
+        let laid = match vnet.gso {
+            None => Ok(self.copy(bytes, out, batch)),
+            Some(_) => self.cut(bytes, vnet, out, batch),
+        };
+        self.bare = bare;
+        laid
+    }
+
+    fn copy(&mut self, bytes: &[u8], out: &mut Out<'_>, batch: &Batch) -> u32 {
+        let needed = HEADER_LEN + bytes.len();
+        self.make_room(needed, out, batch);
+        let start = self.used;
+        self.arena[start..start + HEADER_LEN].copy_from_slice(&header(out.vtep.config().vni));
+        self.arena[start + HEADER_LEN..start + needed].copy_from_slice(bytes);
+        self.used += needed;
+        self.parts.push(Part { start: start as u32, len: needed as u32, is_cut: true, frame: 0 });
+        1
+    }
+
+    fn cut(&mut self, bytes: &[u8], vnet: VnetHeader, out: &mut Out<'_>, batch: &Batch) -> Result<u32, DropReason> {
+        let mut cutter = Cutter::new(bytes, &vnet).map_err(|_| DropReason::OffloadUnsupported)?;
+        let shape = cutter.shape();
+        let most = shape.segments as usize * (shape.wire_len as usize + HEADER_LEN);
+        if most > ARENA {
+            // Segments of a few bytes: more headers than anybody should have to carry.
+            return Err(DropReason::QueueFull);
+        }
+        self.make_room(most, out, batch);
+        let prefix = header(out.vtep.config().vni);
+        while !cutter.is_done() {
+            let (start, body) = (self.used, self.used + HEADER_LEN);
+            self.arena[start..body].copy_from_slice(&prefix);
+            let Some(len) = cutter.next_into(&mut self.arena[body..]) else { return Err(DropReason::OffloadUnsupported) };
+            self.used = body + len;
+            self.parts.push(Part { start: start as u32, len: (HEADER_LEN + len) as u32, is_cut: true, frame: 0 });
+        }
+        Ok(shape.segments)
+    }
+
+    /// Has room in the arena: sends what is there if there is too little. What was to be sent of the frame at hand stays to come.
+    fn make_room(&mut self, bytes: usize, out: &mut Out<'_>, batch: &Batch) {
+        if self.used + bytes > ARENA {
+            deliver(self, out, batch);
+        }
+    }
+
+    /// Adds a datagram to a message of its kind, or begins one.
+    fn put(&mut self, way: Way, part: Part, most: usize) {
+        let same = |message: &Message| message.open && message.peer == way.peer && message.socket == way.socket;
+        if let Some(message) = self.messages[..self.waiting].iter_mut().rev().find(|message| same(message)) {
+            let fits = part.len <= message.size && message.total + part.len as usize <= MESSAGE_MAX;
+            if fits && message.outside == way.outside && message.parts.len() < most {
+                message.total += part.len as usize;
+                message.open = part.len == message.size;
+                message.parts.push(part);
+                return;
+            }
+            // A flow stays in order: nothing goes into an earlier message any more.
+            message.open = false;
+        }
+        if self.waiting == self.messages.len() {
+            self.messages.push(Message::default());
+        }
+        let message = &mut self.messages[self.waiting];
+        (message.peer, message.to, message.socket, message.outside) = (way.peer, Some(way.to), way.socket, way.outside);
+        (message.size, message.total, message.open) = (part.len, part.len as usize, true);
+        message.parts.clear();
+        message.parts.push(part);
+        self.waiting += 1;
+    }
+
+    /// Messages that wait, with what sends them and what they are of.
+    pub(super) fn split(&mut self) -> (&[Message], &mut [Sending], &mut Outbound, &mut Vec<usize>, &[u8]) {
+        (&self.messages[..self.waiting], &mut self.frames, &mut self.outbound, &mut self.chosen, &self.arena)
+    }
+
+    /// All messages have been sent.
+    pub(super) fn sent(&mut self) {
+        self.waiting = 0;
+        self.used = 0;
+    }
+}
+
+impl Part {
+    /// The bytes of the datagram.
+    pub(super) fn bytes<'a>(&self, batch: &'a Batch, arena: &'a [u8]) -> &'a [u8] {
+        let place = self.start as usize..(self.start + self.len) as usize;
+        if self.is_cut { &arena[place] } else { &batch.all()[place] }
+    }
+}
+
+/// A frame without its tags, its checksum finished if it is not to be cut.
+fn without_tags<'a>(bytes: &[u8], vnet: VnetHeader, bare: &'a mut Vec<u8>) -> (&'a [u8], VnetHeader) {
+    let (addresses, rest) = untagged(bytes);
+    bare.clear();
+    bare.extend_from_slice(addresses);
+    bare.extend_from_slice(rest);
+    let shorter = (bytes.len() - bare.len()) as i16;
+    let vnet = vnet.shifted(-shorter);
+    if vnet.gso.is_none() {
+        finish(bare, vnet.checksum);
+    }
+    (bare, vnet)
+}

@@ -1,0 +1,132 @@
+//! A tunnel port with a Linux vxlan device on the far side, over IPv4 and IPv6.
+//!
+//! Needs root, `ip` (iproute2) and `ping`.
+
+mod common;
+
+use common::{Netns, run, until};
+use lanloom_switch_core::vxlan::{Vni, VtepConfig};
+use lanloom_switch_core::{Counters, MacAddr, PortConfig, PortId, SwitchConfig};
+use lanloom_switch_io::engine::{EngineConfig, Engines, PortState, PortStatus, SwitchHandle};
+use lanloom_switch_io::plug::{Plug, Source, SourceKind};
+use std::net::IpAddr;
+
+/// `a` on our switch in `h1`, `b` on Linux's bridge and vxlan device in `h2`, and a veth pair between.
+struct Lab {
+    h1: Netns,
+    h2: Netns,
+    a: Netns,
+    b: Netns,
+    locals: [IpAddr; 2],
+    engines: Engines,
+}
+
+impl Lab {
+    fn new(v6: bool, threads: usize) -> Option<Self> {
+        let [h1, h2, a, b] = [Netns::new()?, Netns::new()?, Netns::new()?, Netns::new()?];
+        let locals = if v6 { ["fd08::1", "fd08::2"] } else { ["10.8.0.1", "10.8.0.2"] };
+        h1.run(&format!("ip link add u0 type veth peer name u0 netns {}", h2.name));
+        for (host, local) in [(&h1, locals[0]), (&h2, locals[1])] {
+            host.run("sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.u0.disable_ipv6=0");
+            host.run("ip link set lo up");
+            host.run(&format!("ip address add {local}/{} dev u0{}", if v6 { "64 nodad" } else { "24" }, ""));
+            host.run("ip link set u0 up");
+        }
+        let locals = locals.map(|local| local.parse().expect("an address"));
+        let config = EngineConfig { threads, ..EngineConfig::default() };
+        let engines = h1.inside(|| Engines::start(config)).expect("threads");
+        Some(Self { h1, h2, a, b, locals, engines })
+    }
+
+    fn mtu(&self) -> u32 {
+        if self.locals[0].is_ipv4() { 1450 } else { 1430 }
+    }
+
+    /// Linux's end of a network, a bridge, and the host behind it.
+    fn linux(&self, vni: u32, host: u8) {
+        let [local, remote] = self.locals.map(|local| local.to_string());
+        let Self { h2, b, .. } = self;
+        h2.run(&format!("ip link add br{vni} type bridge"));
+        let csum = if self.locals[0].is_ipv4() { "" } else { "udp6zerocsumrx" };
+        h2.run(&format!("ip link add vx{vni} type vxlan id {vni} local {remote} remote {local} dstport 4789 {csum}"));
+        b.run(&format!("ip link add v{vni} mtu {} type veth peer name p{vni} netns {}", self.mtu(), h2.name));
+        for port in [format!("vx{vni}"), format!("p{vni}")] {
+            h2.run(&format!("ip link set {port} master br{vni} up"));
+        }
+        h2.run(&format!("ip link set br{vni} up"));
+        b.run(&format!("ip address add 10.{host}.0.2/24 dev v{vni}"));
+        b.run(&format!("ip link set v{vni} up"));
+    }
+
+    /// Our end: a switch with a TAP and the tunnel.
+    fn ours(&self, vni: u32, host: u8, peers: &[IpAddr]) -> (SwitchHandle, PortId) {
+        let switch = self.engines.create_switch(&format!("s{vni}"), SwitchConfig::default()).expect("a switch");
+        let kind = SourceKind::Tap { offload: true, persist: false };
+        let source = Source { ifname: format!("t{vni}"), netns: Some(self.a.path()), kind, label: None };
+        self.h1
+            .inside(|| switch.add_port("host", "host", Plug::Interface(source, None), PortConfig::default()))
+            .expect("a TAP");
+        self.a.run(&format!("ip address add 10.{host}.0.1/24 dev t{vni}"));
+        self.a.run(&format!("ip link set t{vni} mtu {} up", self.mtu()));
+        let vtep = VtepConfig { peers: peers.to_vec(), ..VtepConfig::new(Vni::new(vni).expect("24 bits"), self.locals[0]) };
+        let port = PortConfig { tunnel: true, ..PortConfig::default() };
+        let id = self.h1.inside(|| switch.add_port("vx", "vx", Plug::Vxlan(vtep), port)).expect("a tunnel");
+        (switch, id)
+    }
+}
+
+fn port(switch: &SwitchHandle, id: PortId) -> PortStatus {
+    let ports = switch.ports().expect("a switch that is there");
+    ports.into_iter().find(|port| port.id == id).expect("a port that is there")
+}
+
+fn counters(switch: &SwitchHandle, id: PortId) -> Counters {
+    let counters = switch.counters().expect("a switch that is there");
+    counters.into_iter().find(|(port, ..)| *port == id).expect("a port that is there").2
+}
+
+fn ping(lab: &Lab, words: &str, to: &str) -> String {
+    run(&format!("ip netns exec {} ping -n -W 5 {words} {to}", lab.a.name))
+}
+
+#[test]
+fn hosts_on_both_sides_ping_with_every_size_and_learn_where_the_other_is() {
+    for v6 in [false, true] {
+        let Some(lab) = Lab::new(v6, 1) else { return };
+        lab.linux(42, 1);
+        let (switch, id) = lab.ours(42, 1, &[lab.locals[1]]);
+        until("the tunnel up", || port(&switch, id).state == PortState::Up);
+        assert_eq!(port(&switch, id).mtu, lab.mtu());
+        ping(&lab, "-c 3 -i 0.05", "10.1.0.2");
+        let largest = lab.mtu() - 28;
+        for size in [0, 1, 18, 500, largest - 1, largest] {
+            ping(&lab, &format!("-c 1 -M do -s {size}"), "10.1.0.2");
+        }
+        let status = switch.vtep(id).expect("a tunnel");
+        let [peer] = &status.peers[..] else { panic!("{status:?}") };
+        assert!(peer.received.frames >= 9 && peer.sent.frames >= 9, "{peer:?}");
+        let learned = switch.vtep_fdb(id).expect("a tunnel");
+        assert!(learned.iter().any(|entry| entry.mac != MacAddr::ZERO && entry.dst == lab.locals[1]), "{learned:?}");
+        assert_eq!(counters(&switch, id).drops().collect::<Vec<_>>(), []);
+    }
+}
+
+#[test]
+fn tunnels_of_switches_on_two_threads_share_a_socket() {
+    let Some(lab) = Lab::new(false, 2) else { return };
+    let all = [42, 43, 44].map(|vni| {
+        let host = (vni - 40) as u8;
+        lab.linux(vni, host);
+        let (switch, id) = lab.ours(vni, host, &[lab.locals[1]]);
+        (switch, id, format!("10.{host}.0.2"))
+    });
+    for (_, _, to) in &all {
+        ping(&lab, "-c 3 -i 0.05", to);
+    }
+    let threads: Vec<usize> = all.iter().map(|(switch, ..)| switch.status().expect("there").engine).collect();
+    assert!(threads.contains(&0) && threads.contains(&1), "{threads:?}");
+    all[0].0.delete().expect("it is there");
+    for (_, _, to) in &all[1..] {
+        ping(&lab, "-c 3 -i 0.05", to);
+    }
+}
