@@ -19,6 +19,7 @@
 //! | [`storm`] | the limit on floods |
 //! | [`counters`] | the accounting law |
 //! | `switch` | the machine |
+//! | `too_big` | what the sender hears of a packet that does not fit into a tunnel |
 //! | `trace` | a verdict in steps a person can read |
 //! | [`build`] | a frame from words |
 //! | [`describe`] | one line that says what a frame is |
@@ -40,6 +41,7 @@ pub mod port;
 pub mod storm;
 pub mod switch;
 pub mod time;
+mod too_big;
 pub mod trace;
 pub mod verdict;
 pub mod vxlan;

@@ -83,7 +83,8 @@ pub struct PortConfig {
     pub guard: Option<Arc<Guard>>,
     /// Whether a tunnel to other hosts is behind it. A flood leaves it out unless it comes from a port of its own
     /// [`segment`](Self::segment); and from one tunnel nothing goes to another tunnel of the same switch, whose peers hear each other
-    /// without us (split horizon).
+    /// without us (split horizon). Who sends it a packet that exceeds its MTU is answered by ICMP, where there is an answer
+    /// (RFC 1191, RFC 8201).
     pub tunnel: bool,
     /// Which of the tunnels of a switch is the port's own: one for each subnet of a network, for example. Between ports that are no
     /// tunnels it means nothing, and known addresses are reached whatever their port's segment.

@@ -3,18 +3,21 @@
 //! | file | one idea |
 //! |---|---|
 //! | `decide.rs` | where a frame goes, and why not elsewhere |
+//! | `answer.rs` | what is sent back for a frame |
 //! | `count.rs` | what a verdict decided, counted |
 //! | `transmit.rs` | what the switch itself has to send |
 //! | `ports.rs` | places and what is in them |
 //! | `guards.rs` | what is guarded there, and whose each address is |
 
+mod answer;
 mod count;
 mod decide;
 mod guards;
 mod ports;
 mod transmit;
 
-pub(crate) use decide::{LeftOut, filtered_address, kept_apart, left_out};
+pub(crate) use answer::Answer;
+pub(crate) use decide::{Judgement, LeftOut, filtered_address, kept_apart, left_out};
 
 use crate::fdb::{Fdb, FdbEntry, FdbError, FdbLimits};
 use crate::frame::Frame;
@@ -119,10 +122,13 @@ impl Switch {
         copies.clear();
         let judged = self.judge(now, port, frame, &mut copies);
         self.verdict.copies = copies;
-        let (fate, plan) = judged?;
-        let learned = plan.map_or(Learned::Nothing, |plan| self.fdb.apply(plan, Vid::NONE, frame.source(), port, now));
-        (self.verdict.fate, self.verdict.learned) = (fate, learned);
+        let Judgement { fate, plan, answer } = judged?;
+        self.verdict.learned = plan.map_or(Learned::Nothing, |plan| self.fdb.apply(plan, Vid::NONE, frame.source(), port, now));
+        (self.verdict.fate, self.verdict.answer) = (fate, answer.as_ref().map(Answer::what));
         self.account(now, port, frame);
+        if let Some(answer) = answer {
+            self.answer(now, port, &answer);
+        }
         Ok(&self.verdict)
     }
 

@@ -3,7 +3,7 @@
 use crate::fdb::Plan;
 use crate::frame::Frame;
 use crate::port::{PortId, Vid};
-use crate::switch::{LeftOut, NoSuchPort, Port, Switch, filtered_address, kept_apart, left_out};
+use crate::switch::{Answer, Judgement, LeftOut, NoSuchPort, Port, Switch, filtered_address, kept_apart, left_out};
 use crate::time::Instant;
 use crate::verdict::{DropReason, EgressFate, Fate, FloodKind, Learned, Verdict};
 
@@ -29,8 +29,9 @@ impl Switch {
         name: &dyn Fn(PortId) -> String,
     ) -> Result<Trace, NoSuchPort> {
         let mut copies = Vec::new();
-        let (fate, plan) = self.judge(now, port, frame, &mut copies)?;
-        let verdict = Verdict { fate, copies, learned: plan.map_or(Learned::Nothing, Plan::outcome), answer: None };
+        let Judgement { fate, plan, answer } = self.judge(now, port, frame, &mut copies)?;
+        let learned = plan.map_or(Learned::Nothing, Plan::outcome);
+        let verdict = Verdict { fate, copies, learned, answer: answer.as_ref().map(Answer::what) };
         let steps = Teller { switch: self, now, port, frame, name, verdict: &verdict }.steps()?;
         Ok(Trace { verdict, steps })
     }
@@ -85,6 +86,7 @@ impl Teller<'_> {
             steps.push(self.destination());
             steps.extend(self.kept_out());
             self.flooded_ports(steps)?;
+            steps.extend(self.too_big(from));
         }
         Ok(())
     }
@@ -181,6 +183,18 @@ impl Teller<'_> {
         }
         let refusal = at.keeps_out(self.frame)?;
         Some(format!("guard of {} (gateway): {}", self.name(to), refusal.words(self.name)))
+    }
+
+    /// What the sender hears of a tunnel that the frame does not fit into.
+    fn too_big(&self, from: &Port) -> Option<String> {
+        let answer = self.switch.too_big(self.now, from, self.frame, &self.verdict.copies)?;
+        let (name, len) = (self.name(self.port), self.frame.wire_payload());
+        Some(match answer {
+            Ok(answer) => {
+                format!("{len} bytes do not fit the tunnel: answered to {name}: {}, MTU {}", answer.what(), answer.mtu())
+            }
+            Err(why) => format!("{len} bytes do not fit the tunnel: not answered ({})", why.words()),
+        })
     }
 
     fn flood_kind(&self) -> Option<FloodKind> {

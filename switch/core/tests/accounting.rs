@@ -161,14 +161,21 @@ impl Bout {
         assert_eq!(foretold.map(|trace| trace.verdict), verdict);
         let verdict = verdict.ok()?;
         assert_well_formed(port, &verdict);
+        let end = refused.map_or(EgressFate::Sent, EgressFate::Dropped);
         for (to, fate) in &verdict.copies {
             self.copies_made += 1;
             if *fate == EgressFate::Sent {
-                let end = refused.map_or(EgressFate::Sent, EgressFate::Dropped);
                 self.real.record_copy(*to, bytes.len(), sent.segments, end);
                 self.reference.copied(*to, bytes.len(), sent.segments, end);
             }
         }
+        let answers = self.transmitted(end);
+        assert_eq!(
+            answers.iter().map(|(to, _)| *to).collect::<Vec<_>>(),
+            verdict.answer.map(|_| port).into_iter().collect::<Vec<_>>()
+        );
+        self.copies_made += answers.len() as u64;
+        self.reference.generated(port, &answers.iter().map(|(_, len)| *len).collect::<Vec<_>>(), TRANSMIT_MAX, end);
         Some(verdict)
     }
 
@@ -293,12 +300,13 @@ fn the_histories_reach_every_end_and_every_lesson_that_the_core_has() {
         for verdict in history.iter().filter_map(|op| bout.step(op)) {
             seen.insert(format!("{:?}", verdict.fate));
             seen.extend(verdict.copies.iter().map(|(_, fate)| format!("{fate:?}")));
+            seen.extend(verdict.answer.map(|answer| format!("{answer:?}")));
             seen.extend(format!("{:?}", verdict.learned).split('(').next().map(str::to_owned));
         }
     }
     let drops = "Malformed Spoofed RaGuard DhcpGuard BpduGuard \
         SourceInvalid ReservedAddress SamePort NoDestination FloodOff PortDown Isolated Storm FdbPortLimit MtuExceeded";
-    let others = "Forwarded Flooded(Broadcast) Flooded(Multicast) Flooded(Unknown) Sent Nothing New Refreshed Moved Held Full";
+    let others = "Forwarded Flooded(Broadcast) Flooded(Multicast) Flooded(Unknown) Sent Nothing New Refreshed Moved Held Full FragmentationNeeded PacketTooBig";
     let drops = drops.split(' ').map(|reason| format!("Dropped({reason})"));
     let missing: Vec<_> = drops.chain(others.split(' ').map(str::to_owned)).filter(|name| !seen.contains(name)).collect();
     assert!(missing.is_empty(), "no history reached {missing:?}");

@@ -5,8 +5,8 @@ mod wire;
 
 use counting::allocations;
 use lanloom_switch_core::{
-    DropReason, Fate, FdbLimits, Frame, Guard, Instant, MacAddr, PortConfig, PortId, Prefixes, Role, StormLimit, Switch,
-    SwitchConfig,
+    DropReason, EgressFate, Fate, FdbLimits, Frame, Guard, Instant, MacAddr, PortConfig, PortId, Prefixes, Role, StormLimit,
+    Switch, SwitchConfig,
 };
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -87,6 +87,39 @@ fn learning_new_addresses_in_a_full_database_allocates_nothing_once_it_has_its_s
     let grows = churn(1);
     assert!(grows <= 8, "the table grew {grows} times");
     let count = allocations(|| assert_eq!(churn(FRAMES), grows));
+    assert_eq!(count, 0, "over {FRAMES} frames");
+}
+
+/// Takes what the switch has to send, and answers how many frames that was.
+fn drain(switch: &mut Switch) -> u32 {
+    let mut taken = 0;
+    while let Some(made) = switch.poll_transmit() {
+        let (port, len) = (made.port, made.bytes.len());
+        switch.record_generated(port, len, EgressFate::Sent);
+        taken += 1;
+    }
+    taken
+}
+
+#[test]
+fn answers_to_packets_that_are_too_big_allocate_nothing_once_the_queue_has_its_memory() {
+    let (mut switch, ports) = switch(2, 4096);
+    switch.set_port(ports[1], PortConfig { tunnel: true, mtu: 1300, ..PortConfig::default() }).expect("there");
+    handle(&mut switch, 0, ports[1], &frame(station(2), MacAddr::BROADCAST));
+    let ether = |kind, packet: Vec<u8>| wire::ether(station(1), station(2), kind, &packet);
+    let four = ether(wire::IPV4, wire::ipv4(v4(1), v4(2), 0x4000, wire::UDP, &[7; 1400]));
+    let six = ether(wire::IPV6, wire::ipv6(v6(1), v6(2), wire::UDP, &[7; 1400]));
+    let mut answered = |from: u32, frames: u32| {
+        let mut answered = 0;
+        for number in from..from + frames {
+            // A hundred a batch, more than the queue holds and more than are answered at once.
+            handle(&mut switch, number * 100, ports[0], if number % 2 == 0 { &four } else { &six });
+            answered += if number % 100 == 99 { drain(&mut switch) } else { 0 };
+        }
+        answered
+    };
+    assert!(answered(0, 1000) > 0);
+    let count = allocations(|| assert!(answered(1000, FRAMES) > FRAMES / 10));
     assert_eq!(count, 0, "over {FRAMES} frames");
 }
 

@@ -2,7 +2,7 @@
 
 mod offload_frames;
 
-use lanloom_switch_core::{EgressFate, MacAddr, PortConfig, PortId, SwitchConfig};
+use lanloom_switch_core::{DropReason, EgressFate, MacAddr, PortConfig, PortId, SwitchConfig};
 use lanloom_switch_io::capture::read::frame_at;
 use lanloom_switch_io::capture::{Heard, Receiver, Scope, Settings, Writer};
 use lanloom_switch_io::engine::{Asked, EngineConfig, Engines, SwitchHandle};
@@ -98,7 +98,7 @@ fn a_super_frame_is_captured_whole_with_right_checksums_and_its_size() {
         let said = format!("GSO {}×{size}", 61_001_usize.div_ceil(size));
         assert!(kept.comment.as_ref().is_some_and(|comment| comment.ends_with(&said)), "{:?}", kept.comment);
     }
-    if let Some((bad, good)) = checksums(&file) {
+    if let Some((bad, good)) = checksums(&file, ["tcp", "udp"]) {
         assert_eq!((bad, good), (0, frames.len()));
     }
 }
@@ -144,6 +144,41 @@ fn a_trace_of_what_was_captured_says_what_became_of_it() {
 }
 
 #[test]
+fn what_is_too_big_for_a_tunnel_is_answered_to_its_sender_and_the_capture_tells_both() {
+    let bench = Bench::new();
+    let tunnel = PortConfig { tunnel: true, mtu: 1500, ..PortConfig::default() };
+    bench.switch.set_port(bench.to.0, tunnel).expect("there");
+    bench.switch.set_fdb(MacAddr([2, 0x1a, 0xbe, 0x11, 0xed, 1]), bench.to.0, false).expect("there").expect("an entry");
+    let capture = bench.switch.capture(Scope::default()).expect("there");
+    for (ipv6, len) in [(false, 14 + 576), (true, 14 + 1280)] {
+        let (bytes, vnet) = Recipe { ipv6, payload: 20_000, size: 2000, ..Recipe::default() }.build();
+        bench.send(&bytes, vnet);
+        let (answer, vnet) = bench.from.1.recv_frame(PATIENCE).expect("the switch").expect("an answer");
+        assert_eq!((answer.len(), vnet), (len, VnetHeader::default()));
+        assert_eq!((&answer[..6], &answer[6..12]), (&bytes[6..12], &bytes[..6]));
+    }
+    let file = file_of(capture, 4, Settings::default());
+    let said = |number| frame_at(&file[..], number).expect("the frame").comment.expect("words");
+    let learned = "learned 02:1a:be:11:ed:02 on p1";
+    assert_eq!(
+        [1, 2, 3, 4].map(said),
+        [
+            format!("p1 → p2 dropped: mtu_exceeded · {learned} · answer: fragmentation needed · GSO 10×2000"),
+            "generated: fragmentation needed → p1".to_owned(),
+            "p1 → p2 dropped: mtu_exceeded · answer: packet too big · GSO 10×2000".to_owned(),
+            "generated: packet too big → p1".to_owned(),
+        ]
+    );
+    let counters = bench.switch.counters().expect("there");
+    let [from, to] = [&counters[0].2, &counters[1].2];
+    assert_eq!((from.rx.frames, from.forwarded, from.tx.frames, from.generated), (2, 2, 2, 2));
+    assert_eq!((to.tx.frames, to.dropped(DropReason::MtuExceeded)), (0, 2));
+    if let Some((bad, good)) = checksums(&file, ["icmp", "icmpv6"]) {
+        assert_eq!((bad, good), (0, 2));
+    }
+}
+
+#[test]
 fn a_super_frame_whose_headers_were_not_kept_cannot_be_asked_about_in_segments() {
     let (bytes, _) = Recipe::default().build();
     assert!(Asked::new(bytes[..40].to_vec()).cut_from(bytes.len() as u32).in_segments(1448).is_none());
@@ -185,16 +220,17 @@ fn an_engine_forgets_a_capture_whose_reader_has_left() {
     assert!(!bench.switch.end_capture(staying).expect("there"), "it has ended");
 }
 
-/// How many checksums of the file tshark finds bad and good. `None` if there is no tshark, which is said.
-fn checksums(file: &[u8]) -> Option<(usize, usize)> {
+/// In how many frames of the file tshark finds a bad checksum of IPv4 or `layers`, and a good one of `layers`. `None` if there is no
+/// tshark, which is said.
+fn checksums(file: &[u8], layers: [&str; 2]) -> Option<(usize, usize)> {
     if let Err(error) = Command::new("tshark").arg("--version").output() {
         assert!(may_skip_without(&format!("tshark ({error})")), "tshark must be installed in CI");
         return None;
     }
-    let path = std::env::temp_dir().join(format!("lanloom-engine-{}.pcapng", std::process::id()));
+    let path = std::env::temp_dir().join(format!("lanloom-engine-{}-{}.pcapng", std::process::id(), layers[0]));
     std::fs::write(&path, file).expect("the temporary folder takes a file");
     let frames = |state: u8| {
-        let any = ["ip", "tcp", "udp"].map(|layer| format!("{layer}.checksum.status == {state}"));
+        let any = ["ip", layers[0], layers[1]].map(|layer| format!("{layer}.checksum.status == {state}"));
         let filter = if state == 0 { any.join(" || ") } else { any[1..].join(" || ") };
         let mut command = Command::new("tshark");
         command.args(["-n", "-Y", &filter, "-T", "fields", "-e", "frame.number", "-r"]).arg(&path);

@@ -1,11 +1,12 @@
 //! The pure half of a decision (7.7): where a frame goes, and why not elsewhere.
 
 use super::ports::Port;
-use super::{NoSuchPort, Switch};
+use super::{Answer, NoSuchPort, Switch};
 use crate::fdb::{Plan, Share};
 use crate::frame::Frame;
 use crate::port::{PortId, Vid};
 use crate::time::Instant;
+use crate::too_big::{self, Silence, TooBig};
 use crate::verdict::{DropReason, EgressFate, Fate, FloodKind};
 
 /// Why a flood leaves a port out. None of these is a drop.
@@ -24,25 +25,41 @@ pub(crate) enum LeftOut {
     FloodOff,
 }
 
+/// What the pure half of a decision says, beside the copies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Judgement<'a> {
+    pub(crate) fate: Fate,
+    /// What would be learned.
+    pub(crate) plan: Option<Plan>,
+    /// What would be sent back.
+    pub(crate) answer: Option<Answer<'a>>,
+}
+
+impl Judgement<'_> {
+    fn dropped(reason: DropReason) -> Self {
+        Self { fate: Fate::Dropped(reason), plan: None, answer: None }
+    }
+}
+
 impl Switch {
-    /// The pure half of [`Switch::handle_frame`]: fate, copies, and what would be learned.
-    pub(crate) fn judge(
+    /// The pure half of [`Switch::handle_frame`].
+    pub(crate) fn judge<'a>(
         &self,
         now: Instant,
         port: PortId,
-        frame: &Frame<'_>,
+        frame: &Frame<'a>,
         copies: &mut Vec<(PortId, EgressFate)>,
-    ) -> Result<(Fate, Option<Plan>), NoSuchPort> {
+    ) -> Result<Judgement<'a>, NoSuchPort> {
         let from = self.port(port)?;
         if !from.is_up() {
-            return Ok((Fate::Dropped(DropReason::PortDown), None));
+            return Ok(Judgement::dropped(DropReason::PortDown));
         }
         let (source, destination) = (frame.source(), frame.destination());
         if !source.is_valid_source() {
-            return Ok((Fate::Dropped(DropReason::SourceInvalid), None));
+            return Ok(Judgement::dropped(DropReason::SourceInvalid));
         }
         if let Some(refusal) = self.refusal(from, frame) {
-            return Ok((Fate::Dropped(refusal.reason()), None));
+            return Ok(Judgement::dropped(refusal.reason()));
         }
         let share = Share { limit: from.config.fdb_limit, drops: from.config.fdb_limit_drops };
         let plan = from.config.learning.then(|| self.fdb.plan(Vid::NONE, source, port, share, now));
@@ -57,7 +74,25 @@ impl Switch {
                 None => self.flood(now, from, frame, FloodKind::Unknown, copies),
             }
         };
-        Ok((fate, plan))
+        let answer = self.too_big(now, from, frame, copies).and_then(Result::ok).map(Answer::TooBig);
+        Ok(Judgement { fate, plan, answer })
+    }
+
+    /// What the sender of a frame is answered that does not fit into a tunnel that it is for, or why nothing; `None` if it fits. Of
+    /// several tunnels the smallest says what fits.
+    pub(crate) fn too_big<'a>(
+        &self,
+        now: Instant,
+        from: &Port,
+        frame: &Frame<'a>,
+        copies: &[(PortId, EgressFate)],
+    ) -> Option<Result<TooBig<'a>, Silence>> {
+        let exceeded = copies.iter().filter(|(_, fate)| *fate != EgressFate::Sent).filter_map(|(to, _)| self.port(*to).ok());
+        let mtu = exceeded.filter(|to| to.config.tunnel).map(|to| to.config.mtu).min()?;
+        if !from.answers.allows(too_big::LIMIT, now) {
+            return Some(Err(Silence::Limit));
+        }
+        Some(TooBig::new(frame, mtu))
     }
 
     /// The port that leads to an individual destination. The frame's own source, `learned` from it just now, is on `port`

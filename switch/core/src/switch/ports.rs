@@ -14,6 +14,8 @@ pub(crate) struct Port {
     /// Whether its link carries frames.
     pub(crate) link_up: bool,
     pub(crate) storm: StormMeter,
+    /// How many answers to what is too big it has had.
+    pub(crate) answers: StormMeter,
     pub(super) storm_told: Option<Instant>,
     pub(super) counters: Counters,
 }
@@ -41,8 +43,8 @@ impl Switch {
         }
         self.fdb.ensure_port(id);
         let guard = config.guard.clone();
-        let (storm, counters) = (StormMeter::default(), Counters::default());
-        self.places[index].port = Some(Port { id, config, link_up: true, storm, storm_told: None, counters });
+        let (storm, answers, counters) = (StormMeter::default(), StormMeter::default(), Counters::default());
+        self.places[index].port = Some(Port { id, config, link_up: true, storm, answers, storm_told: None, counters });
         self.follow_guard(id, None, guard.as_deref());
         Some(id)
     }

@@ -55,8 +55,11 @@ impl Bench {
 
     /// The steps of a trace; the first port is `p1`.
     pub(crate) fn trace(&self, port: usize, source: MacAddr, destination: MacAddr) -> Vec<String> {
-        let bytes = plain(source, destination);
-        let frame = Frame::new(&bytes).expect("long enough");
+        self.trace_bytes(port, &plain(source, destination))
+    }
+
+    pub(crate) fn trace_bytes(&self, port: usize, bytes: &[u8]) -> Vec<String> {
+        let frame = Frame::new(bytes).expect("long enough");
         let name = |port: PortId| format!("p{}", port.index() + 1);
         self.switch.trace(self.now, self.ports[port], &frame, &name).expect("there").steps
     }

@@ -46,8 +46,8 @@ pub(crate) fn bodies() -> impl Strategy<Value = Body> {
         1 => Just(Body::Bpdu),
         1 => any::<bool>().prop_map(|six| Body::NoHeader { six }),
         3 => (macs(), four(), four()).prop_map(|(mac, sender, target)| Body::Arp { mac, sender, target }),
-        3 => (four(), four(), prop::bool::weighted(0.2))
-            .prop_map(|(source, destination, dhcp)| Body::V4 { source, destination, dhcp }),
+        3 => (four(), four(), prop::bool::weighted(0.2), any::<bool>())
+            .prop_map(|(source, destination, dhcp, whole)| Body::V4 { source, destination, dhcp, whole }),
         4 => (six(), six(), prop_oneof![neighbour, rest])
             .prop_map(|(source, destination, carried)| Body::V6 { source, destination, carried }),
     ]
@@ -72,9 +72,10 @@ pub(crate) fn on_the_wire(body: Body) -> (u16, Vec<u8>) {
         Body::Bpdu => (38, vec![0x42, 0x42, 3]),
         Body::NoHeader { six } => (if six { wire::IPV6 } else { wire::IPV4 }, Vec::new()),
         Body::Arp { mac, sender, target } => (wire::ARP, wire::arp(1, mac, sender, target)),
-        Body::V4 { source, destination, dhcp } => {
+        Body::V4 { source, destination, dhcp, whole } => {
+            let flags = if whole { 0x4000 } else { 0 };
             let port = if dhcp { 67 } else { 68 };
-            (wire::IPV4, wire::ipv4(source, destination, 0, wire::UDP, &wire::udp(port, 9)))
+            (wire::IPV4, wire::ipv4(source, destination, flags, wire::UDP, &wire::udp(port, 9)))
         }
         Body::V6 { source, destination, carried } => {
             let (next, payload) = match carried {

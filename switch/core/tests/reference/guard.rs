@@ -20,6 +20,8 @@ pub(crate) enum Body {
         source: Ipv4Addr,
         destination: Ipv4Addr,
         dhcp: bool,
+        /// Whether no router may fragment it.
+        whole: bool,
     },
     V6 {
         source: Ipv6Addr,

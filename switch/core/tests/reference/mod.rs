@@ -1,6 +1,7 @@
 //! A switch written again from 802.1D-2004 clauses 7.7 to 7.9 and from what the crate promises beyond them: lists, searched
 //! from end to end, nothing cached, no code in common with the real one. It is slow and meant to be read.
 
+pub(crate) mod answer;
 pub(crate) mod guard;
 pub(crate) mod table;
 
@@ -75,6 +76,8 @@ pub(crate) struct Place {
     pub(crate) book: Book,
     /// Nanoseconds of its storm rate used up, and when that was true.
     backlog: (u64, u64),
+    /// The same for answers to packets that are too big.
+    answered: (u64, u64),
     storm_told: Option<u64>,
 }
 
@@ -85,6 +88,10 @@ impl Place {
 
     fn backlog_at(&self, now: u64) -> u64 {
         self.backlog.0.saturating_sub(now - self.backlog.1)
+    }
+
+    fn answered_at(&self, now: u64) -> u64 {
+        self.answered.0.saturating_sub(now - self.answered.1)
     }
 }
 
@@ -117,6 +124,7 @@ impl Reference {
         self.table.sweep(secs);
         let from = self.port(port)?.clone();
         let (fate, copies, learned) = self.decide(secs, nanos, &from, sent);
+        let answer = self.too_big(nanos, &from, sent, &copies);
         for (to, fate) in &copies {
             if let (EgressFate::Dropped(reason), Some(to)) = (fate, self.port_mut(*to)) {
                 to.book.drop(*reason);
@@ -127,6 +135,9 @@ impl Reference {
         }
         let from = self.port_mut(port)?;
         add(&mut from.book.rx, sent.bytes().len(), sent.segments);
+        if answer.is_some() {
+            from.answered = (from.answered_at(nanos) + answer::COST, nanos);
+        }
         let mut storm = None;
         match fate {
             Fate::Forwarded => from.book.forwarded += 1,
@@ -147,7 +158,7 @@ impl Reference {
             }
         }
         self.events.extend(storm);
-        Some(Verdict { fate, copies, learned, answer: None })
+        Some(Verdict { fate, copies, learned, answer })
     }
 
     fn decide(&mut self, secs: u64, nanos: u64, from: &Place, sent: &Sent) -> (Fate, Vec<(PortId, EgressFate)>, Learned) {
@@ -276,8 +287,8 @@ impl Reference {
         }
         let id = PortId::new(at as u16, self.places[at].0);
         self.own(id, None, config.guard.as_deref());
-        let (book, backlog) = (Book::default(), (0, 0));
-        self.places[at].1 = Some(Place { id, config, link_up: true, book, backlog, storm_told: None });
+        let (book, backlog, answered) = (Book::default(), (0, 0), (0, 0));
+        self.places[at].1 = Some(Place { id, config, link_up: true, book, backlog, answered, storm_told: None });
         id
     }
 
