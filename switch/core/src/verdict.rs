@@ -74,6 +74,8 @@ pub enum Generated {
     FragmentationNeeded,
     /// ICMPv6 type 2 to the sender of an IPv6 packet that does not fit (RFC 4443, 3.2).
     PacketTooBig,
+    /// What measures the way between two ends of a tunnel, or answers that.
+    Probe,
 }
 
 impl Generated {
@@ -84,6 +86,7 @@ impl Generated {
             Self::NeighbourAdvertisement => "neighbour advertisement",
             Self::FragmentationNeeded => "fragmentation needed",
             Self::PacketTooBig => "packet too big",
+            Self::Probe => "probe",
         }
     }
 }

@@ -39,7 +39,7 @@ mod tests;
 pub use asked::Asked;
 pub use handle::SwitchHandle;
 pub use status::{EngineGone, PortError, PortState, PortStatus, SwitchStatus};
-pub use tunnels::{Stray, VtepStatus};
+pub use tunnels::{Stray, Trouble, VtepStatus};
 
 use crate::clock;
 use lanloom_switch_core::{MacAddr, SwitchConfig};

@@ -19,6 +19,8 @@ pub(super) struct SwitchRuntime {
     pub(super) name: String,
     pub(super) switch: Switch,
     pub(super) ports: Vec<Option<PortRuntime>>,
+    /// Those of them that are tunnels.
+    pub(super) tunnels: Vec<PortId>,
     pub(super) since: Instant,
     pub(super) captures: Vec<Sender>,
     pub(super) next_id: u64,
@@ -84,6 +86,7 @@ impl SwitchRuntime {
             name: name.to_owned(),
             switch: Switch::new(config),
             ports: Vec::new(),
+            tunnels: Vec::new(),
             since,
             captures: Vec::new(),
             next_id: 1,
@@ -156,11 +159,21 @@ impl SwitchRuntime {
 
     /// Tells the switch what holds for a port now.
     pub(super) fn settle(&mut self, id: PortId) -> Result<(), NoSuchPort> {
-        let port = self.port(id)?;
+        let port = self.port_mut(id)?;
         let config = PortConfig { mtu: port.config.mtu.min(port.link_mtu), ..port.config.clone() };
         let up = port.down.is_none() && port.link.is_some();
+        let tunnel = port.link.as_mut().and_then(|link| link.tunnel());
+        let is_tunnel = tunnel.is_some();
+        tunnel.into_iter().for_each(|tunnel| tunnel.follow(up && config.up, config.mtu));
+        self.tunnels.retain(|tunnel| *tunnel != id);
+        self.tunnels.extend(is_tunnel.then_some(id));
         self.switch.set_port(id, config)?;
         self.switch.set_link(id, up)
+    }
+
+    /// When time alone brings something, if ever.
+    pub(super) fn poll_timeout(&mut self) -> Option<Instant> {
+        [self.switch.poll_timeout(), self.tunnels_timeout()].into_iter().flatten().min()
     }
 
     pub(super) fn capture(&mut self, mut sender: Sender) {

@@ -99,8 +99,8 @@ impl Engine {
     }
 
     /// Until the next timer of a switch, or for ever.
-    fn sleep_at_most(&self, now: Instant) -> EpollTimeout {
-        let next = self.switches.values().filter_map(|runtime| runtime.switch.poll_timeout()).min();
+    fn sleep_at_most(&mut self, now: Instant) -> EpollTimeout {
+        let next = self.switches.values_mut().filter_map(SwitchRuntime::poll_timeout).min();
         next.map_or(EpollTimeout::NONE, |next| {
             let millis = next.since(now).as_nanos().div_ceil(1_000_000);
             EpollTimeout::try_from(u32::try_from(millis).unwrap_or(u32::MAX).min(i32::MAX as u32)).unwrap_or(EpollTimeout::NONE)
@@ -113,6 +113,7 @@ impl Engine {
             if runtime.switch.poll_timeout().is_some_and(|due| due <= now) {
                 runtime.switch.handle_timeout(now);
             }
+            runtime.handle_tunnels_timeout(now);
         }
     }
 

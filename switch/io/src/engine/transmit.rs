@@ -18,11 +18,9 @@ impl SwitchRuntime {
             batch.push_copy(frame.bytes, VnetHeader::default());
             let fate = self.send_made(port, batch);
             self.switch.record_generated(port, len, fate);
-            if !self.captures.is_empty() {
-                self.tell_made(port, len, origin, fate, batch);
-                told = true;
-            }
-            self.next_id += 1;
+            let bytes = if batch.is_empty() { &[] } else { batch.bytes(0) };
+            self.tell_alone(port, bytes, len, origin, &[(port, fate)]);
+            told = true;
         }
         if told {
             self.captures.retain_mut(Sender::flush);
@@ -41,19 +39,28 @@ impl SwitchRuntime {
         fate
     }
 
-    fn tell_made(&mut self, port: PortId, len: usize, origin: Origin, fate: EgressFate, batch: &Batch) {
+    /// Tells the captures of a frame of `len` bytes that came or went by itself, and in no batch.
+    pub(super) fn tell_alone(
+        &mut self,
+        port: PortId,
+        bytes: &[u8],
+        len: usize,
+        origin: Origin,
+        copies: &[(PortId, EgressFate)],
+    ) {
         let record = Record {
             time: clock::wall(),
             id: self.next_id,
             port,
-            bytes: if batch.is_empty() { &[] } else { batch.bytes(0) },
+            bytes,
             original_len: len as u32,
             vnet: VnetHeader::default(),
             segments: 1,
             origin,
-            copies: &[(port, fate)],
+            copies,
             lost_before: 0,
         };
         self.captures.iter_mut().for_each(|capture| capture.record(&record));
+        self.next_id += 1;
     }
 }

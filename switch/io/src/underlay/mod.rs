@@ -17,6 +17,8 @@ mod sockets;
 pub(crate) use senders::Senders;
 pub(crate) use sockets::receiver;
 
+use crate::clock;
+use lanloom_switch_core::Instant;
 use lanloom_switch_core::vxlan::Group;
 use std::io;
 use std::net::IpAddr;
@@ -48,7 +50,18 @@ pub(crate) struct Underlay {
     /// Whether it merges what was received.
     merges: bool,
     /// What it said last when it did not send.
-    trouble: Mutex<Option<String>>,
+    trouble: Mutex<Option<Trouble>>,
+}
+
+/// A time when the kernel did not send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// To whom.
+    pub to: IpAddr,
+    /// What it said.
+    pub what: String,
+    /// When.
+    pub at: Instant,
 }
 
 impl Underlay {
@@ -84,12 +97,13 @@ impl Underlay {
     }
 
     /// Keeps what the kernel said when it did not send, for who asks.
-    pub(crate) fn note(&self, trouble: &io::Error) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble.to_string());
+    pub(crate) fn note(&self, to: IpAddr, error: &io::Error) {
+        let trouble = Trouble { to, what: error.to_string(), at: clock::now() };
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
     }
 
     /// What [`Underlay::note`] kept last.
-    pub(crate) fn trouble(&self) -> Option<String> {
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -51,11 +51,9 @@ mod mtu;
 pub mod pace;
 mod peer;
 mod prober;
-mod strays;
 mod view;
 mod wire;
 
 pub use prober::{Handled, ProbeConfig, Prober};
-pub use strays::{Stray, Strays};
 pub use view::{Answers, Loss, PathMtu, PeerHealth, ProbeCounters, RoundTrip};
 pub use wire::{ETHERTYPE, SMALLEST};

@@ -6,9 +6,12 @@ use crate::engine::SwitchHandle;
 use crate::engine::status::PortError;
 use crate::link::LinkError;
 use crate::link::vxlan::Vxlan;
-use crate::underlay::Place;
+use crate::underlay::{Place, Trouble};
+use lanloom_switch_core::vxlan::probe::PeerHealth;
 use lanloom_switch_core::vxlan::{HandError, Peer, VtepConfig, VtepEntry};
 use lanloom_switch_core::{FdbError, MacAddr, NoSuchPort, PortConfig, PortId};
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
 /// How a tunnel end is.
@@ -24,8 +27,10 @@ pub struct VtepStatus {
     pub addresses: usize,
     /// How it works here: source ports, and what the kernel does for it or not.
     pub features: Vec<String>,
-    /// What the kernel said last when it did not send.
-    pub trouble: Option<String>,
+    /// How its peers are, as probes show it: of those that were named, or that floods are sent to.
+    pub health: Vec<(IpAddr, PeerHealth)>,
+    /// What the kernel said last when it did not send, for this tunnel or another of the same address and UDP port.
+    pub trouble: Option<Trouble>,
     /// What came to its address and UDP port for networks that are not here.
     pub strays: Vec<Stray>,
 }
@@ -41,7 +46,8 @@ impl SwitchHandle {
     ) -> Result<PortId, PortError> {
         let (name, description) = (names.0.to_owned(), names.1.to_owned());
         let id = self.ask(move |runtime| runtime.add_port(&name, &description, port))?.ok_or(PortError::Full)?;
-        let seed = config.vni.get().into();
+        // Nobody outside is to know it: whoever does can forge answers to probes, and crowd tables.
+        let seed = RandomState::new().build_hasher().finish();
         let added = self.keeper().add(self.tenant(id), config, seed, waits);
         if let Err(error) = added {
             self.ask(move |runtime| runtime.delete_port(id).map(drop))??;
@@ -75,11 +81,13 @@ impl SwitchHandle {
         let strays = self.keeper().book.strays(&place);
         let told = self.ask(move |runtime| {
             let tunnel = runtime.port_mut(id).ok()?.link.as_mut()?.tunnel()?;
-            let peers: Vec<Peer> = tunnel.vtep().peers().cloned().collect();
-            Some((peers, tunnel.vtep().len(), tunnel.underlay().features(), tunnel.underlay().trouble()))
+            let (vtep, now) = (tunnel.vtep(), clock::now());
+            let peers: Vec<Peer> = vtep.peers().cloned().collect();
+            let health = peers.iter().filter_map(|peer| Some((peer.address, vtep.health(now, peer.id)?))).collect();
+            Some((peers, health, vtep.len(), tunnel.underlay().features(), tunnel.underlay().trouble()))
         })?;
-        let (peers, addresses, features, trouble) = told.unwrap_or_default();
-        Ok(VtepStatus { config, mtu, peers, addresses, features, trouble, strays })
+        let (peers, health, addresses, features, trouble) = told.unwrap_or_default();
+        Ok(VtepStatus { config, mtu, peers, health, addresses, features, trouble, strays })
     }
 
     /// Which peers lead to which addresses, and, with the zero address, where floods go.

@@ -9,14 +9,17 @@
 //! | `reader.rs` | a socket, and whose each network is |
 //! | `serve.rs` | what an engine thread does with such sockets |
 //! | `keeper.rs` | a thread hears of addresses and routes, and has ports follow |
+//! | `probes.rs` | what tunnel ends take and send themselves |
 //! | `handle.rs` | how others speak to a tunnel port |
 
 mod book;
 mod handle;
 mod keeper;
+mod probes;
 mod reader;
 mod serve;
 
+pub use crate::underlay::Trouble;
 pub(super) use book::Tenant;
 pub use handle::VtepStatus;
 pub(super) use keeper::Keeper;

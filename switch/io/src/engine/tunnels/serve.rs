@@ -139,6 +139,9 @@ impl Engine {
         }
         self.see_through(key, port);
         self.buffers.received.clear();
+        if let Some(runtime) = self.switches.get_mut(&key) {
+            runtime.see_probes(port);
+        }
     }
 }
 

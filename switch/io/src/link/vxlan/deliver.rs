@@ -123,8 +123,10 @@ impl Call<'_> {
     fn fail_part(&mut self, message: &Message, part: &Part, error: &io::Error) {
         let frame = &mut self.frames[usize::from(part.frame)];
         frame.reason = reason(error);
-        if frame.reason == DropReason::LinkError {
-            self.underlay.note(error);
+        if frame.reason == DropReason::LinkError
+            && let Some(to) = message.to
+        {
+            self.underlay.note(to.ip(), error);
         }
         if frame.last != Some(message.peer) || frame.failed == 0 {
             frame.failed += 1;
@@ -133,7 +135,8 @@ impl Call<'_> {
     }
 }
 
-fn reason(error: &io::Error) -> DropReason {
+/// What a refusal to send is to be counted as.
+pub(super) fn reason(error: &io::Error) -> DropReason {
     match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
         Errno::EAGAIN | Errno::ENOBUFS | Errno::ENOMEM => DropReason::QueueFull,
         Errno::EMSGSIZE => DropReason::MtuExceeded,

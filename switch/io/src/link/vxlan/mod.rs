@@ -7,8 +7,10 @@
 //! |---|---|
 //! | `queue.rs` | frames on their way out, gathered into messages |
 //! | `deliver.rs` | messages to the kernel, and what it says |
+//! | `own.rs` | probes of its peers' health |
 
 mod deliver;
+mod own;
 mod queue;
 
 use super::{Link, LinkError, Offloads, Waiting};
@@ -18,7 +20,7 @@ use crate::offload::Merger;
 use crate::underlay::Underlay;
 use crate::vnet::VnetHeader;
 use lanloom_switch_core::vxlan::{Marks, Vtep, mark};
-use lanloom_switch_core::{EgressFate, Instant};
+use lanloom_switch_core::{DropReason, EgressFate, Instant};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use queue::{Out, Queue};
 use std::cell::RefCell;
@@ -40,6 +42,10 @@ pub struct Vxlan {
     silent: EventFd,
     seed: u64,
     merger: Merger,
+    /// Whether its port is up.
+    is_up: bool,
+    /// Probes that came, until somebody asks.
+    taken: Vec<Vec<u8>>,
 }
 
 impl Vxlan {
@@ -49,7 +55,7 @@ impl Vxlan {
     /// If the process has no descriptor left.
     pub(crate) fn new(vtep: Vtep, underlay: Arc<Underlay>, seed: u64) -> io::Result<Self> {
         let silent = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
-        Ok(Self { vtep, underlay, silent, seed, merger: Merger::default() })
+        Ok(Self { vtep, underlay, silent, seed, merger: Merger::default(), is_up: true, taken: Vec::new() })
     }
 
     /// Its peers and its table.
@@ -73,8 +79,16 @@ impl Vxlan {
         if batch.room() == 0 {
             return false;
         }
+        if !self.is_up {
+            self.merger.close(batch);
+            batch.reject(datagram.len(), DropReason::PortDown);
+            return true;
+        }
         match self.vtep.handle_datagram(now, from, tos, datagram) {
-            Ok(inside) if inside.probe => true,
+            Ok(inside) if inside.probe => {
+                self.taken.push(inside.frame.to_vec());
+                true
+            }
             Ok(inside) => match inside.marks {
                 Marks::Stay => self.merger.take(batch, inside.frame),
                 Marks::Mark => {
