@@ -74,6 +74,10 @@ impl Engine {
             if !spinning || count_ready == 0 {
                 count(tally, 1);
             }
+            if spinning && count_ready == 0 {
+                // Whoever else wants this core, as a guest whose answer is looked for, comes first.
+                std::thread::yield_now();
+            }
             let woke = if spinning { now } else { clock::now() };
             let mut worked = false;
             for event in &ready[..count_ready] {
