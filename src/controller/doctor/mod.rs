@@ -6,7 +6,7 @@
 //! | module | one idea |
 //! |---|---|
 //! | [`facts`] | what is looked at |
-//! | `gather` | from the controller, the engine and the kernel to those facts |
+//! | `gather`, `way` | from the controller, the engine and the kernel to those facts |
 //! | [`rules`] | from facts to findings, purely |
 
 pub mod facts;
@@ -14,6 +14,7 @@ mod gather;
 pub mod rules;
 #[cfg(test)]
 mod tests;
+mod way;
 
 pub use facts::{Facts, MemberFacts, MemberState, PeerFacts, SendError, StrayFacts, TunnelFacts, Way};
 pub use rules::{Fault, Finding, diagnose};
