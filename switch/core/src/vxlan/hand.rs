@@ -50,6 +50,7 @@ impl std::error::Error for HandError {}
 impl Vtep {
     /// Changes the peers that are named: floods go to those, and only what they send is taken.
     pub fn set_peers(&mut self, peers: &[IpAddr]) {
+        self.latest = None;
         let gone: Vec<PeerId> =
             self.peers.all().filter(|peer| peer.named && !peers.contains(&peer.address)).map(|peer| peer.id).collect();
         self.config.peers = peers.to_vec();
@@ -85,6 +86,7 @@ impl Vtep {
         {
             return Err(HandError::NoPeer);
         }
+        self.latest = None;
         let peer = self.add_peer(dst).ok_or(HandError::TooManyPeers)?;
         if mac == MacAddr::ZERO {
             self.peers.set_flooded(peer, true);
@@ -103,6 +105,7 @@ impl Vtep {
     /// # Errors
     /// If there is none.
     pub fn delete_entry(&mut self, now: Instant, mac: MacAddr, dst: Option<IpAddr>) -> Result<VtepEntry, HandError> {
+        self.latest = None;
         let none = HandError::Fdb(FdbError::NoSuchEntry);
         let entry = self.entries(now).into_iter().find(|entry| entry.mac == mac && dst.is_none_or(|dst| dst == entry.dst));
         let entry = entry.ok_or(none)?;
@@ -119,6 +122,7 @@ impl Vtep {
 
     /// Forgets what was learned. Answers how many entries that were.
     pub fn flush(&mut self) -> usize {
+        self.latest = None;
         self.table.flush(None)
     }
 

@@ -25,6 +25,18 @@ pub struct Vtep {
     /// Which peer leads to an address inside.
     pub(super) table: Fdb,
     pub(super) checks: Checks,
+    /// What was learned last: most datagrams come behind others of their flow, and teach nothing more. None after hands changed
+    /// anything.
+    pub(super) latest: Option<Latest>,
+}
+
+/// A peer's address and number, the source that it was the way to, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Latest {
+    from: IpAddr,
+    peer: PeerId,
+    source: MacAddr,
+    now: Instant,
 }
 
 /// A frame that came out of the tunnel.
@@ -47,7 +59,7 @@ impl Vtep {
     pub fn new(config: VtepConfig, seed: u64) -> Self {
         let limits = FdbLimits { ageing_secs: config.ageing_secs, ..FdbLimits::default() };
         let checks = Checks::new(&config, seed);
-        let mut vtep = Self { peers: Peers::new(seed), table: Fdb::new(limits, seed), checks, config };
+        let mut vtep = Self { peers: Peers::new(seed), table: Fdb::new(limits, seed), checks, latest: None, config };
         vtep.name_peers();
         vtep
     }
@@ -78,9 +90,11 @@ impl Vtep {
             return Ok(Inside { peer, frame: bytes, marks: Marks::Stay, probe: true });
         }
         let marks = congestion(tos, &frame).map_err(|_| DropReason::EcnLost)?;
-        if self.config.learning {
+        let latest = Latest { from, peer, source: frame.source(), now };
+        if self.config.learning && self.latest != Some(latest) {
             self.learn(now, peer, frame.source())?;
         }
+        self.latest = Some(latest);
         self.hear(now, peer, &frame);
         Ok(Inside { peer, frame: bytes, marks, probe: false })
     }
@@ -130,6 +144,9 @@ impl Vtep {
 
     /// Who sent it, if that is a peer.
     fn admit(&mut self, from: IpAddr) -> Option<PeerId> {
+        if let Some(latest) = self.latest.filter(|latest| latest.from == from) {
+            return Some(latest.peer);
+        }
         match self.peers.find(from) {
             Some(peer) => Some(peer),
             None if self.config.is_open() && !from.is_multicast() && !from.is_unspecified() => self.add_peer(from),
