@@ -29,7 +29,7 @@ impl fmt::Display for Vni {
 }
 
 /// What becomes of a datagram whose reserved bits are not zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ReservedBits {
     /// It is dropped (`vxlan_malformed`), as Linux and OVS do: the sender means something that this end does not know.
     #[default]
@@ -39,7 +39,7 @@ pub enum ReservedBits {
 }
 
 /// What becomes of a VLAN tag inside the tunnel (RFC 7348, 6.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum InnerTags {
     /// None comes out of it (`vlan_filtered`) and none goes into it: a tag is taken off on the way in.
     #[default]
@@ -49,7 +49,7 @@ pub enum InnerTags {
 }
 
 /// The traffic class of the packets outside. Its two lowest bits are always those of congestion (RFC 6040).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tos {
     /// This one.
     Fixed(u8),
@@ -64,7 +64,7 @@ impl Default for Tos {
 }
 
 /// How many hops the packets outside may go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Ttl {
     /// As many as the kernel gives any packet; 1 to a multicast group.
     #[default]

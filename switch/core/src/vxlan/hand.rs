@@ -120,6 +120,12 @@ impl Vtep {
         Ok(entry)
     }
 
+    /// Changes the ageing time, in seconds.
+    pub fn set_ageing(&mut self, secs: u32) {
+        self.config.ageing_secs = secs;
+        self.table.set_ageing(secs);
+    }
+
     /// Forgets what was learned. Answers how many entries that were.
     pub fn flush(&mut self) -> usize {
         self.latest = None;

@@ -194,12 +194,17 @@ impl SwitchHandle {
         })
     }
 
-    /// Changes the ageing time, in seconds.
+    /// Changes the ageing time, in seconds, of its tunnels too.
     ///
     /// # Errors
     /// If the switch is gone.
     pub fn set_ageing(&self, secs: u32) -> Result<(), EngineGone> {
-        self.ask(move |runtime| runtime.switch.set_ageing(secs))
+        let Inner { engines, thread, key, .. } = &*self.inner;
+        self.keeper().set_ageing(|tenant| tenant.is_of(&engines.inner.threads[*thread].mailbox, *key), secs);
+        self.ask(move |runtime| {
+            runtime.switch.set_ageing(secs);
+            runtime.tunnels(None).for_each(|tunnel| tunnel.vtep_mut().set_ageing(secs));
+        })
     }
 
     /// Every entry of the filtering database, by VLAN and address.
@@ -226,12 +231,18 @@ impl SwitchHandle {
         self.ask(move |runtime| runtime.delete_fdb(mac))
     }
 
-    /// Forgets what was learned, on one port or on all. Answers how many entries that were.
+    /// Forgets what was learned, on one port or on all, and which peers of tunnels there led to it. Answers how many entries of the
+    /// filtering database that were.
     ///
     /// # Errors
     /// If the switch is gone.
     pub fn flush_fdb(&self, port: Option<PortId>) -> Result<usize, EngineGone> {
-        self.ask(move |runtime| runtime.switch.flush_fdb(port))
+        self.ask(move |runtime| {
+            for tunnel in runtime.tunnels(port) {
+                tunnel.vtep_mut().flush();
+            }
+            runtime.switch.flush_fdb(port)
+        })
     }
 
     /// What each port has seen, by number and name, with what the kernel lost before us.

@@ -3,6 +3,7 @@
 use super::Stray;
 use crate::clock;
 use crate::engine::SwitchHandle;
+use crate::engine::runtime::SwitchRuntime;
 use crate::engine::status::PortError;
 use crate::link::LinkError;
 use crate::link::vxlan::Vxlan;
@@ -33,6 +34,14 @@ pub struct VtepStatus {
     pub trouble: Option<Trouble>,
     /// What came to its address and UDP port for networks that are not here.
     pub strays: Vec<Stray>,
+}
+
+impl SwitchRuntime {
+    /// The tunnels of one port or of all, as far as they are open.
+    pub(in crate::engine) fn tunnels(&mut self, port: Option<PortId>) -> impl Iterator<Item = &mut Vxlan> {
+        let ports = self.ports.iter_mut().flatten().filter(move |one| port.is_none_or(|port| port == one.id));
+        ports.filter_map(|port| port.link.as_mut()?.tunnel())
+    }
 }
 
 impl SwitchHandle {

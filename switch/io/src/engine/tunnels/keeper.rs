@@ -4,15 +4,17 @@
 use super::book::{Book, Tenant};
 use super::look;
 use crate::clock;
+use crate::holder::holder;
 use crate::link::vxlan::Vxlan;
 use crate::sys::netlink::AddressListener;
 use lanloom_switch_core::MacAddr;
 use lanloom_switch_core::vxlan::VtepConfig;
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::fmt;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -48,6 +50,8 @@ struct Tunnel {
     entries: Vec<(MacAddr, IpAddr)>,
     seed: u64,
     is_open: bool,
+    /// What the kernel said last when it was not opened.
+    failed: Option<Errno>,
     /// What its port was told last.
     told: Option<(u32, Option<String>)>,
 }
@@ -70,12 +74,12 @@ impl Keeper {
         seed: u64,
         waits: bool,
     ) -> io::Result<()> {
-        let mut tunnel = Tunnel { tenant, config, entries: Vec::new(), seed, is_open: false, told: None };
+        let mut tunnel = Tunnel { tenant, config, entries: Vec::new(), seed, is_open: false, failed: None, told: None };
         let opened = tunnel.open(&self.book);
         let mut kept = self.kept();
         match opened {
             Err(error) if !waits => return Err(error),
-            Err(error) => tunnel.tell((u32::MAX, Some(error.to_string()))),
+            Err(error) => tunnel.fail(&error),
             Ok(()) => {}
         }
         kept.tunnels.push(tunnel);
@@ -125,6 +129,13 @@ impl Keeper {
         Some((tunnel.config.clone(), mtu))
     }
 
+    /// Changes the ageing time of these tunnels, in seconds, for when they are opened anew.
+    pub(in crate::engine) fn set_ageing(&self, is_it: impl Fn(&Tenant) -> bool, secs: u32) {
+        for tunnel in self.kept().tunnels.iter_mut().filter(|tunnel| is_it(&tunnel.tenant)) {
+            tunnel.config.ageing_secs = secs;
+        }
+    }
+
     pub(in crate::engine) fn stop(&self) {
         self.kept().stopped = true;
         self.ring();
@@ -150,7 +161,7 @@ impl Keeper {
                 true => tunnel.tell(look(&tunnel.config, &tunnel.config.peers)),
                 false => {
                     if let Err(error) = tunnel.open(&self.book) {
-                        tunnel.tell((u32::MAX, Some(error.to_string())));
+                        tunnel.fail(&error);
                     }
                 }
             }
@@ -179,7 +190,7 @@ impl Tunnel {
             return Err(error);
         }
         book.admit(&self.tenant, &self.config);
-        (self.is_open, self.told) = (true, Some(state));
+        (self.is_open, self.failed, self.told) = (true, None, Some(state));
         Ok(())
     }
 
@@ -187,6 +198,28 @@ impl Tunnel {
         for (mac, dst) in &self.entries {
             // Each was taken before, by a tunnel end such as this one.
             let _ = vxlan.vtep_mut().set_entry(clock::now(), *mac, *dst);
+        }
+    }
+
+    /// Tells its port why it was not opened. Who is in the way is looked for once and not at every try, as it takes long.
+    fn fail(&mut self, error: &io::Error) {
+        let errno = error.raw_os_error().map(Errno::from_raw);
+        if errno.is_none() || errno != self.failed {
+            self.failed = errno;
+            self.tell((u32::MAX, Some(self.in_words(error, errno))));
+        }
+    }
+
+    fn in_words(&self, error: &io::Error, errno: Option<Errno>) -> String {
+        let VtepConfig { local, port, group, .. } = &self.config;
+        match (errno, group) {
+            (Some(Errno::EADDRINUSE), _) => match holder(SocketAddr::new(*local, *port)) {
+                Ok(Some(holder)) => format!("UDP port {port} is held by {holder}"),
+                Ok(None) | Err(_) => format!("UDP port {port} is in use"),
+            },
+            (Some(Errno::EADDRNOTAVAIL), _) => format!("no interface here has the address {local}"),
+            (Some(Errno::ENODEV), Some(group)) => format!("there is no interface {}", group.ifname),
+            (Some(_) | None, _) => error.to_string(),
         }
     }
 
