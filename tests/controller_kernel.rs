@@ -139,7 +139,7 @@ async fn answer(controller: &Controller, order: &str, notes: &mut Vec<String>) -
     match order.split_once(' ').unwrap_or((order, "")) {
         ("create", _) => said(controller.fabric().create_switch(s1, SwitchSettings::default()).await.map(|()| "done".into())),
         ("add", url) => {
-            let new = NewPort { name: None, url: url.parse().expect("a URL"), settings: Default::default() };
+            let new = NewPort { name: None, url: url.parse().expect("a URL"), settings: Default::default(), segment: 0 };
             said(controller.fabric().add_port(s1, new).await.map(|name| name.to_string()))
         }
         ("mtu", port) => {

@@ -19,14 +19,13 @@ use crate::api::types::{
     PortInfo, Reloaded, ResetDone, SwitchChange, SwitchCreate, SwitchInfo, TraceAnswer,
 };
 use crate::config::{Config, FdbSpec, Openings, PortSettings, Storm, SwitchSettings};
-use crate::controller::{Controller, NewPort};
+use crate::controller::{Controller, FdbPick, NewPort};
 use crate::names::Name;
 use crate::url::PortUrl;
 use bytes::Bytes;
 use lanloom_switch_core::build::{Built, Known};
 use lanloom_switch_core::describe::describe;
 use lanloom_switch_core::filter::Filter;
-use lanloom_switch_core::{MacAddr, Vid};
 use lanloom_switch_io::capture::{CaptureId, Scope};
 use lanloom_switch_io::engine::Asked;
 use std::future::Future;
@@ -157,7 +156,7 @@ impl Service {
     }
 
     pub(super) async fn port_add(&self, switch: &Name, name: Option<Name>, url: PortUrl) -> Answer<PortInfo> {
-        let port = NewPort { name, url, settings: PortSettings::default() };
+        let port = NewPort { name, url, settings: PortSettings::default(), segment: 0 };
         let name = self.controller.fabric().add_port(switch.clone(), port).await?;
         self.port(switch, &name)
     }
@@ -185,8 +184,8 @@ impl Service {
         Ok(self.controller.fabric().add_fdb(switch, entry).await?)
     }
 
-    pub(super) async fn fdb_delete(&self, switch: Name, mac: MacAddr, vid: Vid) -> Answer<()> {
-        Ok(self.controller.fabric().delete_fdb(switch, mac, vid.0).await?)
+    pub(super) async fn fdb_delete(&self, switch: Name, pick: FdbPick) -> Answer<()> {
+        Ok(self.controller.fabric().delete_fdb(switch, pick).await?)
     }
 
     pub(super) async fn fdb_flush(&self, switch: Name, port: Option<Name>) -> Answer<usize> {

@@ -9,6 +9,7 @@ use crate::cli::output::{Failure, Output};
 use crate::names::Name;
 use clap::{Args, Subcommand};
 use format::Format;
+use std::net::IpAddr;
 
 /// What can be done with a switch's addresses.
 #[derive(Debug, Subcommand)]
@@ -17,7 +18,10 @@ pub enum FdbCommand {
     #[command(visible_aliases = ["inspect", "ls", "list"], after_help = "Example:\n  lanloom fdb show s1 --format bridge")]
     Show(Show),
     /// Set an address by hand
-    #[command(after_help = "Example:\n  lanloom fdb add s1 02:00:00:00:00:0a p1")]
+    #[command(
+        after_help = "Example:\n  lanloom fdb add s1 02:00:00:00:00:0a p1\n  lanloom fdb add s1 02:00:00:00:00:0b p2 --dst 192.0.2.7\n  \
+                              lanloom fdb add s1 00:00:00:00:00:00 p2 --dst 192.0.2.7"
+    )]
     Add(Add),
     /// Forget an address
     #[command(visible_alias = "rm", after_help = "Example:\n  lanloom fdb delete s1 02:00:00:00:00:0a")]
@@ -44,10 +48,13 @@ pub struct Show {
 pub struct Add {
     /// The switch
     switch: Name,
-    /// The address, like 02:00:00:00:00:0a
+    /// The address, like 02:00:00:00:00:0a; all zero for the floods of a tunnel
     mac: String,
     /// The port it is on
     port: Name,
+    /// The other end of that port's tunnel that leads to it
+    #[arg(long, value_name = "VTEP")]
+    dst: Option<IpAddr>,
     /// Its VLAN
     #[arg(long, value_name = "N", default_value_t = 0)]
     vid: u16,
@@ -61,11 +68,17 @@ pub struct Add {
 pub struct Delete {
     /// The switch
     switch: Name,
-    /// The address
+    /// The address; all zero for the floods of a tunnel
     mac: String,
     /// Its VLAN
     #[arg(long, value_name = "N", default_value_t = 0)]
     vid: u16,
+    /// Only if this other end of a tunnel leads to it
+    #[arg(long, value_name = "VTEP")]
+    dst: Option<IpAddr>,
+    /// Only if it is on this port
+    #[arg(long, value_name = "PORT")]
+    port: Option<Name>,
 }
 
 /// `fdb flush`.
@@ -101,7 +114,7 @@ impl Show {
         }
         match self.format {
             Format::Table => out.table(&format::table(&entries)),
-            Format::Bridge => format::bridge(switch, &entries).try_for_each(|line| out.line(line)),
+            Format::Bridge => format::bridge(switch, &entries).into_iter().try_for_each(|line| out.line(line)),
             Format::Ovs => format::ovs(&entries).try_for_each(|line| out.line(line)),
         }
     }
@@ -110,7 +123,8 @@ impl Show {
 impl Add {
     async fn run(self, client: &Client) -> Result<(), Failure> {
         let on = format!("{} on {}/{}", self.mac, self.switch, self.port);
-        let body = FdbAdd { mac: self.mac, port: self.port.into(), vid: self.vid, sticky: self.sticky };
+        let dst = self.dst.map(|dst| dst.to_string());
+        let body = FdbAdd { mac: self.mac, port: self.port.into(), dst, vid: self.vid, sticky: self.sticky };
         let call = Call::post("set address", on, &["v1", "switches", self.switch.as_str(), "fdb"]).json(&body);
         Ok(client.tell(call).await?)
     }
@@ -120,7 +134,9 @@ impl Delete {
     async fn run(self, client: &Client) -> Result<(), Failure> {
         let on = format!("{} of switch {}", self.mac, self.switch);
         let path = ["v1", "switches", self.switch.as_str(), "fdb", &self.mac];
-        Ok(client.tell(Call::delete("forget address", on, &path).query(&FdbKey { vid: self.vid })).await?)
+        let dst = self.dst.map(|dst| dst.to_string());
+        let key = FdbKey { vid: self.vid, dst, port: self.port.map(String::from) };
+        Ok(client.tell(Call::delete("forget address", on, &path).query(&key)).await?)
     }
 }
 

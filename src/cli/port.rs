@@ -38,9 +38,14 @@ URL:
   veth://IFNAME?netns=NAME[&mtu=N][&mac=M]
                          makes a pair: IFNAME inside the namespace, the other end on the port
   iface://IFNAME         an interface that exists; the host keeps its frames
+  vxlan://VNI?local=ADDR[&remote=ADDR,…][&port=4789][&group=ADDR&dev=IFNAME][&mtu=N]
+    [&learning=off][&reserved=ignore][&tags=keep][&ttl=N|inherit][&tos=N|inherit]
+    [&suppress=off]      one end of a VXLAN network; what comes from one tunnel goes to
+                         no other tunnel of the same switch
 
 Example:
-  lanloom port add s1 'tap://eth0?netns=blue' --name blue";
+  lanloom port add s1 'tap://eth0?netns=blue' --name blue
+  lanloom port add s1 'vxlan://42?local=192.0.2.1&remote=192.0.2.7' --name overlay";
 
 /// `port add`.
 #[derive(Debug, Args)]

@@ -3,7 +3,6 @@
 use super::Config;
 use super::spec::{FdbSpec, PortSettings, PortSpec, SwitchSettings, SwitchSpec};
 use crate::names::Name;
-use lanloom_switch_core::MacAddr;
 use std::fmt;
 
 /// One step. In the order given, each finds what it needs: what goes goes first, what comes comes after its switch.
@@ -22,10 +21,8 @@ pub enum Change {
     DeleteFdb {
         /// Its switch.
         switch: Name,
-        /// Its address.
-        mac: MacAddr,
-        /// Its VLAN.
-        vid: u16,
+        /// What it was.
+        entry: FdbSpec,
     },
     /// A switch comes, without ports.
     CreateSwitch {
@@ -123,7 +120,7 @@ impl Steps {
         }
         let port_stays = |entry: &FdbSpec| old.ports.iter().any(|port| port.name == entry.port && stays(port));
         for entry in old.fdb.iter().filter(|entry| !new.fdb.contains(entry) && port_stays(entry)) {
-            self.delete.push(Change::DeleteFdb { switch: switch(), mac: entry.mac, vid: entry.vid });
+            self.delete.push(Change::DeleteFdb { switch: switch(), entry: entry.clone() });
         }
         for entry in new.fdb.iter().filter(|entry| !(old.fdb.contains(entry) && port_stays(entry))) {
             self.change.push(Change::AddFdb { switch: switch(), entry: entry.clone() });
@@ -136,13 +133,23 @@ impl fmt::Display for Change {
         match self {
             Self::DeleteSwitch(switch) => write!(out, "switch {switch} deleted"),
             Self::DeletePort { switch, port } => write!(out, "port {port} of {switch} deleted"),
-            Self::DeleteFdb { switch, mac, .. } => write!(out, "entry {mac} of {switch} deleted"),
+            Self::DeleteFdb { switch, entry } => write!(out, "entry {} of {switch} deleted", Entry(entry)),
             Self::CreateSwitch { switch, .. } => write!(out, "switch {switch} created"),
             Self::SetSwitch { switch, .. } => write!(out, "switch {switch} set"),
             Self::AddPort { switch, port } => write!(out, "port {} of {switch} added: {}", port.name, port.url),
             Self::SetPort { switch, port, .. } => write!(out, "port {port} of {switch} set"),
-            Self::AddFdb { switch, entry } => write!(out, "entry {} of {switch} added on {}", entry.mac, entry.port),
+            Self::AddFdb { switch, entry } => write!(out, "entry {} of {switch} added on {}", Entry(entry), entry.port),
         }
+    }
+}
+
+/// An entry's address, and where it leads if that is said.
+struct Entry<'a>(&'a FdbSpec);
+
+impl fmt::Display for Entry<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.0.mac)?;
+        self.0.dst.map_or(Ok(()), |dst| write!(out, " dst {dst}"))
     }
 }
 

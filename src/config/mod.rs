@@ -42,7 +42,7 @@ mod tests;
 
 pub use diff::{Change, diff};
 pub use fault::{Fault, Faults};
-pub use spec::{AGEING_SECS, DaemonSpec, FdbSpec, PortSettings, PortSpec, SwitchSettings, SwitchSpec};
+pub use spec::{AGEING_SECS, DaemonSpec, FdbKey, FdbSpec, PortSettings, PortSpec, SwitchSettings, SwitchSpec};
 pub use words::{Openings, OpeningsError, Storm, StormError};
 
 use serde::Serialize;

@@ -4,8 +4,9 @@ use super::fault::{Fault, Faults};
 use super::spec::{FdbSpec, PortSpec, SwitchSpec};
 use super::{Config, DaemonSpec, Drivers};
 use crate::names::{Name, shown};
-use crate::url::PortUrl;
+use crate::url::{Place, PortUrl};
 use lanloom_drivers::defaults;
+use lanloom_switch_core::MacAddr;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
@@ -70,7 +71,7 @@ impl Reader<'_> {
         }
         let switches: Vec<(SwitchSpec, Span)> = tables.into_iter().filter_map(|table| self.switch(table)).collect();
         self.once(switches.iter().map(|(switch, span)| (&switch.name, span.clone())), "a switch of that name");
-        self.once_interface(&switches);
+        self.once_place(&switches);
         Config { daemon, drivers, switches: switches.into_iter().map(|(switch, _)| switch).collect() }
     }
 
@@ -126,13 +127,28 @@ impl Reader<'_> {
     }
 
     fn entries(&mut self, entries: &[(Span, FdbSpec)], ports: &[(PortSpec, Span)]) {
-        self.once(entries.iter().map(|(span, entry)| ((entry.mac, entry.vid), span.clone())), "an entry of that address");
+        self.once(entries.iter().map(|(span, entry)| ((entry.key(), entry.vid), span.clone())), "an entry of that address");
         for (span, entry) in entries {
-            if !ports.iter().any(|(port, _)| port.name == entry.port) {
+            let port = ports.iter().find(|(port, _)| port.name == entry.port).map(|(port, _)| port);
+            if port.is_none() {
                 self.fault(span.clone(), format!("port {} is not on this switch; add it, or name another", entry.port));
             }
-            if !entry.mac.is_valid_source() {
+            if let (Some(port), Some(_)) = (port, entry.dst)
+                && !matches!(port.url, PortUrl::Vxlan(_))
+            {
+                let what = format!(
+                    "port {} is no tunnel, and so has no other ends; leave dst out, or name a vxlan:// port",
+                    entry.port
+                );
+                self.fault(span.clone(), what);
+            }
+            if entry.dst.is_none() && entry.mac == MacAddr::ZERO {
+                self.fault(span.clone(), "the zero address stands for a tunnel's floods; add dst = \"ADDRESS\"");
+            } else if entry.mac != MacAddr::ZERO && !entry.mac.is_valid_source() {
                 self.fault(span.clone(), format!("{} is not the address of one station", entry.mac));
+            }
+            if entry.dst.is_some() && entry.sticky {
+                self.fault(span.clone(), "what leads to the other end of a tunnel neither ages nor moves; leave sticky out");
             }
             if entry.vid != 0 {
                 self.fault(
@@ -143,15 +159,18 @@ impl Reader<'_> {
         }
     }
 
-    /// Two ports cannot have one interface.
-    fn once_interface(&mut self, switches: &[(SwitchSpec, Span)]) {
+    /// Two ports cannot have one interface, or one end of a network.
+    fn once_place(&mut self, switches: &[(SwitchSpec, Span)]) {
         let ports = switches.iter().flat_map(|(switch, _)| &switch.ports);
         let mut seen = HashMap::new();
-        for port in ports {
-            let place = (port.url.target().to_owned(), port.url.netns().cloned());
+        for (port, place) in ports.filter_map(|port| Some((port, port.url.place()?))) {
+            let shared = match &place {
+                Place::Interface(..) => "the interface",
+                Place::Vxlan(..) => "the network at the address and UDP port",
+            };
             if let Some(other) = seen.insert(place, &port.name) {
-                let what = format!("the interface of {} is also that of port {other}; give each port its own", port.url);
-                let span = self.find(&port.url.to_string()).or_else(|| self.find(port.url.target()));
+                let what = format!("{shared} of {} is also that of port {other}; give each port its own", port.url);
+                let span = self.find(&port.url.to_string()).or_else(|| self.find(&port.url.target()));
                 self.fault(span.unwrap_or(0..0), what);
             }
         }

@@ -5,7 +5,7 @@ use crate::names::Name;
 use crate::url::PortUrl;
 use lanloom_switch_core::{FdbLimits, MacAddr, PortConfig};
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
 /// Seconds of ageing time that 802.1D-2004 Table 7-5 allows.
@@ -108,21 +108,43 @@ pub struct PortSettings {
     pub fdb_limit_drops: bool,
 }
 
-/// `[[switch.fdb]]`: an address set by hand.
+/// `[[switch.fdb]]`: an address set by hand. The zero address with `dst` has a tunnel's floods sent there too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FdbSpec {
-    /// The address of one station.
+    /// The address of one station, or zero.
     #[serde(with = "text")]
     pub mac: MacAddr,
     /// The port that leads to it.
     pub port: Name,
+    /// Of a tunnel: which of its other ends leads to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dst: Option<IpAddr>,
     /// Its VLAN, 0 on a switch that does not look at tags.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub vid: u16,
     /// Ages like a learned address, but never moves to another port.
     #[serde(default, skip_serializing_if = "is_false")]
     pub sticky: bool,
+}
+
+/// What an entry is known by. A station is at one place of a switch; floods go to as many other ends of a tunnel as are set.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FdbKey {
+    /// A station's address.
+    Station(MacAddr),
+    /// A tunnel's port, and the other end that floods are sent to.
+    Flood(Name, IpAddr),
+}
+
+impl FdbSpec {
+    /// What it is known by.
+    pub fn key(&self) -> FdbKey {
+        match self.dst.filter(|_| self.mac == MacAddr::ZERO) {
+            Some(dst) => FdbKey::Flood(self.port.clone(), dst),
+            None => FdbKey::Station(self.mac),
+        }
+    }
 }
 
 impl DaemonSpec {

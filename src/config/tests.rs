@@ -7,6 +7,7 @@ use lanloom_switch_core::{MacAddr, PortConfig, StormLimit};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
+use std::net::IpAddr;
 
 fn faults(text: &str) -> Vec<(usize, String)> {
     let faults = Config::parse(text).err().map(|faults| faults.0).unwrap_or_default();
@@ -174,6 +175,31 @@ fn two_ports_cannot_have_one_interface() {
     assert_eq!(two("veth://eth0?netns=a", "veth://eth0?netns=b"), []);
 }
 
+#[test]
+fn a_tunnel_has_one_end_at_an_address_and_port_and_entries_that_lead_to_other_ends() {
+    let port = |name: &str, url: &str| format!("[[switch.port]]\nname = \"{name}\"\nurl = \"{url}\"\n");
+    let two = |a, b| format!("[[switch]]\nname = \"s\"\n{}{}", port("p1", a), port("p2", b));
+    let (one, other) = ("vxlan://1?local=10.0.0.1&remote=10.0.0.2", "vxlan://1?local=10.0.0.1");
+    assert!(faults(&two(one, other))[0].1.contains("is also that of port p1"));
+    assert_eq!(faults(&two(one, "vxlan://2?local=10.0.0.1")), []);
+    let told = faults(&two(one, "vxlan://16777216?local=10.0.0.1"));
+    assert!(told.len() == 1 && told[0].0 == 8 && told[0].1.contains("write 0 to 16777215"), "{told:?}");
+    let entry = |mac: &str, port: &str, more: &str| format!("[[switch.fdb]]\nmac = \"{mac}\"\nport = \"{port}\"\n{more}\n");
+    let (zero, station, dst) = ("00:00:00:00:00:00", "02:00:00:00:00:0a", "dst = \"10.0.0.2\"");
+    let with = |entry: String| faults(&format!("{}{entry}", two(one, "tap://t0")));
+    assert_eq!(with(entry(zero, "p1", dst) + &entry(zero, "p1", "dst = \"10.0.0.3\"") + &entry(station, "p1", dst)), []);
+    for (entry, said) in [
+        (entry(station, "p2", dst), "port p2 is no tunnel, and so has no other ends; leave dst out"),
+        (entry(zero, "p1", ""), "the zero address stands for a tunnel's floods; add dst"),
+        (entry(zero, "p1", dst) + &entry(zero, "p1", dst), "an entry of that address is on line"),
+        (entry(station, "p1", "dst = \"there\""), "invalid IP address"),
+        (entry(station, "p1", &format!("{dst}\nsticky = true")), "neither ages nor moves; leave sticky out"),
+    ] {
+        let told = with(entry);
+        assert!(told.len() == 1 && told[0].1.contains(said), "{said}: {told:?}");
+    }
+}
+
 fn name() -> impl Strategy<Value = Name> {
     "[a-d][0-9]?".prop_filter_map("a name", |text| text.parse().ok())
 }
@@ -204,30 +230,45 @@ fn settings() -> impl Strategy<Value = PortSettings> {
 
 fn switch() -> impl Strategy<Value = (SwitchSettings, Vec<PortSpec>, Vec<FdbSpec>)> {
     let settings_of_switch = (10..100u32, prop_oneof![Just(65_536), 1..3u32]);
-    let ports = btree_map(name(), (0..3u8, settings()), 0..4);
-    let entries = btree_map(1..4u64, (any::<prop::sample::Index>(), any::<bool>()), 0..3);
+    let ports = btree_map(name(), (0..4u8, settings()), 0..4);
+    let entries = btree_map(0..4u64, (any::<prop::sample::Index>(), any::<bool>()), 0..3);
     (settings_of_switch, ports, entries).prop_map(|((ageing, fdb_limit), ports, entries)| {
         let port = |(name, (kind, settings)): (Name, (u8, PortSettings))| {
-            let url = PortUrl::tap(format!("t{kind}{name}").parse::<IfName>().expect("an interface name"));
+            let url = match kind {
+                3 => "vxlan://0?local=10.0.0.1".parse().expect("a URL"),
+                _ => PortUrl::tap(format!("t{kind}{name}").parse::<IfName>().expect("an interface name")),
+            };
             PortSpec { name, url, settings }
         };
         let ports: Vec<PortSpec> = ports.into_iter().map(port).collect();
-        let entry = |(mac, (at, sticky)): (u64, (prop::sample::Index, bool))| FdbSpec {
-            mac: MacAddr::from_bits(mac),
-            port: ports[at.index(ports.len())].name.clone(),
-            vid: 0,
-            sticky,
+        // Behind a tunnel, and the zero address only there.
+        let entry = |(mac, (at, sticky)): (u64, (prop::sample::Index, bool))| {
+            let port = &ports[at.index(ports.len())];
+            let dst = matches!(port.url, PortUrl::Vxlan(_)).then(|| IpAddr::from([10, 0, 0, 2]));
+            let mac = MacAddr::from_bits(if dst.is_none() { mac.max(1) } else { mac });
+            FdbSpec { mac, port: port.name.clone(), dst, vid: 0, sticky: sticky && dst.is_none() }
         };
-        let fdb = if ports.is_empty() { vec![] } else { entries.into_iter().map(entry).collect() };
+        let mut fdb: Vec<FdbSpec> = if ports.is_empty() { vec![] } else { entries.into_iter().map(entry).collect() };
+        fdb.dedup_by_key(|entry| entry.key());
         (SwitchSettings { ageing, fdb_limit }, ports, fdb)
     })
+}
+
+/// Of its own for each place on each switch.
+fn tunnel(at: usize, switch: &Name) -> PortUrl {
+    let bytes = switch.as_str().as_bytes();
+    let local = format!("10.0.{}.{}", bytes[0], bytes.get(1).unwrap_or(&0));
+    format!("vxlan://{at}?local={local}").parse().expect("a URL")
 }
 
 fn config() -> impl Strategy<Value = Config> {
     btree_map(name(), switch(), 0..3).prop_map(|switches| {
         let spec = |(name, (settings, mut ports, fdb)): (Name, (SwitchSettings, Vec<PortSpec>, Vec<FdbSpec>))| {
-            for port in &mut ports {
-                port.url = PortUrl::tap(format!("{}-{name}", port.url.target()).parse().expect("an interface name"));
+            for (at, port) in ports.iter_mut().enumerate() {
+                port.url = match &port.url {
+                    PortUrl::Vxlan(_) => tunnel(at, &name),
+                    url => PortUrl::tap(format!("{}-{name}", url.target()).parse().expect("an interface name")),
+                };
             }
             SwitchSpec { name, settings, ports, fdb }
         };
@@ -275,16 +316,16 @@ fn apply(config: &mut Config, change: Change) {
             assert_ne!(found.settings, settings, "touched without need");
             found.settings = settings;
         }
-        Change::DeleteFdb { switch, mac, vid } => {
+        Change::DeleteFdb { switch, entry } => {
             let switch = at(config, &switch);
-            let index = config.switches[switch].fdb.iter().position(|entry| (entry.mac, entry.vid) == (mac, vid));
+            let index = config.switches[switch].fdb.iter().position(|other| *other == entry);
             config.switches[switch].fdb.remove(index.expect("the entry"));
         }
         Change::AddFdb { switch, entry } => {
             let switch = at(config, &switch);
             let switch = &mut config.switches[switch];
             assert!(switch.ports.iter().any(|port| port.name == entry.port), "no port for {entry:?}");
-            assert!(switch.fdb.iter().all(|other| other.mac != entry.mac), "{entry:?} is there");
+            assert!(switch.fdb.iter().all(|other| other.key() != entry.key()), "{entry:?} is there");
             switch.fdb.push(entry);
         }
     }
@@ -294,7 +335,7 @@ fn sorted(mut config: Config) -> Config {
     config.switches.sort_by(|a, b| a.name.cmp(&b.name));
     for switch in &mut config.switches {
         switch.ports.sort_by(|a, b| a.name.cmp(&b.name));
-        switch.fdb.sort_by_key(|entry| entry.mac);
+        switch.fdb.sort_by_key(FdbSpec::key);
     }
     config
 }

@@ -35,7 +35,7 @@ fn mac_of(port: &PortView) -> Option<MacAddr> {
     match &port.spec.url {
         PortUrl::Tap(tap) => tap.mac,
         PortUrl::Veth(veth) => veth.mac,
-        PortUrl::Iface(_) | PortUrl::Memory(_) => None,
+        PortUrl::Iface(_) | PortUrl::Vxlan(_) | PortUrl::Memory(_) => None,
     }
 }
 

@@ -74,8 +74,8 @@ mod yard;
 
 pub use events::{Event, EventKind};
 pub use fabric::{
-    Capturing, Fabric, FdbView, Guards, Keep, KernelPlugger, MadeTap, NewPort, Origin, Plugger, PortView, Removed, Setup,
-    Started, SwitchView,
+    Capturing, Fabric, FdbPick, FdbView, Guards, Keep, KernelPlugger, MadeTap, NewPort, Origin, Plugger, PortView, Removed,
+    Setup, Started, SwitchView,
 };
 pub use refusal::{Refusal, RefusalKind};
 pub use start::Networking;

@@ -3,6 +3,7 @@
 use crate::store::{Outcome, StoreError};
 use lanloom_drivers::kernel::{KernelError, Why};
 use lanloom_switch_core::FdbError;
+use lanloom_switch_core::vxlan::HandError;
 use lanloom_switch_io::engine::{EngineGone, PortError};
 use std::fmt;
 
@@ -132,6 +133,15 @@ impl Attempt {
             PortError::NoSuchPort => self.not_found("there is no such port", "see `lanloom port ls`"),
             PortError::Full => self.conflict("the switch has 65,536 ports", "delete one, or make another switch"),
             PortError::Link(error) => self.failed(error, "look at the interface, and retry"),
+        }
+    }
+
+    /// Of what leads to the other ends of a tunnel.
+    pub(super) fn hand(&self, error: HandError) -> Refusal {
+        match error {
+            HandError::Fdb(error) => self.fdb(error),
+            HandError::TooManyPeers => self.conflict(error, "take one away first"),
+            HandError::NoPeer => self.invalid(error, "name the address of another end"),
         }
     }
 

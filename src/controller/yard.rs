@@ -82,7 +82,7 @@ impl driver::Fabric for Yard {
         let attempt = Attempt::new("add port", format!("{switch}/{}", port.name));
         let url = url_of(&attempt, port)?;
         let settings = PortSettings { isolated: port.isolated, ..PortSettings::default() };
-        let new = NewPort { name: Some(name("add port", &port.name)?), url, settings };
+        let new = NewPort { name: Some(name("add port", &port.name)?), url, settings, segment: 0 };
         let guard = self.guard(switch, &port.guard);
         self.fabric()?.add_port_for(name("add port to", switch)?, new, Origin::Network, Some(guard)).await?;
         Ok(())

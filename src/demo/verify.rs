@@ -133,7 +133,7 @@ mod tests {
     use crate::api::types::Flow;
 
     fn entry(mac: &str, port: &str) -> FdbEntry {
-        FdbEntry { mac: mac.to_owned(), port: port.to_owned(), vid: 0, is_static: false, sticky: false, age_secs: 0 }
+        FdbEntry { mac: mac.to_owned(), port: port.to_owned(), dst: None, vid: 0, is_static: false, sticky: false, age_secs: 0 }
     }
 
     fn known(host: &'static str, mac: &str, port: &str) -> Known {

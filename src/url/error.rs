@@ -1,9 +1,10 @@
 //! Why a text is no port URL.
 
+use super::vxlan::VxlanFault;
 use crate::names::{NameError, shown};
 use std::fmt;
 
-const SCHEMES: &str = "tap://, veth://, iface://";
+const SCHEMES: &str = "tap://, veth://, iface://, vxlan://";
 
 /// A text that is no port URL: what was given, what is wrong, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,7 @@ pub(super) enum Fault {
     Twice(String),
     Value { key: String, value: String, right: String },
     NoNetns,
+    Vxlan(VxlanFault),
     Name(NameError),
     Escape,
     NotUtf8,
@@ -52,6 +54,7 @@ impl fmt::Display for Fault {
             Self::Twice(key) => write!(out, "{key} is given twice; leave one out"),
             Self::Value { key, value, right } => write!(out, "{key}={value} is not possible; write {right}"),
             Self::NoNetns => write!(out, "a veth needs a namespace for its other end; add ?netns=NAME"),
+            Self::Vxlan(fault) => write!(out, "{fault}"),
             Self::Name(error) => write!(out, "{error}"),
             Self::Escape => write!(out, "'%' is not followed by two hexadecimal digits; write %25 for '%' itself"),
             Self::NotUtf8 => write!(out, "what its %XX stand for is not UTF-8; check them"),

@@ -8,6 +8,7 @@ mod query;
 mod tap;
 mod value;
 mod veth;
+mod vxlan;
 
 #[cfg(test)]
 mod tests;
@@ -16,12 +17,16 @@ pub use error::UrlError;
 pub use tap::TapUrl;
 pub use value::{MTU_MIN, TAP_MTU_MAX, VETH_MTU_MAX};
 pub use veth::VethUrl;
+pub use vxlan::{VXLAN_MTU_MAX, VxlanUrl, tos_text, ttl_text};
 
 use crate::names::{IfName, Name, NetnsRef, shown};
 use error::Fault;
+use lanloom_switch_core::vxlan::Vni;
 use query::{Keys, decode, encode, no_keys};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 /// What is plugged into a port.
@@ -34,8 +39,19 @@ pub enum PortUrl {
     Veth(VethUrl),
     /// `iface://IFNAME`: an interface that somebody else made.
     Iface(IfName),
+    /// `vxlan://VNI?local=ADDRESS[&remote=ADDRESS,…][&port=4789]…`: one end of a VXLAN network.
+    Vxlan(VxlanUrl),
     /// `memory://NAME`: an end in this process; nobody can make one from outside.
     Memory(Name),
+}
+
+/// What only one port can have.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// The interface of that name, in a namespace or in the daemon's.
+    Interface(IfName, Option<NetnsRef>),
+    /// The end of a VXLAN network at an address and a UDP port.
+    Vxlan(Vni, IpAddr, u16),
 }
 
 impl PortUrl {
@@ -50,17 +66,19 @@ impl PortUrl {
             Self::Tap(_) => "tap",
             Self::Veth(_) => "veth",
             Self::Iface(_) => "iface",
+            Self::Vxlan(_) => "vxlan",
             Self::Memory(_) => "memory",
         }
     }
 
-    /// The name after `://`.
-    pub fn target(&self) -> &str {
+    /// What is after `://`: a name, or a network's number.
+    pub fn target(&self) -> Cow<'_, str> {
         match self {
-            Self::Tap(tap) => tap.ifname.as_str(),
-            Self::Veth(veth) => veth.ifname.as_str(),
-            Self::Iface(ifname) => ifname.as_str(),
-            Self::Memory(name) => name.as_str(),
+            Self::Tap(tap) => tap.ifname.as_str().into(),
+            Self::Veth(veth) => veth.ifname.as_str().into(),
+            Self::Iface(ifname) => ifname.as_str().into(),
+            Self::Vxlan(vxlan) => vxlan.vni.to_string().into(),
+            Self::Memory(name) => name.as_str().into(),
         }
     }
 
@@ -69,7 +87,7 @@ impl PortUrl {
         match self {
             Self::Tap(tap) => tap.netns.as_ref(),
             Self::Veth(veth) => Some(&veth.netns),
-            Self::Iface(_) | Self::Memory(_) => None,
+            Self::Iface(_) | Self::Vxlan(_) | Self::Memory(_) => None,
         }
     }
 
@@ -78,7 +96,20 @@ impl PortUrl {
         match self {
             Self::Tap(tap) => tap.mtu,
             Self::Veth(veth) => veth.mtu,
+            Self::Vxlan(vxlan) => vxlan.mtu,
             Self::Iface(_) | Self::Memory(_) => None,
+        }
+    }
+
+    /// What no other port can have besides; nothing for an end in this process.
+    pub fn place(&self) -> Option<Place> {
+        let interface = |ifname: &IfName| Some(Place::Interface(ifname.clone(), self.netns().cloned()));
+        match self {
+            Self::Tap(tap) => interface(&tap.ifname),
+            Self::Veth(veth) => interface(&veth.ifname),
+            Self::Iface(ifname) => interface(ifname),
+            Self::Vxlan(VxlanUrl { vni, local, port, .. }) => Some(Place::Vxlan(*vni, *local, *port)),
+            Self::Memory(_) => None,
         }
     }
 
@@ -90,6 +121,7 @@ impl PortUrl {
             "tap" => TapUrl::parse(&target, query).map(Self::Tap),
             "veth" => VethUrl::parse(&target, query).map(Self::Veth),
             "iface" => no_keys(scheme, query).and_then(|()| Ok(Self::Iface(target.parse()?))),
+            "vxlan" => VxlanUrl::parse(&target, query).map(Self::Vxlan),
             // Its other end is in this process: nobody outside can have it.
             "memory" => Err(Fault::InProcess),
             _ => Err(Fault::UnknownScheme(shown(scheme))),
@@ -102,9 +134,10 @@ impl fmt::Display for PortUrl {
         let keys = match self {
             Self::Tap(tap) => tap.keys(),
             Self::Veth(veth) => veth.keys(),
+            Self::Vxlan(vxlan) => vxlan.keys(),
             Self::Iface(_) | Self::Memory(_) => Keys::default(),
         };
-        write!(out, "{}://{}{keys}", self.scheme(), encode(self.target()))
+        write!(out, "{}://{}{keys}", self.scheme(), encode(&self.target()))
     }
 }
 

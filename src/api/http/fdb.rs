@@ -5,9 +5,12 @@ use crate::api::http::answer::{Answer, done, ok};
 use crate::api::http::ask::Ask;
 use crate::api::types::{ApiError, FdbAdd, FdbFlush, FdbFlushed, FdbKey};
 use crate::config::FdbSpec;
+use crate::controller::FdbPick;
+use crate::names::shown;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use lanloom_switch_core::{MacAddr, Vid};
+use std::net::IpAddr;
 
 pub(super) async fn show(State(service): State<Shared>, Path(switch): Path<String>) -> Answer {
     let switch = Ask::new("show the addresses of switch", &switch).name(&switch)?;
@@ -19,7 +22,8 @@ pub(super) async fn add(State(service): State<Shared>, Path(switch): Path<String
     let ask = Ask::new("set address", format!("{} on {switch}/{}", request.mac, request.port));
     let (switch, port) = (ask.name(&switch)?, ask.name(&request.port)?);
     let (mac, vid) = (mac(&ask, &request.mac)?, vid(&ask, request.vid)?);
-    service.fdb_add(switch, FdbSpec { mac, port, vid: vid.0, sticky: request.sticky }).await?;
+    let dst = request.dst.as_deref().map(|dst| address(&ask, dst)).transpose()?;
+    service.fdb_add(switch, FdbSpec { mac, port, dst, vid: vid.0, sticky: request.sticky }).await?;
     done()
 }
 
@@ -30,7 +34,10 @@ pub(super) async fn delete(
 ) -> Answer {
     let ask = Ask::new("forget address", format!("{text} of switch {switch}"));
     let key: FdbKey = ask.query(query.as_deref())?;
-    service.fdb_delete(ask.name(&switch)?, mac(&ask, &text)?, vid(&ask, key.vid)?).await?;
+    let (mac, vid) = (mac(&ask, &text)?, vid(&ask, key.vid)?.0);
+    let dst = key.dst.as_deref().map(|dst| address(&ask, dst)).transpose()?;
+    let port = key.port.as_deref().map(|port| ask.name(port)).transpose()?;
+    service.fdb_delete(ask.name(&switch)?, FdbPick { mac, vid, dst, port }).await?;
     done()
 }
 
@@ -44,6 +51,11 @@ pub(super) async fn flush(State(service): State<Shared>, Path(switch): Path<Stri
 fn mac(ask: &Ask, text: &str) -> Result<MacAddr, ApiError> {
     let hint = "write six hexadecimal bytes, like 02:00:00:00:00:0a";
     text.parse().map_err(|_| ask.invalid("that is no MAC address", hint))
+}
+
+fn address(ask: &Ask, text: &str) -> Result<IpAddr, ApiError> {
+    let hint = "write one of IPv4 or IPv6, the latter without brackets";
+    text.parse().map_err(|_| ask.invalid(format!("{} is no address of another end", shown(text)), hint))
 }
 
 fn vid(ask: &Ask, vid: u16) -> Result<Vid, ApiError> {

@@ -68,6 +68,7 @@ pub(super) fn entry(view: FdbView) -> FdbEntry {
     FdbEntry {
         mac: view.mac.to_string(),
         port: view.port,
+        dst: view.dst.map(|dst| dst.to_string()),
         vid: view.vid,
         is_static: view.is_static,
         sticky: view.sticky,

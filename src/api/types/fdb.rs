@@ -10,6 +10,9 @@ pub struct FdbEntry {
     pub mac: String,
     /// Where it is.
     pub port: String,
+    /// Which other end of that port's tunnel leads to it, by its address; an entry of the zero address has floods sent there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dst: Option<String>,
     /// Its VLAN; 0 on a switch that does not look at tags.
     pub vid: u16,
     /// Set by hand, so that it neither ages nor moves.
@@ -22,7 +25,7 @@ pub struct FdbEntry {
     pub age_secs: u64,
 }
 
-/// An address to set by hand.
+/// An address to set by hand. The zero address with `dst` has the floods of a tunnel sent to that end too.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FdbAdd {
@@ -30,6 +33,9 @@ pub struct FdbAdd {
     pub mac: String,
     /// Where it is.
     pub port: String,
+    /// Which other end of that port's tunnel leads to it, by its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dst: Option<String>,
     /// Its VLAN; 0 if not given.
     #[serde(default)]
     pub vid: u16,
@@ -39,12 +45,18 @@ pub struct FdbAdd {
 }
 
 /// The rest of an entry's key, beside its address.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct FdbKey {
     /// Its VLAN; 0 if not given.
     #[serde(default)]
     pub vid: u16,
+    /// Only if it leads to that other end of a tunnel, by its address. The zero address needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dst: Option<String>,
+    /// Only if it is on this port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<String>,
 }
 
 /// Which learned addresses to forget.

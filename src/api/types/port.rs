@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PortAdd {
-    /// What to plug in: `tap://IFNAME`, `veth://IFNAME?netns=NAME` or `iface://IFNAME`.
+    /// What to plug in: `tap://IFNAME`, `veth://IFNAME?netns=NAME`, `iface://IFNAME` or `vxlan://VNI?local=ADDRESS`.
     pub url: String,
     /// Its name; `p` and the lowest free number if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -45,7 +45,7 @@ impl Inner {
         let PortUrl::Tap(tap) = &found.spec.url else { return None };
         let (link, number) = self.plugger.adopt(self.tap_source(found.wire(), tap))?;
         let wire = found.wire();
-        let id = plug_as(&found.entry, &found.spec, link, held(wire, &found.spec, self.guard(wire))).ok()?;
+        let id = plug_as(&found.entry, &found.spec, link, held(found, self.guard(wire))).ok()?;
         Some((id, number))
     }
 }

@@ -1,10 +1,10 @@
 //! What switches and ports are told to do: each change has its turn.
 
 use super::refusal::Attempt;
-use super::{Fabric, NewPort, Origin, Refusal, Removed, Started, ports};
+use super::{Fabric, FdbPick, NewPort, Origin, Refusal, Removed, Started, ports};
 use crate::config::{Config, FdbSpec, PortSettings, SwitchSettings};
 use crate::names::Name;
-use lanloom_switch_core::{Guard, MacAddr, Prefixes};
+use lanloom_switch_core::{Guard, Prefixes};
 use lanloom_switch_io::link::memory::MemoryEnd;
 use std::sync::Arc;
 
@@ -130,10 +130,11 @@ impl Fabric {
         let _ = entry.handle.set_foreign(Arc::clone(foreign));
     }
 
-    /// Sets an entry of the filtering database by hand.
+    /// Sets an entry of the filtering database by hand, and of a tunnel if it leads to another end of one. The zero address has floods
+    /// sent to that end too.
     ///
     /// # Errors
-    /// If there is no such port, the address is no station's, or the database is full.
+    /// If there is no such port, it is no tunnel although an end is named, the address is no station's, or the database is full.
     pub async fn add_fdb(&self, switch: Name, entry: FdbSpec) -> Result<(), Refusal> {
         self.change(move |inner| async move { inner.add_fdb(&switch, entry, Origin::Command).await }).await
     }
@@ -142,8 +143,8 @@ impl Fabric {
     ///
     /// # Errors
     /// If there is none, or the configuration file set it.
-    pub async fn delete_fdb(&self, switch: Name, mac: MacAddr, vid: u16) -> Result<(), Refusal> {
-        self.change(move |inner| async move { inner.delete_fdb(&switch, mac, vid, Origin::Command).await }).await
+    pub async fn delete_fdb(&self, switch: Name, pick: FdbPick) -> Result<(), Refusal> {
+        self.change(move |inner| async move { inner.delete_fdb(&switch, pick, Origin::Command).await }).await
     }
 
     /// Forgets what was learned, on one port or on all. Answers how many entries that were.

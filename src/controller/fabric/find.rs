@@ -83,7 +83,14 @@ impl Inner {
             }
             let made = record.made || records.has_made(switch, name, &record.url);
             let spec = PortSpec { name: name.clone(), url: record.url.clone(), settings: record.settings.clone() };
-            all.push(Finding { entry, spec, origin: origin(record.network), made, order: record.order });
+            all.push(Finding {
+                entry,
+                spec,
+                origin: origin(record.network),
+                made,
+                order: record.order,
+                segment: record.segment,
+            });
         }
         let inner = Arc::clone(self);
         let adopt = move || inner.adopt_taps(&all).into_iter().zip(all).collect::<Vec<_>>();
@@ -122,7 +129,7 @@ impl Inner {
             let ports = entry.ports_in_order().into_iter();
             for port in ports.filter(|port| port.origin == Origin::Network && is_known(port)) {
                 let attempt = attempt_of(&entry.name, &port.spec.name, &port.spec.url);
-                let done = entry.handle.set_port(port.id, port.spec.settings.config(None));
+                let done = entry.handle.set_port(port.id, port.config());
                 notes.extend(done.err().map(|error| attempt.port(error).to_string()));
             }
         }
@@ -160,9 +167,9 @@ impl Inner {
     async fn find_fdb(&self, records: &Records, has_file: bool, notes: &mut Vec<String>) {
         for (switch, set) in &records.fdb {
             let attempt = Attempt::new("find fdb entry again", format!("{switch} {}", set.mac));
-            let (key, mac) = (fdb_key(switch, set.mac), set.mac);
+            let (key, mac) = (fdb_key(switch, &set.key()), set.mac);
             let entry = self.switches.get(switch).map(|entry| Arc::clone(entry.value()));
-            let is_of_file = |entry: &Arc<SwitchEntry>| entry.fdb.get(&mac).is_some_and(|old| old.1 == Origin::Config);
+            let is_of_file = |entry: &Arc<SwitchEntry>| entry.fdb.get(&set.key()).is_some_and(|old| old.1 == Origin::Config);
             let has_port = |entry: &Arc<SwitchEntry>| entry.ports.contains_key(&set.port);
             if entry.as_ref().is_some_and(is_of_file) {
                 let told = format!("address {mac} on {switch} was set by a command and is now the configuration file's");

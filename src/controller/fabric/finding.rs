@@ -4,7 +4,8 @@ use super::adopt::Adopted;
 use super::ports::plug_as;
 use super::reconcile::{self, Step, Wanted, WantedKind};
 use super::refusal::Attempt;
-use super::registry::{Origin, PortEntry, SwitchEntry};
+use super::registry::{Origin, PortEntry, SwitchEntry, config_of};
+use super::tunnels::vtep_of;
 use super::wiring::{Wire, kernel_name};
 use super::{Inner, Refusal};
 use crate::config::PortSpec;
@@ -25,6 +26,8 @@ pub(super) struct Finding {
     /// Whether what is there under its interface's name, if it can be plugged in, is what we made for it.
     pub(super) made: bool,
     pub(super) order: u64,
+    /// Which of its switch's tunnels takes its floods, or which it is.
+    pub(super) segment: u16,
 }
 
 impl Finding {
@@ -58,20 +61,20 @@ pub(super) fn attempt_of(switch: &Name, port: &Name, url: &PortUrl) -> Attempt {
 
 /// The settings of a port of a network until all ports of its switch are found: it carries nothing, for whoever is behind it could
 /// speak for those that the switch does not know yet.
-pub(super) fn held(wire: Wire<'_>, spec: &PortSpec, guard: Option<Arc<Guard>>) -> PortConfig {
-    let config = spec.settings.config(None);
-    PortConfig { up: config.up && wire.origin != Origin::Network, guard, ..config }
+pub(super) fn held(found: &Finding, guard: Option<Arc<Guard>>) -> PortConfig {
+    let config = config_of(&found.spec, found.segment);
+    PortConfig { up: config.up && found.origin != Origin::Network, guard, ..config }
 }
 
 impl Inner {
     /// Brings a port about that may be adopted already: adopted, made again, or waiting. Answers what is to be said of it.
     pub(super) async fn find_port(&self, attempt: &Attempt, found: Finding, adopted: Option<Adopted>) -> Vec<String> {
         let (wire, mut notes) = (found.wire(), Vec::new());
-        let Finding { entry, spec, origin, made, order } = &found;
+        let Finding { entry, spec, origin, made, order, segment } = &found;
         let (origin, made) = (*origin, *made);
         let tried = match adopted {
             Some((id, number)) => Ok((id, false, Some(number))),
-            None => self.try_port(attempt, entry, spec, wire).await,
+            None => self.try_port(attempt, &found).await,
         };
         let plugged = match tried {
             Ok((id, is_new, number)) => Ok((id, made || is_new, number)),
@@ -80,7 +83,7 @@ impl Inner {
                 // What it waits for is ours if it is there already and only could not be opened, or if its end in our namespace
                 // says so; otherwise whose it will be is not known, and it is not ours to delete.
                 let made = made && (there.is_some() || matches!(spec.url, PortUrl::Veth(_)));
-                self.wait_for(attempt, entry, spec, wire).await.map(|id| (id, made, there))
+                self.wait_for(attempt, &found).await.map(|id| (id, made, there))
             }
         };
         match plugged {
@@ -91,8 +94,8 @@ impl Inner {
                 {
                     notes.push(refusal.to_string());
                 }
-                let (spec, order) = (spec.clone(), *order);
-                self.register(entry, PortEntry { id, origin, spec, made, number, order, leaving: false });
+                let (spec, order, segment) = (spec.clone(), *order, *segment);
+                self.register(entry, PortEntry { id, origin, spec, made, number, order, segment, leaving: false });
             }
             Err(refusal) => notes.push(refusal.to_string()),
         }
@@ -100,40 +103,39 @@ impl Inner {
     }
 
     /// Plugs in what is there, or makes it. Answers the port, whether it was made, and the interface's number.
-    async fn try_port(
-        &self,
-        attempt: &Attempt,
-        entry: &SwitchEntry,
-        spec: &PortSpec,
-        wire: Wire<'_>,
-    ) -> Result<(PortId, bool, Option<u32>), Unplugged> {
+    async fn try_port(&self, attempt: &Attempt, found: &Finding) -> Result<(PortId, bool, Option<u32>), Unplugged> {
+        let (wire, entry, spec) = (found.wire(), &found.entry, &found.spec);
+        if let PortUrl::Vxlan(vxlan) = &spec.url {
+            let id = self.plug_tunnel(attempt, found, vxlan).await?;
+            return Ok((id, false, None));
+        }
+        let config = held(found, self.guard(wire));
         let (kind, end) = match &spec.url {
             PortUrl::Tap(_) => (WantedKind::Tap, None),
             PortUrl::Veth(_) => {
                 self.clear_end(attempt, wire).await?;
                 (WantedKind::Veth { peer: wire.peer() }, self.peer(wire).await?)
             }
-            PortUrl::Iface(_) | PortUrl::Memory(_) => (WantedKind::Iface, None),
+            PortUrl::Iface(_) | PortUrl::Vxlan(_) | PortUrl::Memory(_) => (WantedKind::Iface, None),
         };
         let (switch, port) = (entry.name.clone(), spec.name.clone());
-        let (found, number) = self.look(&spec.url).await;
+        let (there, number) = self.look(&spec.url).await;
         let names: Vec<String> = end.iter().map(|end| end.name.clone()).collect();
-        match reconcile::plan(&[Wanted { switch, port, kind, found }], &names).pop() {
+        match reconcile::plan(&[Wanted { switch, port, kind, found: there }], &names).pop() {
             Some(Step::Adopt { .. }) => {
                 // The guest's end of a veth may have been moved away, and another interface been given its name.
                 let is_ours = |number: &u32| match &spec.url {
                     PortUrl::Veth(_) => end.as_ref().is_some_and(|end| end.pair == Some(*number)),
-                    PortUrl::Tap(_) | PortUrl::Iface(_) | PortUrl::Memory(_) => true,
+                    PortUrl::Tap(_) | PortUrl::Iface(_) | PortUrl::Vxlan(_) | PortUrl::Memory(_) => true,
                 };
                 let there = number.filter(is_ours);
                 let opened = self.open(attempt, wire).await.map_err(|why| Unplugged { why, there })?;
-                let id = plug_as(entry, spec, opened, held(wire, spec, self.guard(wire)))
-                    .map_err(|error| Unplugged { why: attempt.port(error), there })?;
+                let id = plug_as(entry, spec, opened, config).map_err(|error| Unplugged { why: attempt.port(error), there })?;
                 Ok((id, false, there))
             }
             Some(Step::Make { .. }) => {
                 let wired = self.wire(attempt, wire).await?;
-                let id = match plug_as(entry, spec, wired.plug, held(wire, spec, self.guard(wire))) {
+                let id = match plug_as(entry, spec, wired.plug, config) {
                     Ok(id) => id,
                     Err(error) => return Err(attempt.port(error).and(self.unwire(attempt, wire, wired.number).await).into()),
                 };
@@ -156,17 +158,20 @@ impl Inner {
         self.delete_link(&plumbing, &wire.peer()).await.map_err(|error| attempt.kernel(error))
     }
 
-    async fn wait_for(
-        &self,
-        attempt: &Attempt,
-        entry: &SwitchEntry,
-        spec: &PortSpec,
-        wire: Wire<'_>,
-    ) -> Result<PortId, Refusal> {
-        let source = self.source(wire).await.map_err(|error| attempt.kernel(error))?;
-        let (name, url, config) = (spec.name.as_str(), spec.url.to_string(), held(wire, spec, self.guard(wire)));
-        entry.comes(&spec.name);
-        let waits = entry.handle.add_waiting_port(name, &url, source, config);
+    async fn wait_for(&self, attempt: &Attempt, found: &Finding) -> Result<PortId, Refusal> {
+        let (wire, entry, spec) = (found.wire(), &found.entry, &found.spec);
+        let (name, url, config) = (spec.name.as_str(), spec.url.to_string(), held(found, self.guard(wire)));
+        let waits = match &spec.url {
+            PortUrl::Vxlan(vxlan) => {
+                entry.comes(&spec.name);
+                entry.handle.add_waiting_tunnel(name, &url, vtep_of(entry, vxlan), config)
+            }
+            PortUrl::Tap(_) | PortUrl::Veth(_) | PortUrl::Iface(_) | PortUrl::Memory(_) => {
+                let source = self.source(wire).await.map_err(|error| attempt.kernel(error))?;
+                entry.comes(&spec.name);
+                entry.handle.add_waiting_port(name, &url, source, config)
+            }
+        };
         waits.inspect_err(|_| entry.coming.give_up(&spec.name)).map_err(|error| attempt.port(error))
     }
 

@@ -21,6 +21,7 @@
 //! | `records` | what of it is in the store |
 //! | `plugger` | opening links |
 //! | `wiring`, `claims` | from a URL to something plugged in, and back; what is written down of it |
+//! | `tunnels` | ends of VXLAN networks: what is under them |
 //! | `hints` | what to do about a link that could not be opened |
 //! | `commands`, `views` | what is asked of it from outside |
 //! | `switches`, `ports`, `fdb` | the changes |
@@ -44,12 +45,14 @@ mod start;
 mod stop;
 mod sweep;
 mod switches;
+mod tunnels;
 mod views;
 mod wiring;
 
 #[cfg(test)]
 pub(super) mod tests;
 
+pub use fdb::FdbPick;
 pub use plugger::{Keep, KernelPlugger, MadeTap, Plugger};
 pub use ports::{Capturing, NewPort};
 pub(super) use records::forgetting;

@@ -2,14 +2,15 @@
 
 use super::records::{self, fdb_key, made_key, port_key};
 use super::refusal::Attempt;
-use super::registry::{Origin, PortEntry, PortView, SwitchEntry};
+use super::registry::{Origin, PortEntry, PortView, SwitchEntry, config_of};
 use super::switches::{allow, unsaid};
-use super::wiring::{Wire, place};
+use super::tunnels::has_room;
+use super::wiring::Wire;
 use super::{EventKind, Inner, Refusal};
-use crate::config::{PortSettings, PortSpec};
+use crate::config::{FdbKey, PortSettings, PortSpec};
 use crate::names::Name;
 use crate::store::{Compare, OPERATIONS_MAX, Operation, Txn};
-use crate::url::{MTU_MIN, PortUrl};
+use crate::url::{MTU_MIN, Place, PortUrl};
 use lanloom_switch_core::{EgressFate, Guard, PortConfig, PortId, Trace};
 use lanloom_switch_io::capture::{Receiver, Scope};
 use lanloom_switch_io::engine::{Asked, PortError};
@@ -26,6 +27,8 @@ pub struct NewPort {
     pub url: PortUrl,
     /// What is set of it.
     pub settings: PortSettings,
+    /// Which of its switch's tunnels takes its floods, or which it is.
+    pub segment: u16,
 }
 
 /// A capture that has begun.
@@ -65,23 +68,28 @@ impl Inner {
         let name = self.free_name(&attempt, &entry, new.name)?;
         let attempt = Attempt::new("add port", format!("{switch}/{name} ({})", new.url));
         let (spec, order) = (PortSpec { name: name.clone(), url: new.url.clone(), settings: new.settings }, self.next_order());
+        let segment = new.segment;
         // Whatever a crash leaves of a network's port the network's own records tell to finish or to undo: one writing does.
-        let record = (origin == Origin::Network).then(|| records::put_port(switch, &spec, order, origin, true)).transpose();
+        let record =
+            (origin == Origin::Network).then(|| records::put_port(switch, &spec, (order, segment), origin, true)).transpose();
         let record = record.map_err(unsaid(&attempt))?;
         let (url, mtu) = (&new.url, spec.settings.mtu);
         let wire = Wire { switch, port: &name, url, origin, mtu, record: record.as_ref() };
         check(&attempt, wire, &spec.settings)?;
-        self.free_interface(&attempt, &new.url)?;
+        self.free_place(&attempt, &new.url)?;
         self.free_record(&attempt, &port_key(switch, &name)).await?;
         self.clear_place(&attempt, wire).await?;
         let wired = self.wire(&attempt, wire).await?;
         let (made, is_new) = (wired.made, wired.is_new);
-        let plugged = plug(&entry, &spec, wired.plug, guard);
+        let plugged = plug_as(&entry, &spec, wired.plug, PortConfig { guard, ..config_of(&spec, segment) });
         let id = match plugged {
             Ok(id) => id,
-            Err(error) => return Err(attempt.port(error).and(self.take_back(&attempt, wire, (made, is_new)).await)),
+            Err(error) => {
+                let refusal = self.unplugged(&attempt, &spec.url, error).await;
+                return Err(refusal.and(self.take_back(&attempt, wire, (made, is_new)).await));
+            }
         };
-        let port = PortEntry { id, origin, spec, made, number: wired.number, order, leaving: false };
+        let port = PortEntry { id, origin, spec, made, number: wired.number, order, segment, leaving: false };
         if let Err(refusal) = self.record_port(&attempt, &entry, &port, wired.recorded, wired.keep.as_deref()).await {
             entry.goes(&name);
             let unplugged = entry.handle.delete_port(id).map(drop).map_err(|error| attempt.port(error));
@@ -130,9 +138,10 @@ impl Inner {
         let entry = self.entry(&attempt, switch)?;
         let name = self.free_name(&attempt, &entry, Some(name.clone()))?;
         let spec = PortSpec { name: name.clone(), url: PortUrl::Memory(name), settings: PortSettings::default() };
-        let id = plug(&entry, &spec, Plug::Memory(end), None).map_err(|error| attempt.port(error))?;
         let (origin, order) = (Origin::Command, self.next_order());
-        self.register(&entry, PortEntry { id, origin, spec, made: false, number: None, order, leaving: false });
+        let plugged = plug_as(&entry, &spec, Plug::Memory(end), config_of(&spec, 0));
+        let id = plugged.map_err(|error| attempt.port(error))?;
+        self.register(&entry, PortEntry { id, origin, spec, made: false, number: None, order, segment: 0, leaving: false });
         Ok(())
     }
 
@@ -146,14 +155,22 @@ impl Inner {
         }
     }
 
-    pub(super) fn free_interface(&self, attempt: &Attempt, url: &PortUrl) -> Result<(), Refusal> {
+    /// Whether no port of any switch has what only one can have.
+    pub(super) fn free_place(&self, attempt: &Attempt, url: &PortUrl) -> Result<(), Refusal> {
+        let Some(wanted) = url.place() else { return Ok(()) };
         for entry in self.entries() {
-            for port in entry.ports_in_order() {
-                if place(url).is_some_and(|wanted| place(&port.spec.url) == Some(wanted)) {
-                    let why = format!("port {}/{} has that interface", entry.name, port.spec.name);
-                    return Err(attempt.conflict(why, "choose another interface name, or delete that port"));
+            let ports = entry.ports_in_order();
+            let Some(port) = ports.iter().find(|port| port.spec.url.place().as_ref() == Some(&wanted)) else { continue };
+            let has = format!("port {}/{} has", entry.name, port.spec.name);
+            return Err(match wanted {
+                Place::Interface(..) => {
+                    attempt.conflict(format!("{has} that interface"), "choose another interface name, or delete that port")
                 }
-            }
+                Place::Vxlan(vni, local, udp) => {
+                    let hint = "choose another VNI, local= or port=, or delete that port";
+                    attempt.conflict(format!("{has} VNI {vni} at {local}, UDP port {udp}"), hint)
+                }
+            });
         }
         Ok(())
     }
@@ -191,6 +208,9 @@ impl Inner {
             Wire { switch, port: name, url: &old.spec.url, origin: old.origin, mtu: old.spec.settings.mtu, record: None };
         let after = Wire { mtu: new.spec.settings.mtu, ..before };
         check(&attempt, after, &new.spec.settings)?;
+        if after.mtu != before.mtu {
+            has_room(&attempt, after)?;
+        }
         let (mtu_before, mtu_after) = (before.interface_mtu(), after.interface_mtu());
         if mtu_after != mtu_before
             && let Err(error) = self.set_interface_mtu(after, number, mtu_after).await
@@ -215,7 +235,7 @@ impl Inner {
             let put = new.put(&entry.name).map_err(unsaid(attempt))?;
             self.commit(attempt, Txn::of([put])).await?;
         }
-        entry.handle.set_port(new.id, new.spec.settings.config(None)).map_err(|error| attempt.port(error))
+        entry.handle.set_port(new.id, new.config()).map_err(|error| attempt.port(error))
     }
 
     pub(super) async fn delete_port(&self, switch: &Name, name: &Name, by: Origin) -> Result<(), Refusal> {
@@ -264,7 +284,7 @@ impl Inner {
     /// Takes a port and the entries on it out of the store, the port last, so that what a crash leaves is a whole port.
     async fn forget_port(&self, attempt: &Attempt, entry: &SwitchEntry, port: &PortEntry) -> Result<(), Refusal> {
         let ours = |key| Operation::Delete { key };
-        let mut keys: Vec<Operation> = entries_on(entry, port).map(|mac| ours(fdb_key(&entry.name, mac))).collect();
+        let mut keys: Vec<Operation> = entries_on(entry, port).map(|key| ours(fdb_key(&entry.name, &key))).collect();
         if port.origin.is_recorded() {
             keys.push(ours(port_key(&entry.name, &port.spec.name)));
         }
@@ -284,8 +304,8 @@ impl Inner {
         if port.origin.is_recorded() && !matches!(port.spec.url, PortUrl::Memory(_)) {
             puts.push(port.put(&entry.name).map_err(unsaid(attempt))?);
         }
-        for mac in entries_on(entry, port) {
-            if let Some(set) = entry.fdb.get(&mac) {
+        for key in entries_on(entry, port) {
+            if let Some(set) = entry.fdb.get(&key) {
                 puts.push(records::put_fdb(&entry.name, &set.0).map_err(unsaid(attempt))?);
             }
         }
@@ -331,19 +351,14 @@ impl Inner {
 }
 
 /// Plugs a link into a new port of the engine's.
-pub(super) fn plug(entry: &SwitchEntry, spec: &PortSpec, plug: Plug, guard: Option<Arc<Guard>>) -> Result<PortId, PortError> {
-    plug_as(entry, spec, plug, PortConfig { guard, ..spec.settings.config(None) })
-}
-
-/// The same, with settings that are not those of the port yet.
 pub(super) fn plug_as(entry: &SwitchEntry, spec: &PortSpec, plug: Plug, config: PortConfig) -> Result<PortId, PortError> {
     entry.comes(&spec.name);
     let plugged = entry.handle.add_port(spec.name.as_str(), &spec.url.to_string(), plug, config);
     plugged.inspect_err(|_| entry.coming.give_up(&spec.name))
 }
 
-fn entries_on<'a>(entry: &'a SwitchEntry, port: &'a PortEntry) -> impl Iterator<Item = lanloom_switch_core::MacAddr> + 'a {
+fn entries_on<'a>(entry: &'a SwitchEntry, port: &'a PortEntry) -> impl Iterator<Item = FdbKey> + 'a {
     let set = entry.fdb.iter().filter(|set| set.0.port == port.spec.name && set.1 == Origin::Command);
-    let macs: Vec<_> = set.map(|set| *set.key()).collect();
-    macs.into_iter()
+    let keys: Vec<_> = set.map(|set| set.key().clone()).collect();
+    keys.into_iter()
 }

@@ -1,8 +1,7 @@
 //! What of switches and ports is in the store, and under which keys.
 
 use super::registry::{Origin, PortEntry};
-use super::wiring::place;
-use crate::config::{FdbSpec, PortSettings, PortSpec, SwitchSettings};
+use crate::config::{FdbKey, FdbSpec, PortSettings, PortSpec, SwitchSettings};
 use crate::names::Name;
 use crate::store::{self, Operation, RecordError, Store, StoreError};
 use crate::url::PortUrl;
@@ -21,9 +20,9 @@ const OTHERS: [&str; 4] = ["/lanloom/networks/", "/lanloom/endpoints/", "/lanloo
 
 /// The schema of all values.
 ///
-/// 3: a switch or port may be a network's. 2: interfaces that we made have records of their own, and ports an order; in 1 a port's
+/// 4: ports may be tunnels and in segments, and addresses behind other ends. 3: a switch or port may be a network's. 2: interfaces that we made have records of their own, and ports an order; in 1 a port's
 /// record said whether we made its interface.
-const SCHEMA: u32 = 3;
+const SCHEMA: u32 = 4;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,6 +44,9 @@ pub(super) struct PortRecord {
     /// Whether a network made it, and no command.
     #[serde(default)]
     pub(super) network: bool,
+    /// Which of its switch's tunnels takes its floods, or which it is.
+    #[serde(default)]
+    pub(super) segment: u16,
     /// In schema 1, whether we made the interface.
     #[serde(default, skip_serializing)]
     pub(super) made: bool,
@@ -63,7 +65,7 @@ pub(super) struct MadeRecord {
 impl MadeRecord {
     /// Whether it is about the interface that a URL means, and not another that the port had before.
     pub(super) fn is_of(&self, url: &PortUrl) -> bool {
-        self.url.scheme() == url.scheme() && place(&self.url) == place(url)
+        self.url.scheme() == url.scheme() && self.url.place() == url.place()
     }
 }
 
@@ -79,8 +81,11 @@ pub(super) fn made_key(switch: &Name, port: &Name) -> String {
     format!("{MADE}{switch}/{port}")
 }
 
-pub(super) fn fdb_key(switch: &Name, mac: MacAddr) -> String {
-    format!("{FDB}{switch}/0/{mac}")
+pub(super) fn fdb_key(switch: &Name, key: &FdbKey) -> String {
+    match key {
+        FdbKey::Station(mac) => format!("{FDB}{switch}/0/{mac}"),
+        FdbKey::Flood(port, dst) => format!("{FDB}{switch}/0/{}/{port}/{dst}", MacAddr::ZERO),
+    }
 }
 
 pub(super) fn put_switch(switch: &Name, settings: &SwitchSettings, origin: Origin) -> Result<Operation, RecordError> {
@@ -90,18 +95,18 @@ pub(super) fn put_switch(switch: &Name, settings: &SwitchSettings, origin: Origi
 pub(super) fn put_port(
     switch: &Name,
     port: &PortSpec,
-    order: u64,
+    (order, segment): (u64, u16),
     origin: Origin,
     made: bool,
 ) -> Result<Operation, RecordError> {
-    let (url, settings) = (port.url.clone(), port.settings.clone());
-    put(port_key(switch, &port.name), &PortRecord { url, settings, order, network: origin == Origin::Network, made })
+    let (url, settings, network) = (port.url.clone(), port.settings.clone(), origin == Origin::Network);
+    put(port_key(switch, &port.name), &PortRecord { url, settings, order, network, segment, made })
 }
 
 impl PortEntry {
     /// What records it.
     pub(super) fn put(&self, switch: &Name) -> Result<Operation, RecordError> {
-        put_port(switch, &self.spec, self.order, self.origin, self.made)
+        put_port(switch, &self.spec, (self.order, self.segment), self.origin, self.made)
     }
 }
 
@@ -110,7 +115,7 @@ pub(super) fn put_made(switch: &Name, port: &Name, url: &PortUrl, file: bool) ->
 }
 
 pub(super) fn put_fdb(switch: &Name, entry: &FdbSpec) -> Result<Operation, RecordError> {
-    put(fdb_key(switch, entry.mac), entry)
+    put(fdb_key(switch, &entry.key()), entry)
 }
 
 /// What forgets a port whose namespace is gone. A TAP went with that, and its name there may be another's by now; our end of a veth

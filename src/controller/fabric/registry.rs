@@ -1,13 +1,14 @@
 //! The switches and ports there are, read by many while the controller writes.
 
 use super::coming::Coming;
-use crate::config::{FdbSpec, PortSpec, SwitchSettings, SwitchSpec};
+use crate::config::{FdbKey, FdbSpec, PortSpec, SwitchSettings, SwitchSpec};
 use crate::names::Name;
 use crate::url::PortUrl;
 use dashmap::DashMap;
-use lanloom_switch_core::{MacAddr, PortId};
-use lanloom_switch_io::engine::{PortState, PortStatus, SwitchHandle, SwitchStatus};
+use lanloom_switch_core::{MacAddr, PortConfig, PortId};
+use lanloom_switch_io::engine::{PortState, PortStatus, SwitchHandle, SwitchStatus, VtepStatus};
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Events that may be on their way.
@@ -54,7 +55,7 @@ pub(super) struct SwitchEntry {
     /// The ports deleted last: more than there can be events of on their way.
     gone: Mutex<VecDeque<Name>>,
     pub(super) coming: Coming,
-    pub(super) fdb: DashMap<MacAddr, (FdbSpec, Origin)>,
+    pub(super) fdb: DashMap<FdbKey, (FdbSpec, Origin)>,
 }
 
 /// A port.
@@ -70,6 +71,8 @@ pub(super) struct PortEntry {
     pub(super) number: Option<u32>,
     /// Its place in the order in which ports were made.
     pub(super) order: u64,
+    /// Which of its switch's tunnels takes its floods, or which it is.
+    pub(super) segment: u16,
     /// Whether it is being deleted, and its end nothing to tell of.
     pub(super) leaving: bool,
 }
@@ -100,6 +103,8 @@ pub struct PortView {
     pub mtu: u32,
     /// What its link takes uncut and unfinished, and what else is worth saying.
     pub features: Vec<&'static str>,
+    /// How it is as the end of a VXLAN network, if it is one; of ports that are listed together this is left out.
+    pub tunnel: Option<Box<VtepStatus>>,
 }
 
 /// An address that a switch knows, as shown.
@@ -111,6 +116,8 @@ pub struct FdbView {
     pub vid: u16,
     /// The name of the port that leads to it.
     pub port: String,
+    /// Which other end of that port's tunnel leads to it, if it is one. An entry of the zero address has floods sent there.
+    pub dst: Option<IpAddr>,
     /// Whether it was set by hand, never ages and never moves.
     pub is_static: bool,
     /// Whether it ages, but never moves to another port.
@@ -183,17 +190,35 @@ impl SwitchEntry {
         let ports: Vec<PortSpec> = self.ports_in_order().into_iter().filter(kept).map(|port| port.spec).collect();
         let entries = self.fdb.iter().filter(|entry| of(entry.value().1)).map(|entry| entry.value().0.clone());
         let mut fdb: Vec<FdbSpec> = entries.filter(|entry| ports.iter().any(|port| port.name == entry.port)).collect();
-        fdb.sort_by_key(|entry| entry.mac);
+        fdb.sort_by_key(FdbSpec::key);
         SwitchSpec { name: self.name.clone(), settings: self.settings(), ports, fdb }
     }
 }
 
+/// What a switch is told of a port, by its settings, its URL and where its floods go.
+pub(super) fn config_of(spec: &PortSpec, segment: u16) -> PortConfig {
+    match &spec.url {
+        PortUrl::Vxlan(vxlan) => {
+            PortConfig { tunnel: true, segment, suppress: vxlan.suppress, ..spec.settings.config(vxlan.mtu) }
+        }
+        PortUrl::Tap(_) | PortUrl::Veth(_) | PortUrl::Iface(_) | PortUrl::Memory(_) => {
+            PortConfig { segment, ..spec.settings.config(None) }
+        }
+    }
+}
+
 impl PortEntry {
+    /// What its switch is told of it.
+    pub(super) fn config(&self) -> PortConfig {
+        config_of(&self.spec, self.segment)
+    }
+
     pub(super) fn view(self, status: PortStatus) -> PortView {
         let mut features = status.features;
         if matches!(self.spec.url, PortUrl::Iface(_)) {
             features.push("host-shares");
         }
-        PortView { spec: self.spec, origin: self.origin, state: status.state, mtu: status.mtu, features }
+        let (state, mtu) = (status.state, status.mtu);
+        PortView { spec: self.spec, origin: self.origin, state, mtu, features, tunnel: None }
     }
 }

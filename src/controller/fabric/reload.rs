@@ -1,5 +1,6 @@
 //! How what runs follows the configuration file.
 
+use super::fdb::FdbPick;
 use super::finding::Finding;
 use super::refusal::Attempt;
 use super::registry::Origin;
@@ -46,7 +47,7 @@ impl Inner {
         match change {
             Change::DeleteSwitch(switch) => self.delete_switch(&switch, Origin::Config).await,
             Change::DeletePort { switch, port } => self.delete_port(&switch, &port, Origin::Config).await,
-            Change::DeleteFdb { switch, mac, vid } => self.delete_fdb(&switch, mac, vid, Origin::Config).await,
+            Change::DeleteFdb { switch, entry } => self.delete_fdb(&switch, FdbPick::of(&entry), Origin::Config).await,
             Change::CreateSwitch { switch, settings } => self.create_switch(&switch, settings, Origin::Config).await,
             Change::SetSwitch { switch, settings } => self.set_switch(&switch, |old| *old = settings).await,
             Change::SetPort { switch, port, settings } => self.set_port(&switch, &port, |old| *old = settings).await,
@@ -57,7 +58,7 @@ impl Inner {
                 if entry.ports.contains_key(&port.name) {
                     return Err(attempt.conflict("a command made a port of that name", "delete that one, or rename this one"));
                 }
-                self.free_interface(&attempt, &port.url)?;
+                self.free_place(&attempt, &port.url)?;
                 let wire =
                     Wire { switch: &switch, port: &port.name, url: &port.url, origin: Origin::Config, mtu: None, record: None };
                 self.clear_place(&attempt, wire).await?;
@@ -65,10 +66,11 @@ impl Inner {
                 let made = match port.url {
                     PortUrl::Tap(_) => self.is_claimed(&attempt, wire).await?,
                     PortUrl::Veth(_) => true,
-                    PortUrl::Iface(_) | PortUrl::Memory(_) => false,
+                    PortUrl::Iface(_) | PortUrl::Vxlan(_) | PortUrl::Memory(_) => false,
                 };
                 let order = self.next_order();
-                let found = Finding { entry: Arc::clone(&entry), spec: port, origin: Origin::Config, made, order };
+                let (entry, origin) = (Arc::clone(&entry), Origin::Config);
+                let found = Finding { entry, spec: port, origin, made, order, segment: 0 };
                 notes.extend(self.find_port(&attempt, found, None).await);
                 Ok(())
             }

@@ -47,7 +47,7 @@ impl Inner {
         let attempt = Attempt::new("remove the interface of", format!("{switch}/{port} ({})", record.url));
         let origin = if record.file { Origin::Config } else { Origin::Command };
         let wire = Wire { switch, port, url: &record.url, origin, mtu: None, record: None };
-        let is_used = self.free_interface(&attempt, &record.url).is_err();
+        let is_used = self.free_place(&attempt, &record.url).is_err();
         match (&record.url, self.look(&record.url).await) {
             (PortUrl::Tap(_), _) if is_used => {}
             (PortUrl::Tap(_), (Found::Tap { attached: true }, _)) => {
@@ -57,7 +57,7 @@ impl Inner {
             (PortUrl::Tap(_), (Found::Unknown(why), _)) => return Err(attempt.failed(why, "start the daemon again")),
             (PortUrl::Tap(_), (_, number)) => self.unwire(&attempt, wire, number).await?,
             (PortUrl::Veth(_), _) if self.has_plumbing(&attempt).await? => self.unwire(&attempt, wire, None).await?,
-            (PortUrl::Veth(_) | PortUrl::Iface(_) | PortUrl::Memory(_), _) => {}
+            (PortUrl::Veth(_) | PortUrl::Iface(_) | PortUrl::Vxlan(_) | PortUrl::Memory(_), _) => {}
         }
         self.disclaim(&attempt, wire).await
     }

@@ -44,7 +44,9 @@ impl Fabric {
     pub fn port(&self, switch: &Name, port: &Name) -> Result<PortView, Refusal> {
         let attempt = Attempt::new("show port", format!("{switch}/{port}"));
         let ports = self.inner.ports(&attempt, switch)?;
-        ports.into_iter().find(|view| view.spec.name == *port).ok_or_else(|| ports::no_port(&attempt, switch))
+        let view = ports.into_iter().find(|view| view.spec.name == *port).ok_or_else(|| ports::no_port(&attempt, switch))?;
+        let tunnel = self.inner.vtep(switch, port).map(Box::new);
+        Ok(PortView { tunnel, ..view })
     }
 
     /// The filtering database of a switch.

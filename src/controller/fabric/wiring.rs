@@ -13,7 +13,7 @@ use super::registry::Origin;
 use super::{Inner, Refusal};
 use crate::names::Name;
 use crate::store::Operation;
-use crate::url::{PortUrl, TAP_MTU_MAX, TapUrl, VETH_MTU_MAX, VethUrl};
+use crate::url::{Place, PortUrl, TAP_MTU_MAX, TapUrl, VETH_MTU_MAX, VXLAN_MTU_MAX, VethUrl};
 use lanloom_drivers::kernel::{self, KernelError, LinkChange, LinkKind, Netns, TapMove, VethSpec, Why};
 use lanloom_switch_io::plug::{Plug, Source, SourceKind};
 use std::path::PathBuf;
@@ -58,7 +58,11 @@ impl Wire<'_> {
 
     /// The largest MTU that its interface can have.
     pub(super) fn most_mtu(&self) -> u32 {
-        if matches!(self.url, PortUrl::Tap(_)) { TAP_MTU_MAX } else { VETH_MTU_MAX }
+        match self.url {
+            PortUrl::Tap(_) => TAP_MTU_MAX,
+            PortUrl::Vxlan(_) => VXLAN_MTU_MAX,
+            PortUrl::Veth(_) | PortUrl::Iface(_) | PortUrl::Memory(_) => VETH_MTU_MAX,
+        }
     }
 
     /// The name of a veth's end in the plumbing namespace.
@@ -100,13 +104,13 @@ impl Inner {
     /// How a TAP is opened, and opened again.
     pub(super) fn tap_source(&self, wire: Wire<'_>, tap: &TapUrl) -> Source {
         let kind = SourceKind::Tap { offload: tap.offload, persist: tap.persist && !self.ephemeral };
-        Source { ifname: wire.url.target().to_owned(), netns: self.opened_in(wire.url), kind, label: None }
+        Source { ifname: wire.url.target().into_owned(), netns: self.opened_in(wire.url), kind, label: None }
     }
 
     /// How a port's link is opened, and opened again.
     pub(super) async fn source(&self, wire: Wire<'_>) -> Result<Source, KernelError> {
         let netns = self.opened_in(wire.url);
-        let ifname = wire.url.target().to_owned();
+        let ifname = wire.url.target().into_owned();
         Ok(match wire.url {
             PortUrl::Tap(tap) => self.tap_source(wire, tap),
             PortUrl::Veth(_) => {
@@ -118,13 +122,17 @@ impl Inner {
                 let guest = wire.url.netns().map_or_else(|| ifname.clone(), |netns| format!("{ifname} in {netns}"));
                 Source { ifname: wire.peer(), netns: Some(netns), kind: SourceKind::Packet, label: Some(guest) }
             }
-            PortUrl::Iface(_) | PortUrl::Memory(_) => Source { ifname, netns, kind: SourceKind::Packet, label: None },
+            // The last two have none, and are not asked.
+            PortUrl::Iface(_) | PortUrl::Vxlan(_) | PortUrl::Memory(_) => {
+                Source { ifname, netns, kind: SourceKind::Packet, label: None }
+            }
         })
     }
 
     /// What is under the name of a URL's interface, and its number.
     pub(super) async fn look(&self, url: &PortUrl) -> (Found, Option<u32>) {
-        let name = match kernel_name(url.target()) {
+        let Some(Place::Interface(name, _)) = url.place() else { return (Found::Nothing, None) };
+        let name = match kernel_name(name.as_str()) {
             Ok(name) => name,
             Err(error) => return (Found::Unknown(error.to_string()), None),
         };
@@ -149,6 +157,9 @@ impl Inner {
 
     /// Makes or opens what a new port is to be plugged into. What fails leaves nothing behind.
     pub(super) async fn wire(&self, attempt: &Attempt, wire: Wire<'_>) -> Result<Wired, Refusal> {
+        if let PortUrl::Vxlan(vxlan) = wire.url {
+            return self.wire_tunnel(attempt, wire, vxlan);
+        }
         let target = wire.url.target();
         let (found, number) = self.look(wire.url).await;
         match (&found, wire.url) {
@@ -182,7 +193,7 @@ impl Inner {
                 };
                 return Err(attempt.conflict(why, hint));
             }
-            (_, PortUrl::Tap(_) | PortUrl::Veth(_) | PortUrl::Iface(_) | PortUrl::Memory(_)) => {}
+            (_, PortUrl::Tap(_) | PortUrl::Veth(_) | PortUrl::Iface(_) | PortUrl::Vxlan(_) | PortUrl::Memory(_)) => {}
         }
         let made = match (found, wire.url) {
             (Found::Nothing, PortUrl::Tap(tap)) => {
@@ -255,7 +266,7 @@ impl Inner {
         let deleted = match wire.url {
             PortUrl::Tap(_) => match self.look(wire.url).await {
                 (Found::Tap { .. }, there) if there == number => {
-                    self.delete_link(&self.netns(wire.url), wire.url.target()).await
+                    self.delete_link(&self.netns(wire.url), &wire.url.target()).await
                 }
                 (Found::Unknown(why), _) => return Err(attempt.failed(why, UNKNOWN_HINT)),
                 (Found::Tap { .. } | Found::Veth | Found::Other | Found::Nothing | Found::NoNamespace, _) => Ok(()),
@@ -265,7 +276,7 @@ impl Inner {
                 Ok(plumbing) => self.delete_link(&plumbing, &wire.peer()).await,
                 Err(error) => Err(error),
             },
-            PortUrl::Iface(_) | PortUrl::Memory(_) => Ok(()),
+            PortUrl::Iface(_) | PortUrl::Vxlan(_) | PortUrl::Memory(_) => Ok(()),
         };
         deleted.map_err(|error| attempt.kernel(error))
     }
@@ -282,7 +293,7 @@ impl Inner {
     pub(super) async fn set_interface_mtu(&self, wire: Wire<'_>, number: Option<u32>, mtu: u32) -> Result<(), KernelError> {
         let mut ends = Vec::new();
         if matches!(wire.url, PortUrl::Tap(_) | PortUrl::Veth(_)) {
-            let guest = (self.netns(wire.url), wire.url.target().to_owned());
+            let guest = (self.netns(wire.url), wire.url.target().into_owned());
             match self.kernel.link(&guest.0, &kernel_name(&guest.1)?).await {
                 Ok(link) if Some(link.index) == number && matches!(link.kind, LinkKind::Tun | LinkKind::Veth) => {
                     ends.push(guest)
@@ -309,10 +320,4 @@ impl Inner {
 /// A name of ours as the kernel's layer wants it. Ours are checked more strictly.
 pub(super) fn kernel_name(name: &str) -> Result<kernel::IfName, KernelError> {
     kernel::IfName::new(name)
-}
-
-/// The place of an interface, for finding two ports that want the same.
-pub(super) fn place(url: &PortUrl) -> Option<(String, Option<String>)> {
-    let netns = url.netns().map(ToString::to_string);
-    (!matches!(url, PortUrl::Memory(_))).then(|| (url.target().to_owned(), netns))
 }

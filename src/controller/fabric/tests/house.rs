@@ -1,7 +1,7 @@
 //! A house to try the controller in: a kernel and links in memory, real engine threads, a store that can be made to fail.
 
 use crate::config::{Config, PortSettings, SwitchSettings};
-use crate::controller::fabric::{Fabric, Keep, MadeTap, NewPort, Plugger, Refusal, Setup, Started};
+use crate::controller::fabric::{Fabric, FdbPick, Keep, MadeTap, NewPort, Plugger, Refusal, Setup, Started};
 use crate::names::{IfName, Name};
 use crate::store::{Answer, Memory, Outcome, Range, Store, StoreError, Txn, Watch};
 use lanloom_drivers::kernel::{self, FakeKernel, Kernel, LinkInfo, LinkKind, Netns, NetnsName, VethSpec};
@@ -188,7 +188,11 @@ pub(in crate::controller) fn name(text: &str) -> Name {
 
 pub(in crate::controller) fn port(name: Option<&str>, url: &str) -> NewPort {
     let name = name.map(|name| name.parse().expect("a name"));
-    NewPort { name, url: url.parse().expect("a URL"), settings: PortSettings::default() }
+    NewPort { name, url: url.parse().expect("a URL"), settings: PortSettings::default(), segment: 0 }
+}
+
+pub(in crate::controller) fn station(mac: &str) -> FdbPick {
+    FdbPick::station(mac.parse().expect("an address"))
 }
 
 /// All that outlives a controller.

@@ -4,3 +4,4 @@ pub(in crate::controller) mod house;
 mod objects;
 mod restart;
 mod rollback;
+mod tunnels;

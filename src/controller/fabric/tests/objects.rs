@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 fn entry(mac: &str, port: &str) -> FdbSpec {
-    FdbSpec { mac: mac.parse().expect("an address"), port: name(port), vid: 0, sticky: false }
+    FdbSpec { mac: mac.parse().expect("an address"), port: name(port), dst: None, vid: 0, sticky: false }
 }
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn each_change_is_told_once_in_order() {
     controller.set_port(name("s1"), name("p1"), |settings| settings.isolated = true).await.expect("the same again");
     why(controller.add_port(name("s1"), port(None, "tap://t1")).await);
     controller.add_fdb(name("s1"), entry("02:00:00:00:00:0a", "p1")).await.expect("set");
-    controller.delete_fdb(name("s1"), "02:00:00:00:00:0a".parse().expect("an address"), 0).await.expect("deleted");
+    controller.delete_fdb(name("s1"), station("02:00:00:00:00:0a")).await.expect("deleted");
     assert_eq!(controller.flush_fdb(name("s1"), None).await, Ok(0));
     controller.delete_switch(name("s1")).await.expect("deleted");
     let mut names = Vec::new();
@@ -250,7 +250,7 @@ async fn the_file_takes_an_address_over_with_its_record() {
     let (controller, started) = house.start_with(Arc::new(house.kernel.clone()), &with, false).await;
     assert!(started.notes.len() == 1 && started.notes[0].contains("is now the configuration file's"), "{started:?}");
     assert_eq!(records().await, []);
-    let refusal = controller.delete_fdb(name("lab"), "02:00:00:00:00:0a".parse().expect("an address"), 0).await;
+    let refusal = controller.delete_fdb(name("lab"), station("02:00:00:00:00:0a")).await;
     assert!(why(refusal).contains("the configuration file made it"));
 }
 

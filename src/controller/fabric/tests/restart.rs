@@ -34,7 +34,8 @@ async fn what_commands_made_is_there_after_a_restart_and_the_kernel_was_not_touc
         controller.add_port(name("s1"), port(None, url)).await.expect("a port");
     }
     controller.set_port(name("s1"), name("p2"), |settings| settings.isolated = true).await.expect("set");
-    let entry = FdbSpec { mac: "02:00:00:00:00:0a".parse().expect("an address"), port: name("p4"), vid: 0, sticky: false };
+    let entry =
+        FdbSpec { mac: "02:00:00:00:00:0a".parse().expect("an address"), port: name("p4"), dst: None, vid: 0, sticky: false };
     controller.add_fdb(name("s1"), entry).await.expect("set");
     let before = (house.traces().await, shown(&controller));
     assert_eq!(controller.stop().await, crate::controller::fabric::Removed::default());
@@ -153,7 +154,7 @@ async fn what_cannot_be_read_now_keeps_its_interfaces() {
     assert_eq!(interfaces().await, before, "ports that were made again");
 
     for key in ["/lanloom/ports/s1/p1", "/lanloom/ports/s1/p2"] {
-        rewrite(&house, key, "\"schema\":3", "\"schema\":9").await;
+        rewrite(&house, key, "\"schema\":4", "\"schema\":9").await;
     }
     let (controller, started) = house.start_with(Arc::new(house.kernel.clone()), "", false).await;
     assert_eq!(started.notes.len(), 2, "{started:?}");
@@ -397,7 +398,7 @@ async fn the_files_objects_are_never_in_the_store_and_only_the_file_deletes_them
     for refusal in [
         why(controller.delete_switch(lab.clone()).await),
         why(controller.delete_port(lab.clone(), name("p1")).await),
-        why(controller.delete_fdb(lab.clone(), "02:00:00:00:00:0a".parse().expect("an address"), 0).await),
+        why(controller.delete_fdb(lab.clone(), station("02:00:00:00:00:0a")).await),
     ] {
         assert!(refusal.contains("the configuration file made it; take it out of the file"), "{refusal}");
     }

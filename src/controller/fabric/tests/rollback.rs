@@ -17,7 +17,8 @@ async fn furnished() -> (House, Fabric) {
     for url in ["tap://t1?netns=a", "veth://v1?netns=b", "iface://eth9"] {
         controller.add_port(name("s1"), port(None, url)).await.expect("a port");
     }
-    let entry = |mac: &str| FdbSpec { mac: mac.parse().expect("an address"), port: name("p1"), vid: 0, sticky: false };
+    let entry =
+        |mac: &str| FdbSpec { mac: mac.parse().expect("an address"), port: name("p1"), dst: None, vid: 0, sticky: false };
     controller.add_fdb(name("s1"), entry("02:00:00:00:00:01")).await.expect("set");
     (house, controller)
 }
@@ -35,7 +36,7 @@ async fn change(controller: &Fabric, what: &str) -> Result<(), Refusal> {
         "delete veth" => controller.delete_port(s1, p2).await,
         "fdb" => {
             let mac = "02:00:00:00:00:01".parse().expect("an address");
-            controller.add_fdb(s1, FdbSpec { mac, port: p2, vid: 0, sticky: true }).await
+            controller.add_fdb(s1, FdbSpec { mac, port: p2, dst: None, vid: 0, sticky: true }).await
         }
         "ageing" => controller.set_switch(s1, |settings| settings.ageing = 77).await,
         other => panic!("no change {other}"),
