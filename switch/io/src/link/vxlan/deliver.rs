@@ -31,16 +31,14 @@ pub(super) fn deliver(queue: &mut Queue, out: &mut Out<'_>, batch: &Batch) {
     queue.sent();
 }
 
-/// Counts at its peer what a message held of frames that reached it.
+/// Counts at its peer the frames that a message held the first part of, if they went.
 fn tell_peer(message: &Message, frames: &[Sending], vtep: &mut Vtep) {
-    let mut before = None;
-    for part in &message.parts {
+    for part in message.parts.iter().filter(|part| part.is_first) {
         let frame = &frames[usize::from(part.frame)];
         let failed = frame.last == Some(message.peer) && frame.failed > 0;
-        if before != Some(part.frame) && !failed {
+        if !failed {
             vtep.record_sent(message.peer, frame.len as usize, frame.segments);
         }
-        before = Some(part.frame);
     }
 }
 

@@ -12,6 +12,8 @@
 mod deliver;
 mod own;
 mod queue;
+#[cfg(test)]
+mod tests;
 
 use super::{Link, LinkError, Offloads, Waiting};
 use crate::buffer::Batch;

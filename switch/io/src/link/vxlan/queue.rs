@@ -60,6 +60,8 @@ pub(super) struct Part {
     len: u32,
     is_cut: bool,
     pub(super) frame: u16,
+    /// Whether it is the frame's first one.
+    pub(super) is_first: bool,
 }
 
 /// Datagrams that go together.
@@ -143,7 +145,7 @@ impl Queue {
             let Some(address) = out.vtep.peer(peer).map(|peer| peer.address) else { continue };
             let to = SocketAddr::new(address, out.vtep.config().port);
             for part in 0..self.parts.len() {
-                let part = Part { frame: ordinal, ..self.parts[part] };
+                let part = Part { frame: ordinal, is_first: part == 0, ..self.parts[part] };
                 self.put(Way { peer, to, socket, outside }, part, out.underlay.segments());
             }
         }
@@ -175,7 +177,13 @@ impl Queue {
             finish(batch.bytes_mut(number), vnet.checksum);
             batch.vnet_mut(number).checksum = Checksum::Complete;
             let place = batch.with_prefix(number, &header(out.vtep.config().vni));
-            self.parts.push(Part { start: place.start as u32, len: place.len() as u32, is_cut: false, frame: 0 });
+            self.parts.push(Part {
+                start: place.start as u32,
+                len: place.len() as u32,
+                is_cut: false,
+                frame: 0,
+                is_first: false,
+            });
             return Ok(1);
         }
         let mut bare = std::mem::take(&mut self.bare);
@@ -196,7 +204,7 @@ impl Queue {
         self.arena[start..start + HEADER_LEN].copy_from_slice(&header(out.vtep.config().vni));
         self.arena[start + HEADER_LEN..start + needed].copy_from_slice(bytes);
         self.used += needed;
-        self.parts.push(Part { start: start as u32, len: needed as u32, is_cut: true, frame: 0 });
+        self.parts.push(Part { start: start as u32, len: needed as u32, is_cut: true, frame: 0, is_first: false });
         1
     }
 
@@ -215,7 +223,13 @@ impl Queue {
             self.arena[start..body].copy_from_slice(&prefix);
             let Some(len) = cutter.next_into(&mut self.arena[body..]) else { return Err(DropReason::OffloadUnsupported) };
             self.used = body + len;
-            self.parts.push(Part { start: start as u32, len: (HEADER_LEN + len) as u32, is_cut: true, frame: 0 });
+            self.parts.push(Part {
+                start: start as u32,
+                len: (HEADER_LEN + len) as u32,
+                is_cut: true,
+                frame: 0,
+                is_first: false,
+            });
         }
         Ok(shape.segments)
     }
