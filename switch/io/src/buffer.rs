@@ -194,6 +194,11 @@ impl Batch {
         &self.memory
     }
 
+    /// Where in [`Batch::all`] frame `frame` is. Panics if there is no such frame.
+    pub fn place(&self, frame: usize) -> Range<usize> {
+        self.place_with_header(frame, 0)
+    }
+
     /// Writes bytes in front of frame `frame`, in place of what other links may have written there, and answers where in
     /// [`Batch::all`] both are. Panics if there is no such frame, or if they are more than its headroom.
     pub fn with_prefix(&mut self, frame: usize, prefix: &[u8]) -> Range<usize> {

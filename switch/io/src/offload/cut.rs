@@ -7,6 +7,7 @@ use super::shape::{Shape, super_frame};
 use crate::buffer::Batch;
 use crate::vnet::{Checksum, VnetHeader};
 use lanloom_switch_core::DropReason;
+use std::ops::Range;
 
 const FIN: u8 = 0x01;
 const PSH: u8 = 0x08;
@@ -65,25 +66,45 @@ impl<'a> Cutter<'a> {
     /// Writes the next segment to the start of `out` and returns its length in bytes. `None` once all are made, or if `out` is
     /// shorter than the segment ([`Shape::wire_len`] always suffices), which then is still to come.
     pub fn next_into(&mut self, out: &mut [u8]) -> Option<usize> {
+        let headers = self.layers.payload;
+        if self.is_done() || out.len() < headers + self.next_len() {
+            return None;
+        }
+        let payload = self.next_headers(out)?;
+        let len = headers + payload.len();
+        out[headers..len].copy_from_slice(&self.bytes[payload]);
+        Some(len)
+    }
+
+    /// Writes the headers alone of the next segment to the start of `out`, [`Cutter::headers`] bytes, and returns which bytes of the
+    /// super-frame follow them: for who can send both from where they are. `None` as for [`Cutter::next_into`].
+    pub fn next_headers(&mut self, out: &mut [u8]) -> Option<Range<usize>> {
         if self.is_done() {
             return None;
         }
         let (headers, done) = (self.layers.payload, self.made as usize * self.size);
-        let payload = &self.bytes[headers + done..];
-        let payload = &payload[..payload.len().min(self.size)];
-        let len = headers + payload.len();
-        let out = out.get_mut(..len)?;
-        out[..headers].copy_from_slice(&self.bytes[..headers]);
-        out[headers..].copy_from_slice(payload);
-        self.write_network(out);
-        self.write_transport(out, done as u32);
+        let out = out.get_mut(..headers)?;
+        let place = headers + done..headers + done + self.next_len();
+        out.copy_from_slice(&self.bytes[..headers]);
+        self.write_network(out, place.len());
+        self.write_transport(out, &self.bytes[place.clone()], done as u32);
         self.made += 1;
-        Some(len)
+        Some(place)
     }
 
-    fn write_network(&self, out: &mut [u8]) {
+    /// Bytes of the headers of each segment.
+    pub fn headers(&self) -> usize {
+        self.layers.payload
+    }
+
+    /// Bytes of payload of the next segment.
+    fn next_len(&self) -> usize {
+        (self.bytes.len() - self.layers.payload - self.made as usize * self.size).min(self.size)
+    }
+
+    fn write_network(&self, out: &mut [u8], payload: usize) {
         let header = &mut out[self.layers.l3..];
-        let len = header.len() as u16;
+        let len = (header.len() + payload) as u16;
         match self.layers.network {
             Network::V4 => {
                 let id = u16::from_be_bytes([header[4], header[5]]).wrapping_add(self.made as u16);
@@ -98,18 +119,19 @@ impl<'a> Cutter<'a> {
     }
 
     /// `done` is how many bytes of payload are in the segments before.
-    fn write_transport(&self, out: &mut [u8], done: u32) {
-        let packet = &mut out[self.layers.l4..];
-        let len = packet.len() as u16;
+    fn write_transport(&self, out: &mut [u8], payload: &[u8], done: u32) {
+        let header = &mut out[self.layers.l4..];
+        let len = (header.len() + payload.len()) as u16;
         match self.layers.transport {
-            Transport::Tcp => self.write_tcp(packet, done),
-            Transport::Udp => put(packet, 4, len),
+            Transport::Tcp => self.write_tcp(header, done),
+            Transport::Udp => put(header, 4, len),
         }
         let field = self.layers.transport.checksum_offset();
-        put(packet, field, 0);
-        let sum = Sum::of(packet).plus(self.pseudo).plus_word(len).checksum();
+        put(header, field, 0);
+        // The headers of both are of an even length, so that the sums add up.
+        let sum = Sum::of(header).plus(Sum::of(payload)).plus(self.pseudo).plus_word(len).checksum();
         let sum = if self.layers.transport == Transport::Udp { never_zero(sum) } else { sum };
-        put(packet, field, sum);
+        put(header, field, sum);
     }
 
     fn write_tcp(&self, header: &mut [u8], done: u32) {

@@ -84,7 +84,9 @@ impl Call<'_> {
     fn lay(&self, outbound: &mut Outbound, message: &Message, parts: &[Part], segment: Option<u16>) {
         let Some(to) = message.to else { return };
         outbound.message(to, With { tos: message.outside.tos, ttl: message.outside.ttl, segment });
-        parts.iter().for_each(|part| outbound.part(part.bytes(self.batch, self.arena)));
+        for bytes in parts.iter().flat_map(|part| part.bytes(self.batch, self.arena)).filter(|bytes| !bytes.is_empty()) {
+            outbound.part(bytes);
+        }
     }
 
     fn send(&self, outbound: &mut Outbound, socket: u16, from: usize) -> io::Result<usize> {

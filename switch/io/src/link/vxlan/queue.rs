@@ -14,7 +14,7 @@ use lanloom_switch_core::vxlan::{HEADER_LEN, InnerTags, Outside, PeerId, Vtep, f
 use lanloom_switch_core::{DropReason, EgressFate, Frame, Instant};
 use std::net::SocketAddr;
 
-/// Bytes that segments are cut into before they are sent.
+/// Bytes of headers, and of frames that cannot be sent as they are, that wait.
 const ARENA: usize = 384 << 10;
 
 /// Bytes of one message: less than the longest datagram, in which the kernel cuts it (udp(7)).
@@ -53,12 +53,13 @@ pub(super) struct Sending {
     pub(super) segments: u32,
 }
 
-/// A datagram: bytes of the batch's memory, or of segments that were cut.
+/// A datagram: headers that were written for it, if any, and bytes of the batch's memory.
 #[derive(Clone, Copy)]
 pub(super) struct Part {
-    start: u32,
-    len: u32,
-    is_cut: bool,
+    /// Where the headers are in the arena, and how long.
+    written: (u32, u32),
+    /// Where the rest is in the batch's memory, and how long.
+    rest: (u32, u32),
     pub(super) frame: u16,
     /// Whether it is the frame's first one.
     pub(super) is_first: bool,
@@ -178,55 +179,68 @@ impl Queue {
             batch.vnet_mut(number).checksum = Checksum::Complete;
             let place = batch.with_prefix(number, &header(out.vtep.config().vni));
             self.parts.push(Part {
-                start: place.start as u32,
-                len: place.len() as u32,
-                is_cut: false,
+                written: (0, 0),
+                rest: (place.start as u32, place.len() as u32),
                 frame: 0,
                 is_first: false,
             });
             return Ok(1);
         }
+        if !strip {
+            return self.cut(out, batch, number, vnet);
+        }
         let mut bare = std::mem::take(&mut self.bare);
-        let (bytes, vnet) =
-            if strip { without_tags(batch.bytes(number), vnet, &mut bare) } else { (batch.bytes(number), vnet) };
+        let vnet = without_tags(batch.bytes(number), vnet, &mut bare);
         let laid = match vnet.gso {
-            None => Ok(self.copy(bytes, out, batch)),
-            Some(_) => self.cut(bytes, vnet, out, batch),
+            None => self.copy(&bare, out, batch),
+            Some(_) => self.cut_copies(&bare, vnet, out, batch),
         };
         self.bare = bare;
         laid
     }
 
-    fn copy(&mut self, bytes: &[u8], out: &mut Out<'_>, batch: &Batch) -> u32 {
-        let needed = HEADER_LEN + bytes.len();
-        self.make_room(needed, out, batch);
-        let start = self.used;
-        self.arena[start..start + HEADER_LEN].copy_from_slice(&header(out.vtep.config().vni));
-        self.arena[start + HEADER_LEN..start + needed].copy_from_slice(bytes);
-        self.used += needed;
-        self.parts.push(Part { start: start as u32, len: needed as u32, is_cut: true, frame: 0, is_first: false });
-        1
+    /// Cuts a super-frame: headers are written, and the payload stays where it is.
+    fn cut(&mut self, out: &mut Out<'_>, batch: &Batch, number: usize, vnet: VnetHeader) -> Result<u32, DropReason> {
+        let mut cutter = Cutter::new(batch.bytes(number), &vnet).map_err(|_| DropReason::OffloadUnsupported)?;
+        let (segments, headers) = (cutter.shape().segments, HEADER_LEN + cutter.headers());
+        self.make_room(segments as usize * headers, out, batch)?;
+        let (prefix, first) = (header(out.vtep.config().vni), batch.place(number).start);
+        while !cutter.is_done() {
+            let (start, body) = (self.used, self.used + HEADER_LEN);
+            self.arena[start..body].copy_from_slice(&prefix);
+            let Some(payload) = cutter.next_headers(&mut self.arena[body..]) else { break };
+            self.used += headers;
+            let rest = ((first + payload.start) as u32, payload.len() as u32);
+            self.parts.push(Part { written: (start as u32, headers as u32), rest, frame: 0, is_first: false });
+        }
+        Ok(segments)
     }
 
-    fn cut(&mut self, bytes: &[u8], vnet: VnetHeader, out: &mut Out<'_>, batch: &Batch) -> Result<u32, DropReason> {
+    fn copy(&mut self, bytes: &[u8], out: &mut Out<'_>, batch: &Batch) -> Result<u32, DropReason> {
+        let needed = HEADER_LEN + bytes.len();
+        self.make_room(needed, out, batch)?;
+        let (start, body) = (self.used, self.used + HEADER_LEN);
+        self.arena[start..body].copy_from_slice(&header(out.vtep.config().vni));
+        self.arena[body..start + needed].copy_from_slice(bytes);
+        self.used += needed;
+        self.parts.push(Part { written: (start as u32, needed as u32), rest: (0, 0), frame: 0, is_first: false });
+        Ok(1)
+    }
+
+    /// Cuts a super-frame that is not in the batch as it is to be sent.
+    fn cut_copies(&mut self, bytes: &[u8], vnet: VnetHeader, out: &mut Out<'_>, batch: &Batch) -> Result<u32, DropReason> {
         let mut cutter = Cutter::new(bytes, &vnet).map_err(|_| DropReason::OffloadUnsupported)?;
         let shape = cutter.shape();
-        let most = shape.segments as usize * (shape.wire_len as usize + HEADER_LEN);
-        if most > ARENA {
-            // Segments of a few bytes: more headers than anybody should have to carry.
-            return Err(DropReason::QueueFull);
-        }
-        self.make_room(most, out, batch);
+        self.make_room(shape.segments as usize * (shape.wire_len as usize + HEADER_LEN), out, batch)?;
         let prefix = header(out.vtep.config().vni);
         while !cutter.is_done() {
             let (start, body) = (self.used, self.used + HEADER_LEN);
             self.arena[start..body].copy_from_slice(&prefix);
-            let Some(len) = cutter.next_into(&mut self.arena[body..]) else { return Err(DropReason::OffloadUnsupported) };
+            let Some(len) = cutter.next_into(&mut self.arena[body..]) else { break };
             self.used = body + len;
             self.parts.push(Part {
-                start: start as u32,
-                len: (HEADER_LEN + len) as u32,
-                is_cut: true,
+                written: (start as u32, (HEADER_LEN + len) as u32),
+                rest: (0, 0),
                 frame: 0,
                 is_first: false,
             });
@@ -235,20 +249,24 @@ impl Queue {
     }
 
     /// Has room in the arena: sends what is there if there is too little. What was to be sent of the frame at hand stays to come.
-    fn make_room(&mut self, bytes: usize, out: &mut Out<'_>, batch: &Batch) {
+    ///
+    /// # Errors
+    /// If it has not that much at all: segments of a few bytes, more headers than anybody should have to carry.
+    fn make_room(&mut self, bytes: usize, out: &mut Out<'_>, batch: &Batch) -> Result<(), DropReason> {
         if self.used + bytes > ARENA {
             deliver(self, out, batch);
         }
+        if bytes <= ARENA { Ok(()) } else { Err(DropReason::QueueFull) }
     }
 
     /// Adds a datagram to a message of its kind, or begins one.
     fn put(&mut self, way: Way, part: Part, most: usize) {
         let same = |message: &Message| message.open && message.peer == way.peer && message.socket == way.socket;
         if let Some(message) = self.messages[..self.waiting].iter_mut().rev().find(|message| same(message)) {
-            let fits = part.len <= message.size && message.total + part.len as usize <= MESSAGE_MAX;
+            let fits = part.len() <= message.size && message.total + part.len() as usize <= MESSAGE_MAX;
             if fits && message.outside == way.outside && message.parts.len() < most {
-                message.total += part.len as usize;
-                message.open = part.len == message.size;
+                message.total += part.len() as usize;
+                message.open = part.len() == message.size;
                 message.parts.push(part);
                 return;
             }
@@ -260,7 +278,7 @@ impl Queue {
         }
         let message = &mut self.messages[self.waiting];
         (message.peer, message.to, message.socket, message.outside) = (way.peer, Some(way.to), way.socket, way.outside);
-        (message.size, message.total, message.open) = (part.len, part.len as usize, true);
+        (message.size, message.total, message.open) = (part.len(), part.len() as usize, true);
         message.parts.clear();
         message.parts.push(part);
         self.waiting += 1;
@@ -279,15 +297,19 @@ impl Queue {
 }
 
 impl Part {
-    /// The bytes of the datagram.
-    pub(super) fn bytes<'a>(&self, batch: &'a Batch, arena: &'a [u8]) -> &'a [u8] {
-        let place = self.start as usize..(self.start + self.len) as usize;
-        if self.is_cut { &arena[place] } else { &batch.all()[place] }
+    fn len(&self) -> u32 {
+        self.written.1 + self.rest.1
+    }
+
+    /// The bytes of the datagram, in order.
+    pub(super) fn bytes<'a>(&self, batch: &'a Batch, arena: &'a [u8]) -> [&'a [u8]; 2] {
+        let of = |bytes: &'a [u8], (start, len): (u32, u32)| &bytes[start as usize..][..len as usize];
+        [of(arena, self.written), of(batch.all(), self.rest)]
     }
 }
 
-/// A frame without its tags, its checksum finished if it is not to be cut.
-fn without_tags<'a>(bytes: &[u8], vnet: VnetHeader, bare: &'a mut Vec<u8>) -> (&'a [u8], VnetHeader) {
+/// Leaves a frame without its tags in `bare`, its checksum finished if it is not to be cut.
+fn without_tags(bytes: &[u8], vnet: VnetHeader, bare: &mut Vec<u8>) -> VnetHeader {
     let (addresses, rest) = untagged(bytes);
     bare.clear();
     bare.extend_from_slice(addresses);
@@ -297,5 +319,5 @@ fn without_tags<'a>(bytes: &[u8], vnet: VnetHeader, bare: &'a mut Vec<u8>) -> (&
     if vnet.gso.is_none() {
         finish(bare, vnet.checksum);
     }
-    (bare, vnet)
+    vnet
 }
