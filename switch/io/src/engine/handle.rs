@@ -252,6 +252,7 @@ impl SwitchHandle {
     pub fn counters(&self) -> Result<Vec<(PortId, String, Counters)>, EngineGone> {
         let Inner { engines, thread, key, .. } = &*self.inner;
         engines.inner.watch.read_overruns(&engines.inner.threads[*thread].mailbox, *key);
+        self.keeper().note_losses();
         self.ask(|runtime| {
             for port in runtime.ports.iter_mut().flatten() {
                 let lost = port.link.as_mut().map_or(0, |link| link.overrun());

@@ -30,6 +30,18 @@ pub(crate) fn packet_drops(fd: BorrowedFd<'_>) -> io::Result<u64> {
     if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(u64::from(stats.tp_drops)) }
 }
 
+/// Datagrams that a socket lost because its queue was full, since it was made (`SO_MEMINFO`); it begins at 0 again behind its end.
+pub(crate) fn socket_drops(fd: BorrowedFd<'_>) -> io::Result<u32> {
+    /// Where the count is (`sock_diag.h`).
+    const SK_MEMINFO_DROPS: usize = 8;
+    let mut told = [0_u32; SK_MEMINFO_DROPS + 1];
+    let mut len = size_of_val(&told) as libc::socklen_t;
+    // SAFETY: `told` is plain data of the length told, and outlives the call.
+    let answer =
+        unsafe { libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, libc::SO_MEMINFO, told.as_mut_ptr().cast(), &raw mut len) };
+    if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(told[SK_MEMINFO_DROPS]) }
+}
+
 /// The descriptor of a device, which only tells its number.
 pub(crate) fn borrow(owner: &tun_tap::Iface) -> BorrowedFd<'_> {
     // SAFETY: the number is the device's descriptor, open as long as the device that the answer borrows from.

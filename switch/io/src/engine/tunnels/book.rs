@@ -105,6 +105,11 @@ impl Book {
         reader.and_then(|reader| reader.ask(move |engine| engine.strays(&place)).ok()).unwrap_or_default()
     }
 
+    /// The places that datagrams are received at, and the threads that read them.
+    pub(super) fn readers(&self) -> Vec<(Place, Arc<Mailbox>)> {
+        self.pages().rooms.iter().map(|(place, room)| (place.clone(), Arc::clone(&room.reader))).collect()
+    }
+
     fn pages(&self) -> MutexGuard<'_, Pages> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -34,6 +34,9 @@ pub struct VtepStatus {
     pub trouble: Option<Trouble>,
     /// What came to its address and UDP port for networks that are not here.
     pub strays: Vec<Stray>,
+    /// Datagrams that came to its address and UDP port, for it or other tunnels there, and were lost in the kernel's queue, which was
+    /// full. They are `rx_overrun` of the tunnel that has been there longest.
+    pub lost: u64,
 }
 
 impl SwitchRuntime {
@@ -87,7 +90,7 @@ impl SwitchHandle {
     pub fn vtep(&self, id: PortId) -> Result<VtepStatus, PortError> {
         let (config, mtu) = self.keeper().config(&self.tenant(id)).ok_or(PortError::NoSuchPort)?;
         let place = Place { address: config.local, port: config.port, ifname: None };
-        let strays = self.keeper().book.strays(&place);
+        let (strays, lost) = (self.keeper().book.strays(&place), self.keeper().book.losses(&place));
         let told = self.ask(move |runtime| {
             let tunnel = runtime.port_mut(id).ok()?.link.as_mut()?.tunnel()?;
             let (vtep, now) = (tunnel.vtep(), clock::now());
@@ -96,7 +99,7 @@ impl SwitchHandle {
             Some((peers, health, vtep.len(), tunnel.underlay().features(), tunnel.underlay().trouble()))
         })?;
         let (peers, health, addresses, features, trouble) = told.unwrap_or_default();
-        Ok(VtepStatus { config, mtu, peers, health, addresses, features, trouble, strays })
+        Ok(VtepStatus { config, mtu, peers, health, addresses, features, trouble, strays, lost })
     }
 
     /// Which peers lead to which addresses, and, with the zero address, where floods go.

@@ -136,6 +136,11 @@ impl Keeper {
         }
     }
 
+    /// Counts what the kernel lost of what was sent to tunnels.
+    pub(in crate::engine) fn note_losses(&self) {
+        self.book.note_losses();
+    }
+
     pub(in crate::engine) fn stop(&self) {
         self.kept().stopped = true;
         self.ring();

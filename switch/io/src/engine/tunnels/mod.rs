@@ -10,11 +10,13 @@
 //! | `serve.rs` | what an engine thread does with such sockets |
 //! | `keeper.rs` | a thread hears of addresses and routes, and has ports follow |
 //! | `probes.rs` | what tunnel ends take and send themselves |
+//! | `losses.rs` | what a socket lost |
 //! | `handle.rs` | how others speak to a tunnel port |
 
 mod book;
 mod handle;
 mod keeper;
+mod losses;
 mod probes;
 mod reader;
 mod serve;

@@ -1,6 +1,7 @@
 //! A thread reads a socket that tunnels share, and finds the port that each datagram is for.
 
 use super::Tenant;
+use super::losses::Losses;
 use crate::engine::thread::Engine;
 use crate::sys::datagram::Received;
 use crate::underlay::Place;
@@ -29,6 +30,7 @@ pub(super) struct Reader {
     strays: Vec<Stray>,
     /// Bytes of the longest message of the last call.
     pub(super) longest: usize,
+    pub(super) losses: Losses,
 }
 
 /// Datagrams of a network that no tunnel here is of.
@@ -113,7 +115,15 @@ pub(super) fn runs<'a>(message: &Received<'a>) -> impl Iterator<Item = Run<'a>> 
 
 impl Reader {
     pub(super) fn new(place: Place, socket: OwnedFd) -> Self {
-        Self { place, socket, routes: BTreeMap::new(), oldest: Vec::new(), strays: Vec::new(), longest: 0 }
+        Self {
+            place,
+            socket,
+            routes: BTreeMap::new(),
+            oldest: Vec::new(),
+            strays: Vec::new(),
+            longest: 0,
+            losses: Losses::default(),
+        }
     }
 
     pub(super) fn set_route(&mut self, vni: Vni, target: Option<Target>) {
@@ -148,15 +158,19 @@ impl Reader {
         &self.strays
     }
 
+    /// Whose the network is that has been here longest.
+    pub(super) fn longest_here(&self) -> Option<&Target> {
+        self.oldest.first().and_then(|vni| self.routes.get(vni))
+    }
+
     /// Whose a run is; whose it counts as, and why it is dropped, if it is nobody's. `None` if there is no tunnel at all.
     pub(super) fn target(&self, run: &Run<'_>) -> Option<(&Target, Option<DropReason>)> {
-        let oldest = || self.oldest.first().and_then(|vni| self.routes.get(vni));
         match run.network {
             Ok(vni) => match self.routes.get(&vni) {
                 Some(target) => Some((target, None)),
-                None => Some((oldest()?, Some(DropReason::VniUnknown))),
+                None => Some((self.longest_here()?, Some(DropReason::VniUnknown))),
             },
-            Err(reason) => Some((oldest()?, Some(reason))),
+            Err(reason) => Some((self.longest_here()?, Some(reason))),
         }
     }
 }

@@ -51,10 +51,13 @@ impl Engine {
     }
 
     pub(super) fn set_route(&mut self, place: &Place, vni: Vni, target: Option<Target>) {
-        let mut readers = self.readers.sockets.iter_mut().flatten();
-        if let Some(reader) = readers.find(|reader| reader.place == *place) {
+        if let Some(reader) = self.reader_mut(place) {
             reader.set_route(vni, target);
         }
+    }
+
+    pub(super) fn reader_mut(&mut self, place: &Place) -> Option<&mut Reader> {
+        self.readers.sockets.iter_mut().flatten().find(|reader| reader.place == *place)
     }
 
     /// What came to a place for networks that are not there.
