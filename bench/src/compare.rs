@@ -58,7 +58,7 @@ pub(crate) fn run(args: &CompareArgs) -> Result<()> {
         program::build()?;
     }
     leftovers::remove();
-    let results = compare(&peers, args.settings())?;
+    let results = compare(&peers, &Step::ALL, args.settings())?;
     for file in report::write(&results, &args.out)? {
         println!("{}", file.display());
     }
@@ -66,7 +66,14 @@ pub(crate) fn run(args: &CompareArgs) -> Result<()> {
 }
 
 fn chosen(names: &[String], lanloom: &Path) -> Result<Vec<Box<dyn Peer>>> {
-    let mut all = peers::all(lanloom);
+    choose(peers::all(lanloom), names)
+}
+
+/// Those of some peers that were asked for by name, in their own order; all if none was.
+///
+/// # Errors
+/// If there is no peer of such a name.
+pub(crate) fn choose(mut all: Vec<Box<dyn Peer>>, names: &[String]) -> Result<Vec<Box<dyn Peer>>> {
     let known: Vec<_> = all.iter().map(|peer| peer.name()).collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
         return Err(Fault::on(format!("looking for the peer {unknown:?}"), format!("there are {}", known.join(", "))));
@@ -75,15 +82,19 @@ fn chosen(names: &[String], lanloom: &Path) -> Result<Vec<Box<dyn Peer>>> {
     Ok(all)
 }
 
-fn compare(peers: &[Box<dyn Peer>], settings: Settings) -> Result<Results> {
+/// Visits all peers in every round, and takes these steps with each as far as they make sense there.
+///
+/// # Errors
+/// Only if the run was asked to stop: what fails with one peer is in its results.
+pub(crate) fn compare(peers: &[Box<dyn Peer>], steps: &[Step], settings: Settings) -> Result<Results> {
     let machine = Machine::read();
     let mut all: Vec<PeerResults> = peers.iter().map(|peer| nothing_yet(&**peer)).collect();
-    let mut progress =
-        Progress::new(peers.iter().map(|peer| estimate(&**peer, &settings)).sum::<f64>() * f64::from(settings.rounds));
+    let mut progress = Progress::new(estimate_all(peers, steps, &settings));
     for round in 1..=settings.rounds {
         for (peer, results) in peers.iter().zip(&mut all) {
-            progress.enter(format!("round {round}/{} · {}", settings.rounds, peer.name()), estimate(&**peer, &settings));
-            match visit(&**peer, results, &settings, &mut progress) {
+            let place = format!("round {round}/{} · {}", settings.rounds, peer.name());
+            progress.enter(place, estimate(&**peer, steps, &settings));
+            match visit(&**peer, results, steps, &settings, &mut progress) {
                 Ok(()) => {}
                 Err(Fault::Stopped) => return Err(Fault::Stopped),
                 Err(fault) => {
@@ -101,19 +112,30 @@ fn nothing_yet(peer: &dyn Peer) -> PeerResults {
     PeerResults { name, setup, version, queues: Vec::new(), samples: Default::default(), faults: Vec::new() }
 }
 
+/// About how long all rounds take, in seconds.
+pub(crate) fn estimate_all(peers: &[Box<dyn Peer>], steps: &[Step], settings: &Settings) -> f64 {
+    peers.iter().map(|peer| estimate(&**peer, steps, settings)).sum::<f64>() * f64::from(settings.rounds)
+}
+
 /// About how long a visit takes, in seconds.
-fn estimate(peer: &dyn Peer, settings: &Settings) -> f64 {
-    SETUP_SECS + steps(peer).map(|step| step.estimate(settings)).sum::<f64>()
+fn estimate(peer: &dyn Peer, steps: &[Step], settings: &Settings) -> f64 {
+    SETUP_SECS + applying(steps, peer).map(|step| step.estimate(settings)).sum::<f64>()
 }
 
 const SETUP_SECS: f64 = 1.5;
 
-fn steps(peer: &dyn Peer) -> impl Iterator<Item = Step> {
-    Step::ALL.into_iter().filter(|step| step.applies_to(peer))
+fn applying(steps: &[Step], peer: &dyn Peer) -> impl Iterator<Item = Step> {
+    steps.iter().copied().filter(|step| step.applies_to(peer))
 }
 
 /// Sets a peer up, takes every figure, and takes it down.
-fn visit(peer: &dyn Peer, results: &mut PeerResults, settings: &Settings, progress: &mut Progress) -> Result<()> {
+fn visit(
+    peer: &dyn Peer,
+    results: &mut PeerResults,
+    steps: &[Step],
+    settings: &Settings,
+    progress: &mut Progress,
+) -> Result<()> {
     progress.begin("up", SETUP_SECS);
     let mut lan = Lan::new()?;
     peer.join(&mut lan)?;
@@ -122,7 +144,7 @@ fn visit(peer: &dyn Peer, results: &mut PeerResults, settings: &Settings, progre
         results.queues = queues::describe(&lan, peer)?;
     }
     progress.done("");
-    for step in steps(peer) {
+    for step in applying(steps, peer) {
         progress.begin(step.title(), step.estimate(settings));
         match step.run(peer, &lan, settings) {
             Ok(samples) => {
@@ -170,10 +192,7 @@ mod tests {
 
     #[test]
     fn a_whole_comparison_is_estimated_at_less_than_25_minutes_and_a_quick_one_at_3() {
-        let total = |settings: Settings| {
-            let peers = peers::all(Path::new("x"));
-            peers.iter().map(|peer| estimate(&**peer, &settings)).sum::<f64>() * f64::from(settings.rounds)
-        };
+        let total = |settings: Settings| estimate_all(&peers::all(Path::new("x")), &Step::ALL, &settings);
         let args = |quick| CompareArgs { peers: Vec::new(), rounds: 5, secs: 3, quick, out: PathBuf::new(), lanloom: None };
         assert!(total(args(false).settings()) < 25.0 * 60.0);
         assert!(total(args(true).settings()) < 3.0 * 60.0);

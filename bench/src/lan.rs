@@ -28,8 +28,12 @@ pub(crate) struct Lan {
     pub(crate) b: Host,
     /// Where the peer's own interfaces and programs live: never the machine's namespace.
     pub(crate) switch: Netns,
+    /// More of the peer's own, if it stands on several machines.
+    pub(crate) others: Vec<Netns>,
     /// The programs that forward, in the order in which they were started.
     pub(crate) processes: Vec<Process>,
+    /// What no other LAN of this process is called by.
+    number: u32,
     pub(crate) dir: ScratchDir,
 }
 
@@ -46,9 +50,20 @@ impl Lan {
             a: Host { netns: netns("a")?, interface: "va", address: "10.9.0.1", inner: "10.10.0.1", address6: "fd00:9::1" },
             b: Host { netns: netns("b")?, interface: "vb", address: "10.9.0.2", inner: "10.10.0.2", address6: "fd00:9::2" },
             switch: netns("switch")?,
+            others: Vec::new(),
             processes: Vec::new(),
+            number,
             dir: ScratchDir::new(&number.to_string())?,
         })
+    }
+
+    /// One namespace more for the peer, known by its place in `others`.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub(crate) fn add_netns(&mut self) -> Result<()> {
+        self.others.push(Netns::create(&format!("{}-{}", self.number, self.others.len()))?);
+        Ok(())
     }
 
     pub(crate) fn hosts(&self) -> [&Host; 2] {

@@ -1,5 +1,5 @@
 //! Lanloom's benchmarks: `compare` puts it beside other switches, between two real hosts; `networks` puts its
-//! networks beside Docker's; `core` measures its core alone.
+//! networks beside Docker's; `overlay` puts its tunnels beside others'; `core` measures its core alone.
 //!
 //! What is here measures and reports; it asserts nothing. Whether a target is reached is in the report, in words.
 
@@ -13,6 +13,7 @@ mod machine;
 mod measure;
 mod netns;
 mod networks;
+mod overlay;
 mod packet;
 mod pages;
 mod peers;
@@ -42,6 +43,8 @@ enum Command {
     Compare(compare::CompareArgs),
     /// Compare how fast networks and connections are made with Docker Engine (needs root)
     Networks(networks::NetworksArgs),
+    /// Compare what can carry a network from one machine to another: Linux's VXLAN, Open vSwitch and Lanloom (needs root)
+    Overlay(overlay::OverlayArgs),
     /// Measure the core alone: decisions a second on one thread
     Core(core::CoreArgs),
 }
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Compare(args) => compare::run(&args),
         Command::Networks(args) => networks::run(&args),
+        Command::Overlay(args) => overlay::run(&args),
         Command::Core(args) => core::run(&args),
     };
     match outcome {

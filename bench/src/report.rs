@@ -14,11 +14,11 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// If a file cannot be written.
 pub(crate) fn write(results: &Results, dir: &Path) -> Result<[PathBuf; 2]> {
-    pages::write(dir, &format!("compare-{}", results.machine.date), &markdown(results), &to_json(results))
+    pages::write(dir, &format!("compare-{}", results.machine.date), &markdown(results), &to_json(results, &TARGETS))
 }
 
 /// The samples, their medians, and the judgements.
-pub(crate) fn to_json(results: &Results) -> Value {
+pub(crate) fn to_json(results: &Results, targets: &[Target]) -> Value {
     let summary = |peer: &PeerResults| -> serde_json::Map<String, Value> {
         let figures = Figure::ALL.into_iter().filter_map(|figure| Some((figure, peer.summary(figure)?)));
         figures.map(|(figure, summary)| (figure.key().to_owned(), json!(summary))).collect()
@@ -29,7 +29,7 @@ pub(crate) fn to_json(results: &Results) -> Value {
         "machine": results.machine,
         "settings": results.settings,
         "summaries": summaries,
-        "targets": judgements(results),
+        "targets": judgements(results, targets),
         "peers": results.peers,
     })
 }
@@ -38,33 +38,46 @@ pub(crate) fn to_json(results: &Results) -> Value {
 pub(crate) fn markdown(results: &Results) -> String {
     let parts = [
         heading(results),
-        targets(results),
+        targets(results, &TARGETS),
         table(results, "TCP", &TCP, TCP_NOTE),
         table(results, "Frames", &FRAMES, &format!("{FRAMES_NOTE}\n{}", queues(results))),
         table(results, "Round trip", &[Figure::PingP50, Figure::PingP99], "An echo each millisecond, one at a time.\n"),
         table(results, "Idle", &[Figure::IdleCpu, Figure::IdleWakeups], IDLE_NOTE),
         table(results, "While capturing", &[Figure::Tcp1, Figure::TcpCapturing, Figure::CaptureWritten], CAPTURE_NOTE),
-        ratios(results),
+        ratios(results, &COMPARED),
         setup(results),
         faults(results),
     ];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-fn judgements(results: &Results) -> Vec<Judgement> {
-    TARGETS.iter().map(|target| target.judge(results)).collect()
+fn judgements(results: &Results, targets: &[Target]) -> Vec<Judgement> {
+    targets.iter().map(|target| target.judge(results)).collect()
 }
 
 fn heading(results: &Results) -> String {
-    let (machine, settings) = (&results.machine, &results.settings);
     format!(
         "# Lanloom beside other switches, {}\n\n\
          Two hosts (network namespaces) on one machine, joined by one switch after the other: {}. Sender, receiver and switch share its \
-         cores. Figures are medians of {} (in brackets: least – most), taken in rounds that visit every peer in turn; {} s for each \
+         cores. {}",
+        results.machine.date,
+        names(results),
+        circumstances(results),
+    )
+}
+
+/// The peers that were visited.
+pub(crate) fn names(results: &Results) -> String {
+    results.peers.iter().map(|peer| peer.name).collect::<Vec<_>>().join(", ")
+}
+
+/// What figures are, and the machine that they were taken on.
+pub(crate) fn circumstances(results: &Results) -> String {
+    let (machine, settings) = (&results.machine, &results.settings);
+    format!(
+        "Figures are medians of {} (in brackets: least – most), taken in rounds that visit every peer in turn; {} s for each \
          figure of throughput.\n\n\
          - machine: {}, {} cores, {} GiB; Linux {}, {}\n- load before the first figure: {}\n- commit: {}\n",
-        machine.date,
-        results.peers.iter().map(|peer| peer.name).collect::<Vec<_>>().join(", "),
         counted(settings.rounds, "round"),
         settings.secs,
         machine.cpu,
@@ -77,9 +90,10 @@ fn heading(results: &Results) -> String {
     )
 }
 
-fn targets(results: &Results) -> String {
+/// What was to be reached, and whether it was.
+pub(crate) fn targets(results: &Results, targets: &[Target]) -> String {
     let mut text = "## Targets\n\n| ours | figure | target | measured | |\n|---|---|---|---|---|\n".to_owned();
-    for (Target { figure, limit, .. }, judged) in TARGETS.iter().zip(judgements(results)) {
+    for (Target { figure, limit, .. }, judged) in targets.iter().zip(judgements(results, targets)) {
         let measured = match (judged.measured, limit) {
             (None, _) => "–".to_owned(),
             (Some(value), Limit::AtLeast(_) | Limit::AtMost(_)) => figure.show(value),
@@ -98,7 +112,7 @@ fn targets(results: &Results) -> String {
 }
 
 /// Peers down, figures across; peers that have none of them are left out, and so is a table of nothing.
-fn table(results: &Results, title: &str, figures: &[Figure], note: &str) -> String {
+pub(crate) fn table(results: &Results, title: &str, figures: &[Figure], note: &str) -> String {
     let own = figures.last().copied();
     let rows: Vec<&PeerResults> =
         results.peers.iter().filter(|peer| own.is_some_and(|own| peer.summary(own).is_some())).collect();
@@ -127,7 +141,8 @@ fn cell(figure: Figure, summary: Summary) -> String {
     format!("{} ({} – {})", show(summary.median), show(summary.min), show(summary.max))
 }
 
-fn queues(results: &Results) -> String {
+/// The queues that frames wait in, by peer.
+pub(crate) fn queues(results: &Results) -> String {
     let lines = results.peers.iter().filter(|peer| !peer.queues.is_empty());
     lines.fold(String::new(), |mut text, peer| {
         let _ = writeln!(text, "- {}: {}", peer.name, peer.queues.join("; "));
@@ -135,8 +150,8 @@ fn queues(results: &Results) -> String {
     })
 }
 
-/// Ours by theirs.
-fn ratios(results: &Results) -> String {
+/// Ours by theirs, for some figures.
+pub(crate) fn ratios(results: &Results, figures: &[Figure]) -> String {
     let ours: Vec<_> = [TAP, VETH].into_iter().filter_map(|name| results.peer(name)).collect();
     let others: Vec<_> = results.peers.iter().filter(|peer| peer.name != TAP && peer.name != VETH).collect();
     if ours.is_empty() || others.is_empty() {
@@ -149,7 +164,7 @@ fn ratios(results: &Results) -> String {
     );
     text.push_str(&"---|".repeat(others.len()));
     text.push('\n');
-    for (peer, figure) in ours.iter().flat_map(|peer| COMPARED.map(|figure| (peer, figure))) {
+    for (peer, &figure) in ours.iter().flat_map(|peer| figures.iter().map(move |figure| (peer, figure))) {
         let Some(mine) = peer.median(figure) else { continue };
         let ratio = |other: &&PeerResults| other.median(figure).filter(|&theirs| theirs > 0.0).map(|theirs| mine / theirs);
         let cells: Vec<_> =
@@ -159,7 +174,8 @@ fn ratios(results: &Results) -> String {
     text
 }
 
-fn setup(results: &Results) -> String {
+/// How each peer was set up.
+pub(crate) fn setup(results: &Results) -> String {
     let mut text = "## How each was set up\n\n".to_owned();
     for peer in &results.peers {
         let _ = writeln!(text, "- **{}** ({}): {}.", peer.name, peer.version, peer.setup);
@@ -167,7 +183,8 @@ fn setup(results: &Results) -> String {
     text
 }
 
-fn faults(results: &Results) -> String {
+/// What was not measured, and why.
+pub(crate) fn faults(results: &Results) -> String {
     let all: Vec<_> = results.peers.iter().flat_map(|peer| peer.faults.iter().map(move |fault| (peer.name, fault))).collect();
     if all.is_empty() {
         return String::new();

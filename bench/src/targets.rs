@@ -61,7 +61,8 @@ pub(crate) const TARGETS: [Target; 20] = [
 pub(crate) const TAP: &str = "lanloom-tap";
 pub(crate) const VETH: &str = "lanloom-veth";
 
-const fn times(ours: &'static str, figure: Figure, factor: f64, peer: &'static str) -> Target {
+/// At least so many times the same figure of another peer.
+pub(crate) const fn times(ours: &'static str, figure: Figure, factor: f64, peer: &'static str) -> Target {
     Target { ours, figure, limit: Limit::TimesPeer(factor, peer) }
 }
 

@@ -45,7 +45,7 @@ impl Peer for LinuxBridge {
 }
 
 /// For the bridges of this thread's namespace only. Where the module is not loaded there is nothing to turn off.
-fn turn_netfilter_off() {
+pub(crate) fn turn_netfilter_off() {
     for table in ["iptables", "ip6tables", "arptables"] {
         let path = format!("/proc/sys/net/bridge/bridge-nf-call-{table}");
         if Path::new(&path).exists()

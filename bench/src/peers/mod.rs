@@ -1,9 +1,9 @@
 //! What can join two hosts: a file for each kind, behind one trait. Each is set up as its users would, and so that it is at its
 //! best in what is compared; where a peer needs that, its `setup` says what was changed.
 
-mod lanloom;
+pub(crate) mod lanloom;
 pub(crate) mod linux_bridge;
-mod ovs;
+pub(crate) mod ovs;
 mod vde;
 
 use crate::fault::{Fault, Result};

@@ -8,8 +8,13 @@ use crate::process::run;
 use std::process::Command;
 use std::time::Duration;
 
-const SCHEMA: &str = "/usr/share/openvswitch/vswitch.ovsschema";
+pub(crate) const SCHEMA: &str = "/usr/share/openvswitch/vswitch.ovsschema";
 const LIMIT: Duration = Duration::from_secs(20);
+const PACKAGE: &str = "openvswitch-switch";
+
+/// Its programs and the Debian package of each.
+pub(crate) const PROGRAMS: &[(&str, &str)] =
+    &[("ovsdb-tool", PACKAGE), ("ovsdb-server", PACKAGE), ("ovs-vsctl", PACKAGE), ("ovs-vswitchd", PACKAGE)];
 
 pub(crate) struct Ovs {
     /// Whether super-frames pass: `userspace-tso-enable`.
@@ -35,8 +40,7 @@ impl Peer for Ovs {
     }
 
     fn programs(&self) -> &'static [(&'static str, &'static str)] {
-        const PACKAGE: &str = "openvswitch-switch";
-        &[("ovsdb-tool", PACKAGE), ("ovsdb-server", PACKAGE), ("ovs-vsctl", PACKAGE), ("ovs-vswitchd", PACKAGE)]
+        PROGRAMS
     }
 
     fn join(&self, lan: &mut Lan) -> Result<()> {
