@@ -92,6 +92,7 @@ mod tests {
             round_trip: Some(trip),
             loss: Loss { lost: 1, asked: 64 },
             path_mtu,
+            checking: false,
         };
         let peer =
             PeerFacts { address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), named: true, flooded: true, health: Some(health) };

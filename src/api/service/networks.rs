@@ -1,7 +1,7 @@
 //! Networks, endpoints and sandboxes.
 
 use super::asked::{self, Fault};
-use super::{Answer, Service, choose, shape};
+use super::{Answer, Service, choose, doctor, shape};
 use crate::api::types::{
     ApiError, EndpointAsked, EndpointInfo, EndpointMade, ErrorCode, Filters, NetworkConnected, NetworkCreate, NetworkInfo,
     NetworkMade, NetworkUpdate, NetworksPruned, SandboxCreate, SandboxInfo, SandboxMade,
@@ -119,7 +119,9 @@ impl Service {
     fn shaped(&self, view: NetworkView) -> NetworkInfo {
         let is_switch = matches!(view.network.spec.driver.as_str(), "bridge" | "overlay") && !view.network.spec.config_only;
         let switch = is_switch.then(|| self.controller.fabric().switch(&view.network.name).ok()).flatten();
-        shape::network(view, switch.map(|switch| switch.name.into()))
+        let tunnels = switch.as_ref().map(|switch| self.controller.tunnel_facts(&switch.name)).unwrap_or_default();
+        let peers = tunnels.iter().flat_map(doctor::peers).collect();
+        shape::network(view, switch.map(|switch| switch.name.into()), peers)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::api::time::rfc3339;
 use crate::api::types::{
-    ConfigFrom, EndpointInfo, ExtraHost, GatewayChoice, Ipam, IpamPool, NetworkInfo, NetworkMember, NetworkMore, RouteInfo,
-    SandboxInfo,
+    ConfigFrom, EndpointInfo, ExtraHost, GatewayChoice, Ipam, IpamPool, NetworkInfo, NetworkMember, NetworkMore, PeerInfo,
+    RouteInfo, SandboxInfo,
 };
 use crate::controller::model::{EndpointState, Pool, PoolAsked};
 use crate::controller::view::{EndpointView, NetworkView, SandboxView};
@@ -12,8 +12,8 @@ use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// A network; `switch` is the one that it is, if it is one.
-pub(super) fn network(view: NetworkView, switch: Option<String>) -> NetworkInfo {
+/// A network; `switch` is the one that it is, if it is one, and `peers` are the hosts that it reaches by tunnels.
+pub(super) fn network(view: NetworkView, switch: Option<String>, peers: Vec<PeerInfo>) -> NetworkInfo {
     let NetworkView { network, scope, endpoints, notes } = view;
     let in_use = |pool: &Pool| {
         let addresses = endpoints.iter().flat_map(|view| &view.endpoint.addresses);
@@ -24,6 +24,7 @@ pub(super) fn network(view: NetworkView, switch: Option<String>) -> NetworkInfo 
         switch,
         in_use: network.pools().map(in_use).collect(),
         endpoints: endpoints.iter().cloned().map(endpoint).collect(),
+        peers,
         notes,
     };
     // A network that is only a configuration has no pools, but what others will ask for.
@@ -204,7 +205,7 @@ mod tests {
             },
             "Options": {"com.docker.network.driver.mtu": "1400"}, "Labels": {"tier": "front"}
         });
-        let mut shown = serde_json::to_value(network(view, Some("web".to_owned()))).expect("plain data");
+        let mut shown = serde_json::to_value(network(view, Some("web".to_owned()), Vec::new())).expect("plain data");
         let ours = shown.as_object_mut().and_then(|object| object.remove("Lanloom")).expect("ours beside it");
         assert_eq!(shown, expected);
         assert_eq!(
@@ -221,7 +222,7 @@ mod tests {
         let asked = PoolAsked { subnet: Some(subnet), ..PoolAsked::default() };
         view.network.spec = NewNetwork { config_only: true, pools: vec![asked], ..view.network.spec };
         let expected = IpamPool { subnet: Some("10.9.0.0/24".into()), ..IpamPool::default() };
-        assert_eq!(network(view, None).ipam.config, Some(vec![expected]));
+        assert_eq!(network(view, None, Vec::new()).ipam.config, Some(vec![expected]));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Networks, in the shapes of the Docker Engine API, so that what speaks to Docker can read and write them. As there, what is
 //! unknown in a request is passed over, what is `null` or empty counts as left out, and a wrong type is refused.
 
+use crate::api::types::doctor::PeerInfo;
 use crate::api::types::endpoint::{EndpointAsked, EndpointInfo};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -175,6 +176,8 @@ pub struct NetworkMore {
     pub in_use: BTreeMap<String, usize>,
     /// Its endpoints, by name.
     pub endpoints: Vec<EndpointInfo>,
+    /// The hosts that it reaches by tunnels, and how they are.
+    pub peers: Vec<PeerInfo>,
     /// A line for each thing that is not as it should be.
     pub notes: Vec<String>,
 }

@@ -32,15 +32,19 @@ fn kinds(network: &NetworkInfo) -> String {
     kinds.into_iter().filter_map(|(is, kind)| is.then_some(kind)).collect::<Vec<_>>().join(", ")
 }
 
-/// A line per property, and a table of who is on it.
+/// A line per property, a table of who is on it, and one of the hosts that it reaches.
 pub(super) fn details(network: &NetworkInfo, verbose: bool, out: &mut Output) -> Result<(), Failure> {
     out.page(&page(network))?;
-    let endpoints = &network.lanloom.endpoints;
-    if endpoints.is_empty() {
-        return Ok(());
+    let (endpoints, peers) = (&network.lanloom.endpoints, &network.lanloom.peers);
+    if !endpoints.is_empty() {
+        out.line("")?;
+        out.table(&if verbose { members_with_names(endpoints) } else { members(endpoints) })?;
     }
-    out.line("")?;
-    out.table(&if verbose { members_with_names(endpoints) } else { members(endpoints) })
+    if !peers.is_empty() {
+        out.line("")?;
+        out.table(&crate::cli::doctor::peers(peers))?;
+    }
+    Ok(())
 }
 
 fn page(network: &NetworkInfo) -> Page {
@@ -163,6 +167,7 @@ mod tests {
                 switch: Some("web".into()),
                 in_use: [("10.9.0.0/24".to_owned(), 1)].into(),
                 endpoints: vec![endpoint],
+                peers: Vec::new(),
                 notes: vec!["no egress: nft is not there".into()],
             },
             ..NetworkInfo::default()

@@ -21,6 +21,7 @@ fn well() -> PeerHealth {
         round_trip: Some(round_trip),
         loss: Loss { lost: 0, asked: 64 },
         path_mtu: PathMtu::AtLeast(1450),
+        checking: false,
     }
 }
 
@@ -116,13 +117,8 @@ fn a_tunnel_s_port_that_is_down_is_named_with_its_own_words() {
 #[test]
 fn a_peer_that_sends_another_vni_is_named_with_both() {
     let stray = StrayFacts { from: B, vni: 43, ago: secs(30) };
-    let silent = PeerHealth {
-        last_heard: None,
-        answers: Answers::Never,
-        round_trip: None,
-        path_mtu: PathMtu::Unknown,
-        loss: Loss { lost: 5, asked: 5 },
-    };
+    let loss = Loss { lost: 5, asked: 5 };
+    let silent = PeerHealth { last_heard: None, answers: Answers::Never, loss, path_mtu: PathMtu::Unknown, ..well() };
     let wrong = facts(|tunnel| {
         tunnel.strays.push(stray.clone());
         tunnel.peers[1].health = Some(silent);

@@ -56,7 +56,7 @@ pub use fdb::FdbPick;
 pub use plugger::{Keep, KernelPlugger, MadeTap, Plugger};
 pub use ports::{Capturing, NewPort};
 pub(super) use records::forgetting;
-pub use registry::{FdbView, Origin, PortView, SwitchView};
+pub use registry::{FdbView, Origin, PortView, SwitchView, TunnelView};
 pub use start::{Guards, Setup, Started};
 pub use stop::Removed;
 

@@ -107,6 +107,19 @@ pub struct PortView {
     pub tunnel: Option<Box<VtepStatus>>,
 }
 
+/// A port that is a tunnel, as shown.
+#[derive(Clone, Debug)]
+pub struct TunnelView {
+    /// Its name.
+    pub name: Name,
+    /// Whether it carries frames.
+    pub state: PortState,
+    /// Largest payload in bytes, by setting and by what is under it.
+    pub mtu: u32,
+    /// How its end is.
+    pub status: VtepStatus,
+}
+
 /// An address that a switch knows, as shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FdbView {

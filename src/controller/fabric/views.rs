@@ -1,7 +1,8 @@
 //! What is seen of switches and ports. None of it waits for a change.
 
 use super::refusal::Attempt;
-use super::{Capturing, Fabric, FdbView, Origin, PortView, Refusal, SwitchView, ports, switches};
+use super::registry::PortEntry;
+use super::{Capturing, Fabric, FdbView, Origin, PortView, Refusal, SwitchView, TunnelView, ports, switches};
 use crate::config::Config;
 use crate::controller::{Event, EventKind};
 use crate::names::Name;
@@ -47,6 +48,36 @@ impl Fabric {
         let view = ports.into_iter().find(|view| view.spec.name == *port).ok_or_else(|| ports::no_port(&attempt, switch))?;
         let tunnel = self.inner.vtep(switch, port).map(Box::new);
         Ok(PortView { tunnel, ..view })
+    }
+
+    /// Those of a switch's ports that are tunnels, in the order they were made.
+    ///
+    /// # Errors
+    /// If there is no such switch.
+    pub fn tunnels(&self, switch: &Name) -> Result<Vec<TunnelView>, Refusal> {
+        let attempt = Attempt::new("list tunnels of", switch);
+        let entry = self.inner.entry(&attempt, switch)?;
+        let shown = entry.handle.ports().map_err(|gone| attempt.engine(gone))?;
+        let view = |port: PortEntry| {
+            let port_status = shown.iter().find(|status| status.id == port.id)?;
+            // A port that is no tunnel, or is gone by now.
+            let status = entry.handle.vtep(port.id).ok()?;
+            Some(TunnelView { name: port.spec.name, state: port_status.state.clone(), mtu: port_status.mtu, status })
+        };
+        Ok(entry.ports_in_order().into_iter().filter_map(view).collect())
+    }
+
+    /// Has the peers of a switch's tunnels probed at once. What that shows, [`Fabric::tunnels`] says when none is `checking` any more.
+    ///
+    /// # Errors
+    /// If there is no such switch.
+    pub fn check_tunnels(&self, switch: &Name) -> Result<(), Refusal> {
+        let entry = self.inner.entry(&Attempt::new("check tunnels of", switch), switch)?;
+        for port in entry.ports_in_order() {
+            // A port that is no tunnel, or is gone by now.
+            let _ = entry.handle.check_vtep_peers(port.id);
+        }
+        Ok(())
     }
 
     /// The filtering database of a switch.

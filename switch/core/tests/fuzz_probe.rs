@@ -26,6 +26,7 @@ enum Step {
     /// An ask, of a size, with one byte changed.
     Ask(u16, u8, u8),
     SetMtu(u16),
+    Check,
     Again,
 }
 
@@ -87,6 +88,7 @@ impl Host {
                 self.hand(&frame);
             }
             Step::SetMtu(mtu) => self.prober.set_mtu(u32::from(*mtu)),
+            Step::Check => self.prober.check(self.now),
             Step::Again => self.hand(&self.asked.clone()),
         }
         self.transmit();

@@ -335,3 +335,63 @@ fn without_peers_there_is_nothing_to_wait_for() {
     alone.remove_peer(B);
     assert_eq!((alone.poll_timeout(), alone.peers().count()), (None, 0));
 }
+
+#[test]
+fn a_check_shows_within_a_round_trip_that_all_is_still_well() {
+    let mut world = World::new();
+    world.run_secs(62);
+    world.a.check(world.now);
+    assert!(world.health().checking);
+    let since = world.now;
+    world.run(10 * MS);
+    assert!(!world.health().checking);
+    assert_eq!(world.health().path_mtu, PathMtu::AtLeast(MTU));
+    assert!(world.sent_since(since) <= 4, "{}", world.sent_since(since));
+}
+
+#[test]
+fn a_check_shows_within_four_seconds_what_has_become_worse() {
+    let mut world = World::new();
+    world.run_secs(62);
+    world.path.mtu[0] = 1300;
+    world.a.check(world.now);
+    world.run_secs(4);
+    let PathMtu::Between(_, lost) = world.health().path_mtu else { panic!("{:?}", world.health()) };
+    assert!(lost <= MTU);
+    let mut world = World::new();
+    world.run_secs(62);
+    world.path.delay = None;
+    world.a.check(world.now);
+    world.run_secs(4);
+    assert_eq!((world.health().answers, world.health().checking), (Answers::NoLonger, false));
+}
+
+#[test]
+fn a_check_shows_at_once_what_has_become_better() {
+    let mut world = World::new();
+    world.path.mtu[0] = 1300;
+    world.run_secs(62);
+    assert_eq!(world.health().path_mtu, PathMtu::Is(1300));
+    world.path.mtu[0] = MTU;
+    world.a.check(world.now);
+    world.run(100 * MS);
+    assert_eq!((world.health().path_mtu, world.health().checking), (PathMtu::AtLeast(MTU), false));
+    let mut world = World::new();
+    world.run_secs(62);
+    world.path.delay = None;
+    world.run_secs(100);
+    world.path.delay = Some(MS);
+    world.a.check(world.now);
+    world.run(100 * MS);
+    assert_eq!((world.health().answers, world.health().checking), (Answers::Yes, false));
+}
+
+#[test]
+fn a_check_of_who_never_answers_ends_after_a_second() {
+    let mut world = World::new();
+    world.b = None;
+    world.run_secs(100);
+    world.a.check(world.now);
+    world.run_secs(1);
+    assert_eq!((world.health().answers, world.health().checking), (Answers::Never, false));
+}

@@ -70,6 +70,11 @@ impl Vtep {
         self.checks.prober.set_mtu(mtu);
     }
 
+    /// Has all probed peers asked at once; see [`Prober::check`].
+    pub fn check_peers(&mut self, now: Instant) {
+        self.checks.prober.check(now);
+    }
+
     /// How a peer is: one that was named, or that floods are sent to. `None` for others, the group among them.
     pub fn health(&self, now: Instant, peer: PeerId) -> Option<PeerHealth> {
         let peer = self.peers.get(peer)?;

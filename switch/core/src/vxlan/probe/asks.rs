@@ -31,8 +31,9 @@ pub(super) struct Asks {
     ends: u64,
     ended: u32,
     lost_in_row: u8,
-    /// When the newest of those that were answered was sent.
+    /// When the newest of those that were answered was sent, and of those that ended at all.
     answered: Option<Instant>,
+    settled: Option<Instant>,
     round_trip: Option<RoundTrip>,
 }
 
@@ -40,9 +41,7 @@ impl Asks {
     /// Notes an ask that is sent now. If too many wait, the oldest is lost.
     pub(super) fn send(&mut self, ask: Ask) {
         if self.open[OPEN_MAX - 1].is_some() {
-            self.open[0] = None;
-            self.end(true);
-            self.close_up();
+            self.give_up();
         }
         if let Some(place) = self.open.iter_mut().find(|place| place.is_none()) {
             *place = Some(ask);
@@ -56,7 +55,7 @@ impl Asks {
             return false;
         };
         self.close_up();
-        self.end(false);
+        self.end(&ask, false);
         self.answered = self.answered.max(Some(ask.sent));
         self.measure(now.since(ask.sent));
         true
@@ -67,9 +66,7 @@ impl Asks {
         if self.open[0].is_none_or(|ask| now < ask.expiry()) {
             return false;
         }
-        self.open[0] = None;
-        self.close_up();
-        self.end(true);
+        self.give_up();
         true
     }
 
@@ -81,6 +78,11 @@ impl Asks {
     /// Whether something that was asked then or later was answered.
     pub(super) fn answered_since(&self, sent: Instant) -> bool {
         self.answered.is_some_and(|answered| answered >= sent)
+    }
+
+    /// Whether something that was asked then or later was answered or lost.
+    pub(super) fn settled_since(&self, sent: Instant) -> bool {
+        self.settled.is_some_and(|settled| settled >= sent)
     }
 
     pub(super) fn lost_in_row(&self) -> u8 {
@@ -95,7 +97,16 @@ impl Asks {
         self.round_trip
     }
 
-    fn end(&mut self, lost: bool) {
+    /// The oldest is lost.
+    fn give_up(&mut self) {
+        if let Some(ask) = self.open[0].take() {
+            self.close_up();
+            self.end(&ask, true);
+        }
+    }
+
+    fn end(&mut self, ask: &Ask, lost: bool) {
+        self.settled = self.settled.max(Some(ask.sent));
         self.ends = self.ends << 1 | u64::from(lost);
         self.ended = (self.ended + 1).min(u64::BITS);
         self.lost_in_row = if lost { self.lost_in_row.saturating_add(1) } else { 0 };
@@ -133,9 +144,9 @@ mod tests {
     #[test]
     fn the_window_keeps_the_last_sixty_four() {
         let mut asks = Asks::default();
-        (0..100).for_each(|_| asks.end(true));
+        (0..100).for_each(|sequence| asks.end(&ask(sequence), true));
         assert_eq!(asks.loss(), Loss { lost: 64, asked: 64 });
-        (0..63).for_each(|_| asks.end(false));
+        (0..63).for_each(|sequence| asks.end(&ask(sequence), false));
         assert_eq!(asks.loss(), Loss { lost: 1, asked: 64 });
     }
 }

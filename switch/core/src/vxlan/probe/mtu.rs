@@ -29,12 +29,15 @@ pub(super) struct Search {
     next: Option<Instant>,
     /// Whether the last check of a path that is known tried upwards.
     raised: bool,
+    /// When the path was known last, after a check or a search.
+    settled: Option<Instant>,
 }
 
 impl Search {
     pub(super) fn new(wanted: u32) -> Self {
         let wanted = wanted.max(FLOOR);
-        Self { wanted, passes: FLOOR, lost: None, size: wanted, losses: 0, open: None, next: None, raised: false }
+        let (passes, lost, open, next, settled) = (FLOOR, None, None, None, None);
+        Self { wanted, passes, lost, size: wanted, losses: 0, open, next, raised: false, settled }
     }
 
     /// Starts over with another MTU of the tunnel.
@@ -52,6 +55,20 @@ impl Search {
     /// The peer does not answer: no size says anything now.
     pub(super) fn pause(&mut self) {
         (self.open, self.next, self.losses) = (None, None, 0);
+    }
+
+    /// Checks the path now, if it is known: whether what passed still does, or, if a larger size was lost, whether that passes now.
+    pub(super) fn check(&mut self, now: Instant) {
+        if self.open.is_none() && self.next.is_some() && self.is_known() {
+            self.raised = false;
+            self.plan(now);
+            self.next = Some(now);
+        }
+    }
+
+    /// Whether the path was known by a check or search that ended then or later.
+    pub(super) fn settled_since(&self, when: Instant) -> bool {
+        self.settled.is_some_and(|settled| settled >= when)
     }
 
     /// The payload to send now, if one is due. The caller asks for the smallest size along with it.
@@ -119,16 +136,20 @@ impl Search {
 
     /// The next size at once, or, if the path is known, a check of it later.
     fn plan(&mut self, now: Instant) {
-        let known = match self.lost {
-            None => self.passes == self.wanted,
-            Some(lost) => lost == self.passes + 1,
-        };
-        if known {
+        if self.is_known() {
+            self.settled = Some(now);
             self.raised = self.lost.is_some() && !self.raised;
             self.size = self.lost.filter(|_| self.raised).unwrap_or(self.passes);
             self.next = Some(now + CHECK_MTU);
         } else {
             self.try_next(now);
+        }
+    }
+
+    fn is_known(&self) -> bool {
+        match self.lost {
+            None => self.passes == self.wanted,
+            Some(lost) => lost == self.passes + 1,
         }
     }
 

@@ -34,6 +34,8 @@ pub(super) struct Peer {
     /// How many more of them are hurried.
     hurried: u8,
     answered: StormMeter,
+    /// Since when somebody wants to know how it is now.
+    checked: Option<Instant>,
 }
 
 impl Peer {
@@ -49,6 +51,7 @@ impl Peer {
             last: None,
             hurried: FIRST_ASKS - 1,
             answered: StormMeter::default(),
+            checked: None,
         }
     }
 
@@ -127,6 +130,22 @@ impl Peer {
         }
     }
 
+    /// Somebody wants to know how it is now.
+    pub(super) fn check(&mut self, now: Instant) {
+        self.checked = Some(now);
+        self.next = now;
+        self.hurried = self.hurried.max(AWAKE_ASKS);
+        self.search.check(now);
+    }
+
+    /// Whether what a check asked for is still to come.
+    fn is_checking(&self) -> bool {
+        self.checked.is_some_and(|since| match self.answers {
+            Answers::Yes => !(self.asks.answered_since(since) && self.search.settled_since(since)),
+            Answers::Never | Answers::NoLonger => !self.asks.settled_since(since),
+        })
+    }
+
     /// The tunnel's MTU is another one.
     pub(super) fn set_mtu(&mut self, mtu: u32) {
         self.search.set_wanted(mtu);
@@ -139,6 +158,7 @@ impl Peer {
             round_trip: self.asks.round_trip(),
             loss: self.asks.loss(),
             path_mtu: self.search.found(),
+            checking: self.is_checking(),
         }
     }
 

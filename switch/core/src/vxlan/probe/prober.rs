@@ -83,6 +83,16 @@ impl Prober {
         }
     }
 
+    /// Asks all peers at once, and checks the paths to those that answer: for who wants to know how they are now. Until
+    /// [`PeerHealth::checking`] is false of all, it is not known; that takes a round trip, or some seconds where something is lost.
+    pub fn check(&mut self, now: Instant) {
+        self.agenda.clear();
+        for (address, peer) in &mut self.peers {
+            peer.check(now);
+            self.agenda.insert((peer.due(), *address));
+        }
+    }
+
     /// Takes the inner frame of a datagram that `from` sent, and says whose it is.
     pub fn handle_frame(&mut self, now: Instant, from: IpAddr, frame: &[u8]) -> Handled {
         let probe = match Probe::read(frame) {

@@ -15,6 +15,8 @@ pub struct PeerHealth {
     pub loss: Loss,
     /// The largest payload of a frame that reaches it, as the MTU of a tunnel counts: without inner Ethernet header.
     pub path_mtu: PathMtu,
+    /// Whether a check ([`Prober::check`](super::Prober::check)) is under way.
+    pub checking: bool,
 }
 
 /// Whether a peer answers probes.

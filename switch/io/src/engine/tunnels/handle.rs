@@ -159,6 +159,16 @@ impl SwitchHandle {
         Ok(())
     }
 
+    /// Has the peers of a tunnel probed at once, for who wants to know how they are now: it is known when none of
+    /// [`VtepStatus::health`] is `checking` any more, or not at all while the port is down.
+    ///
+    /// # Errors
+    /// [`PortError::NoSuchPort`] if there is no such port, or it is no tunnel.
+    pub fn check_vtep_peers(&self, id: PortId) -> Result<(), PortError> {
+        self.with_tunnel(id, |tunnel| tunnel.vtep_mut().check_peers(clock::now()))?;
+        Ok(())
+    }
+
     /// `None` if nothing is plugged in yet.
     fn with_tunnel<T: Send + 'static>(
         &self,
