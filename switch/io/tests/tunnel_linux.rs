@@ -5,8 +5,8 @@
 mod common;
 
 use common::{Netns, run, until};
-use lanloom_switch_core::vxlan::{Vni, VtepConfig};
-use lanloom_switch_core::{Counters, MacAddr, PortConfig, PortId, SwitchConfig};
+use lanloom_switch_core::vxlan::{Group, Vni, VtepConfig};
+use lanloom_switch_core::{Counters, DropReason, MacAddr, PortConfig, PortId, SwitchConfig};
 use lanloom_switch_io::engine::{EngineConfig, Engines, PortState, PortStatus, SwitchHandle};
 use lanloom_switch_io::plug::{Plug, Source, SourceKind};
 use std::net::IpAddr;
@@ -60,6 +60,10 @@ impl Lab {
 
     /// Our end: a switch with a TAP and the tunnel.
     fn ours(&self, vni: u32, host: u8, peers: &[IpAddr]) -> (SwitchHandle, PortId) {
+        self.ours_with(vni, host, |vtep| vtep.peers = peers.to_vec())
+    }
+
+    fn ours_with(&self, vni: u32, host: u8, change: impl FnOnce(&mut VtepConfig)) -> (SwitchHandle, PortId) {
         let switch = self.engines.create_switch(&format!("s{vni}"), SwitchConfig::default()).expect("a switch");
         let kind = SourceKind::Tap { offload: true, persist: false };
         let source = Source { ifname: format!("t{vni}"), netns: Some(self.a.path()), kind, label: None };
@@ -68,7 +72,8 @@ impl Lab {
             .expect("a TAP");
         self.a.run(&format!("ip address add 10.{host}.0.1/24 dev t{vni}"));
         self.a.run(&format!("ip link set t{vni} mtu {} up", self.mtu()));
-        let vtep = VtepConfig { peers: peers.to_vec(), ..VtepConfig::new(Vni::new(vni).expect("24 bits"), self.locals[0]) };
+        let mut vtep = VtepConfig::new(Vni::new(vni).expect("24 bits"), self.locals[0]);
+        change(&mut vtep);
         let port = PortConfig { tunnel: true, ..PortConfig::default() };
         let id = self.h1.inside(|| switch.add_port("vx", "vx", Plug::Vxlan(vtep), port)).expect("a tunnel");
         (switch, id)
@@ -129,4 +134,109 @@ fn tunnels_of_switches_on_two_threads_share_a_socket() {
     for (_, _, to) in &all[1..] {
         ping(&lab, "-c 3 -i 0.05", to);
     }
+}
+
+#[test]
+fn a_group_carries_floods_and_its_members_are_learned() {
+    for v6 in [false, true] {
+        let Some(lab) = Lab::new(v6, 1) else { return };
+        let group = if v6 { "ff15::42" } else { "239.1.1.42" };
+        lab.linux(42, 1);
+        lab.h2.run("ip link set vx42 down");
+        lab.h2.run("ip link del vx42");
+        let [local, _] = lab.locals.map(|local| local.to_string());
+        let (remote, csum) = (lab.locals[1], if v6 { "udp6zerocsumrx" } else { "" });
+        lab.h2.run(&format!("ip link add vx42 type vxlan id 42 local {remote} group {group} dev u0 dstport 4789 {csum}"));
+        lab.h2.run("ip link set vx42 master br42 up");
+        let group = Group { address: group.parse().expect("an address"), ifname: "u0".to_owned() };
+        let (switch, id) = lab.ours_with(42, 1, |vtep| vtep.group = Some(group.clone()));
+        ping(&lab, "-c 3 -i 0.05", "10.1.0.2");
+        let status = switch.vtep(id).expect("a tunnel");
+        let member = status.peers.iter().find(|peer| peer.address == remote).expect("learned");
+        assert!(member.received.frames >= 4 && member.sent.frames >= 3, "{status:?}");
+        assert!(status.peers.iter().all(|peer| peer.address.to_string() != local), "we are not our own peer: {status:?}");
+        assert_eq!(counters(&switch, id).drops().collect::<Vec<_>>(), []);
+        lab.h1.run("ip link set u0 down");
+        until("the tunnel down", || port(&switch, id).state != PortState::Up);
+        lab.h1.run("ip link set u0 up");
+        let address = if v6 { format!("{local}/64 nodad") } else { format!("{local}/24") };
+        lab.h1.run(&format!("ip address replace {address} dev u0"));
+        until("the tunnel up", || port(&switch, id).state == PortState::Up);
+        ping(&lab, "-c 3 -i 0.05", "10.1.0.2");
+    }
+}
+
+#[test]
+fn a_tunnel_follows_its_underlay_and_says_why_it_carries_nothing() {
+    let Some(lab) = Lab::new(false, 1) else { return };
+    lab.linux(42, 1);
+    let (switch, id) = lab.ours(42, 1, &[lab.locals[1]]);
+    let until_down = |why: &str| {
+        until(why, || match port(&switch, id).state {
+            PortState::Up => false,
+            PortState::Down { reason } => reason.contains(why),
+        });
+    };
+    lab.h1.run("ip link set u0 mtu 1400");
+    until("the MTU of the underlay less 50", || port(&switch, id).mtu == 1350);
+    lab.h1.run("ip link set u0 mtu 1500");
+    lab.h1.run("ip route add 10.8.0.2/32 dev u0 mtu lock 1300");
+    until("the MTU of the path less 50", || port(&switch, id).mtu == 1250);
+    lab.h1.run("ip route del 10.8.0.2/32");
+    until("the MTU as before", || port(&switch, id).mtu == 1450);
+    lab.h1.run("ip link set u0 down");
+    until_down("interface u0, which has 10.8.0.1, is down");
+    lab.h1.run("ip link set u0 up");
+    until("the tunnel up", || port(&switch, id).state == PortState::Up);
+    ping(&lab, "-c 2 -i 0.05", "10.1.0.2");
+    lab.h1.run("ip address del 10.8.0.1/24 dev u0");
+    until_down("no interface here has the address 10.8.0.1");
+    lab.h1.run("ip address add 10.8.0.1/24 dev u0");
+    until("the tunnel up", || port(&switch, id).state == PortState::Up);
+    ping(&lab, "-c 2 -i 0.05", "10.1.0.2");
+    lab.h1.run("ip route replace unreachable 10.8.0.2/32");
+    until_down("no way to 10.8.0.2 by u0");
+}
+
+#[test]
+fn a_tunnel_whose_address_is_not_there_yet_is_refused_or_waits_for_it() {
+    let Some(lab) = Lab::new(false, 1) else { return };
+    lab.linux(42, 1);
+    lab.h1.run("ip address del 10.8.0.1/24 dev u0");
+    let switch = lab.engines.create_switch("s", SwitchConfig::default()).expect("a switch");
+    let vtep = VtepConfig { peers: vec![lab.locals[1]], ..VtepConfig::new(Vni::new(42).expect("24 bits"), lab.locals[0]) };
+    let config = PortConfig { tunnel: true, ..PortConfig::default() };
+    let refused = lab.h1.inside(|| switch.add_port("vx", "vx", Plug::Vxlan(vtep.clone()), config.clone()));
+    assert!(refused.is_err() && switch.ports().expect("a switch").is_empty(), "{refused:?}");
+    let id = lab.h1.inside(|| switch.add_waiting_tunnel("vx", "vx", vtep, config)).expect("a place");
+    let reason = PortState::Down { reason: "no interface here has the address 10.8.0.1".to_owned() };
+    assert_eq!(port(&switch, id).state, reason);
+    let mac = MacAddr([2, 0, 0, 0, 0, 9]);
+    assert_eq!(switch.set_vtep_fdb(id, mac, lab.locals[1]).expect("a tunnel"), Ok(()));
+    lab.h1.run("ip address add 10.8.0.1/24 dev u0");
+    until("the tunnel up", || port(&switch, id).state == PortState::Up);
+    let entries = switch.vtep_fdb(id).expect("a tunnel");
+    assert!(entries.iter().any(|entry| entry.mac == mac && entry.is_static), "{entries:?}");
+}
+
+#[test]
+fn only_the_peers_of_a_network_are_heard_and_what_is_of_none_is_counted_and_remembered() {
+    let Some(lab) = Lab::new(false, 1) else { return };
+    lab.linux(42, 1);
+    lab.linux(43, 2);
+    let stranger: IpAddr = "10.8.0.9".parse().expect("an address");
+    let (switch, id) = lab.ours(42, 1, &[stranger]);
+    for to in ["10.1.0.1", "10.2.0.1"] {
+        // Nobody answers: the asking is what counts.
+        let ping = format!("ip netns exec {} ping -c 1 -W 1 {to}", lab.b.name);
+        let mut words = ping.split(' ');
+        let _ = std::process::Command::new(words.next().expect("ip")).args(words).output();
+    }
+    let dropped = |reason| counters(&switch, id).dropped(reason);
+    until("frames of no peer dropped", || dropped(DropReason::PeerUnknown) > 0);
+    until("frames of another network dropped", || dropped(DropReason::VniUnknown) > 0);
+    let counters = counters(&switch, id);
+    assert_eq!(counters.rx.frames, counters.rx_dropped());
+    let strays = switch.vtep(id).expect("a tunnel").strays;
+    assert!(strays.iter().any(|stray| stray.from == lab.locals[1] && stray.vni.get() == 43), "{strays:?}");
 }

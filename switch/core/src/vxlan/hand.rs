@@ -1,7 +1,7 @@
 //! What hands reach: peers, entries that were set, and a view of the table.
 
 use super::peers::PeerId;
-use super::vtep::Vtep;
+use super::vtep::{Vtep, can_be_peer};
 use crate::fdb::FdbError;
 use crate::mac::MacAddr;
 use crate::port::Vid;
@@ -79,11 +79,7 @@ impl Vtep {
     /// # Errors
     /// If that cannot be a peer, there are too many, or the table has no place.
     pub fn set_entry(&mut self, now: Instant, mac: MacAddr, dst: IpAddr) -> Result<(), HandError> {
-        if dst.is_ipv4() != self.config.local.is_ipv4()
-            || dst == self.config.local
-            || dst.is_multicast()
-            || dst.is_unspecified()
-        {
+        if !can_be_peer(&self.config, dst) {
             return Err(HandError::NoPeer);
         }
         self.latest = None;

@@ -149,7 +149,7 @@ impl Vtep {
         }
         match self.peers.find(from) {
             Some(peer) => Some(peer),
-            None if self.config.is_open() && !from.is_multicast() && !from.is_unspecified() => self.add_peer(from),
+            None if self.config.is_open() && can_be_peer(&self.config, from) => self.add_peer(from),
             None => None,
         }
     }
@@ -174,4 +174,10 @@ impl Vtep {
         self.table.apply(plan, Vid::NONE, source, peer, now);
         Ok(())
     }
+}
+
+/// Whether a host other than the tunnel's own can have that address: a station's, of the same family.
+pub(super) fn can_be_peer(config: &VtepConfig, address: IpAddr) -> bool {
+    let of_family = address.is_ipv4() == config.local.is_ipv4();
+    of_family && address != config.local && !address.is_multicast() && !address.is_unspecified()
 }

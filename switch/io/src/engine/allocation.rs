@@ -7,11 +7,16 @@ use super::runtime::{Buffers, SwitchRuntime};
 use crate::buffer::Batch;
 use crate::clock;
 use crate::link::memory::{Bound, MemoryEnd, pair};
+use crate::link::vxlan::Vxlan;
 use crate::link::{Link, LinkError, Offloads, Waiting};
+use crate::sys::netns::{alone, ip};
+use crate::underlay::Underlay;
 use crate::vnet::{Checksum, Gso, GsoKind, VnetHeader};
 use etherparse::PacketBuilder;
+use lanloom_switch_core::vxlan::{Vni, Vtep, VtepConfig};
 use lanloom_switch_core::{EgressFate, PortConfig, PortId, StormLimit, SwitchConfig};
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 
 /// Brings the same frames for ever, and takes all that it is sent.
 struct Stub {
@@ -91,4 +96,36 @@ fn the_frame_path_allocates_nothing_whatever_is_left_to_do_for_a_frame() {
     assert_eq!(counting::allocations(|| serve(100)), 0);
     let sent = |id: usize| runtime.switch.counters(PortId::new(id as u16, 0)).expect("there").tx;
     assert!(sent(1).gso_segments > 0 && sent(2).frames > 2000 && sent(3).gso_segments > 0, "all kinds of frames went");
+}
+
+#[test]
+fn tunnels_allocate_nothing_on_the_way_in_nor_out() {
+    let partial = VnetHeader { checksum: Checksum::Partial { start: 34, offset: 16 }, ..VnetHeader::default() };
+    let gso = Some(Gso { kind: GsoKind::Tcp4, size: 1000, ecn: false });
+    let mut frames: Vec<_> = (0..20).map(|at| tcp(at, 100, partial)).collect();
+    frames.extend((0..3).map(|_| tcp(2, 30_000, VnetHeader { gso, ..partial })));
+    alone(move || {
+        ip("link set lo up");
+        let [local, peer] = [[127, 0, 0, 1], [127, 0, 0, 2]].map(std::net::IpAddr::from);
+        let vtep = VtepConfig { peers: vec![peer], ..VtepConfig::new(Vni::new(42).expect("24 bits"), local) };
+        let (_socket, underlay) = Underlay::open(local, 4789).expect("sockets");
+        let mut link = Vxlan::new(Vtep::new(vtep, 7), Arc::new(underlay), 7, None).expect("a link");
+        let (mut batch, mut fates) = (Batch::new(64), Vec::with_capacity(64));
+        let datagram = [&[8, 0, 0, 0, 0, 0, 42, 0][..], &tcp(1, 1000, VnetHeader::default()).0].concat();
+        let mut carry = |times| {
+            for _ in 0..times {
+                batch.clear();
+                frames.iter().for_each(|(bytes, vnet)| assert!(batch.push_copy(bytes, *vnet)));
+                let slots: [u16; 23] = std::array::from_fn(|at| at as u16);
+                fates.clear();
+                link.send(&mut batch, &slots, &mut fates);
+                assert_eq!(fates, [EgressFate::Sent; 23]);
+                batch.clear();
+                (0..40).for_each(|_| assert!(link.take(clock::now(), peer, 0, &datagram, &mut batch)));
+                link.close(&mut batch);
+            }
+        };
+        carry(3);
+        assert_eq!(counting::allocations(|| carry(50)), 0);
+    });
 }

@@ -9,8 +9,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 /// Bytes of the longest UDP datagram, and of what the kernel merges.
 pub(crate) const DATAGRAM_MAX: usize = 65_536;
 
-/// Bytes for the control messages of one datagram: traffic class, hops and segment size, each with its header.
-const CONTROL_LEN: usize = 96;
+/// Bytes for the control messages of one datagram: traffic class, hops, segment size and interface, each with its header.
+const CONTROL_LEN: usize = 128;
 
 /// `UDP_SEGMENT` and `UDP_GRO` of Linux's `udp.h`.
 const UDP_SEGMENT: i32 = 103;
@@ -135,6 +135,8 @@ pub(crate) struct With {
     pub(crate) ttl: Option<u8>,
     /// Bytes of each datagram that the message is cut into, but for the last; none if it is one datagram.
     pub(crate) segment: Option<u16>,
+    /// The number of the interface that it leaves by; none is what the routes say.
+    pub(crate) by: Option<u32>,
 }
 
 /// Messages to send, each gathered from many parts. Used again for every call.
@@ -256,7 +258,20 @@ fn control(v4: bool, with: With) -> (Control, usize) {
     }
     with.ttl.into_iter().for_each(|hops| push(&mut control, &mut len, level, ttl, i32::from(hops)));
     with.segment.into_iter().for_each(|size| push(&mut control, &mut len, libc::SOL_UDP, UDP_SEGMENT, size));
+    with.by.into_iter().for_each(|index| push_interface(&mut control, &mut len, v4, index));
     (control, len)
+}
+
+/// The interface, with no word of the source address: that is the socket's.
+fn push_interface(control: &mut Control, len: &mut usize, v4: bool, index: u32) {
+    if v4 {
+        let any = libc::in_addr { s_addr: 0 };
+        let info = libc::in_pktinfo { ipi_ifindex: index as i32, ipi_spec_dst: any, ipi_addr: any };
+        push(control, len, libc::IPPROTO_IP, libc::IP_PKTINFO, info);
+    } else {
+        let info = libc::in6_pktinfo { ipi6_addr: libc::in6_addr { s6_addr: [0; 16] }, ipi6_ifindex: index };
+        push(control, len, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info);
+    }
 }
 
 fn push<T: Copy>(control: &mut Control, len: &mut usize, level: i32, kind: i32, value: T) {

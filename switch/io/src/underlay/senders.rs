@@ -1,6 +1,6 @@
 //! Sockets that send, each from a source port of its own.
 
-use super::sockets::{forbid_fragments, socket_of, widen_sending};
+use super::sockets::{forbid_fragments, hear_not_ourselves, socket_of, widen_sending};
 use crate::sys::datagram::{Outbound, With, take_nothing};
 use lanloom_switch_core::vxlan::SOURCE_PORTS;
 use nix::errno::Errno;
@@ -79,6 +79,7 @@ fn sender(local: IpAddr, wanted: u16) -> io::Result<OwnedFd> {
     take_nothing(socket.as_fd())?;
     widen_sending(&socket)?;
     forbid_fragments(socket.as_fd(), local)?;
+    hear_not_ourselves(socket.as_fd(), local)?;
     for ahead in 0..STEP {
         match bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(local, wanted + ahead))) {
             Ok(()) => return Ok(socket),

@@ -33,6 +33,15 @@ pub(super) fn forbid_fragments(socket: BorrowedFd<'_>, local: IpAddr) -> io::Res
     }
 }
 
+/// What goes to a group does not come back to its members here: what came from the tunnel never goes back into it, nor the other
+/// way round.
+pub(super) fn hear_not_ourselves(socket: BorrowedFd<'_>, local: IpAddr) -> io::Result<()> {
+    match local {
+        IpAddr::V4(_) => options::set(socket, libc::IPPROTO_IP, libc::IP_MULTICAST_LOOP, &0_i32),
+        IpAddr::V6(_) => options::set(socket, libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_LOOP, &0_i32),
+    }
+}
+
 pub(super) fn widen_sending(socket: &OwnedFd) -> io::Result<()> {
     if options::set(socket.as_fd(), libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, &(QUEUE as i32)).is_err() {
         setsockopt(socket, sockopt::SndBuf, &QUEUE)?;

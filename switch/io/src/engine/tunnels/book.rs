@@ -50,11 +50,17 @@ impl Tenant {
 }
 
 impl Book {
-    /// Opens a tunnel for a port: the sockets that nobody opened before, and the link. Its datagrams come in from [`Book::admit`] on.
+    /// Opens a tunnel for a port, its hashes from `seed` on, its group by the interface of that number: the sockets that nobody opened
+    /// before, and the link. Its datagrams come in from [`Book::admit`] on.
     ///
     /// # Errors
     /// `EEXIST` if a tunnel of that network is there already, else the kernel's.
-    pub(in crate::engine) fn open(&self, tenant: &Tenant, config: &VtepConfig, seed: u64) -> io::Result<Vxlan> {
+    pub(in crate::engine) fn open(
+        &self,
+        tenant: &Tenant,
+        config: &VtepConfig,
+        (seed, group_by): (u64, Option<u32>),
+    ) -> io::Result<Vxlan> {
         let mut pages = self.pages();
         let places = places(config);
         if places.iter().any(|place| pages.rooms.get(place).is_some_and(|room| room.tenants.contains_key(&config.vni))) {
@@ -62,7 +68,7 @@ impl Book {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
         }
         let opened = pages.take_in(tenant, config, &places);
-        let vxlan = opened.and_then(|underlay| Vxlan::new(Vtep::new(config.clone(), seed), underlay, seed));
+        let vxlan = opened.and_then(|underlay| Vxlan::new(Vtep::new(config.clone(), seed), underlay, seed, group_by));
         if vxlan.is_err() {
             pages.clear();
         }

@@ -2,10 +2,11 @@
 //! says why, and every one carries what its paths do.
 
 use super::book::{Book, Tenant};
-use super::look;
+use super::paths::Paths;
 use crate::clock;
 use crate::holder::holder;
 use crate::link::vxlan::Vxlan;
+use crate::sys::interface;
 use crate::sys::netlink::AddressListener;
 use lanloom_switch_core::MacAddr;
 use lanloom_switch_core::vxlan::VtepConfig;
@@ -50,6 +51,8 @@ struct Tunnel {
     entries: Vec<(MacAddr, IpAddr)>,
     seed: u64,
     is_open: bool,
+    /// The number of the interface by which its group was joined.
+    group_by: Option<u32>,
     /// What the kernel said last when it was not opened.
     failed: Option<Errno>,
     /// What its port was told last.
@@ -74,21 +77,21 @@ impl Keeper {
         seed: u64,
         waits: bool,
     ) -> io::Result<()> {
-        let mut tunnel = Tunnel { tenant, config, entries: Vec::new(), seed, is_open: false, failed: None, told: None };
-        let opened = tunnel.open(&self.book);
+        let mut tunnel =
+            Tunnel { tenant, config, entries: Vec::new(), seed, is_open: false, group_by: None, failed: None, told: None };
         let mut kept = self.kept();
-        match opened {
+        if !kept.running {
+            let keeper = Arc::downgrade(self);
+            let listener = AddressListener::open()?;
+            std::thread::Builder::new().name("tunnels".into()).spawn(move || run(&keeper, &listener))?;
+            kept.running = true;
+        }
+        match tunnel.open(&self.book, &mut Paths::default()) {
             Err(error) if !waits => return Err(error),
             Err(error) => tunnel.fail(&error),
             Ok(()) => {}
         }
         kept.tunnels.push(tunnel);
-        if !kept.running {
-            kept.running = true;
-            let keeper = Arc::downgrade(self);
-            let listener = AddressListener::open()?;
-            std::thread::Builder::new().name("tunnels".into()).spawn(move || run(&keeper, &listener))?;
-        }
         drop(kept);
         self.ring();
         Ok(())
@@ -161,14 +164,15 @@ impl Keeper {
         if kept.stopped {
             return None;
         }
+        let mut paths = Paths::default();
         for tunnel in &mut kept.tunnels {
-            match tunnel.is_open {
-                true => tunnel.tell(look(&tunnel.config, &tunnel.config.peers)),
-                false => {
-                    if let Err(error) = tunnel.open(&self.book) {
-                        tunnel.fail(&error);
-                    }
-                }
+            if tunnel.is_open && tunnel.lost_its_group() {
+                tunnel.close(&self.book);
+            }
+            if tunnel.is_open {
+                tunnel.tell(paths.look(&tunnel.config));
+            } else if let Err(error) = tunnel.open(&self.book, &mut paths) {
+                tunnel.fail(&error);
             }
         }
         Some(if kept.tunnels.iter().all(|tunnel| tunnel.is_open) { LOOK } else { RETRY })
@@ -183,10 +187,11 @@ impl fmt::Debug for Keeper {
 
 impl Tunnel {
     /// Opens it and plugs it in, with what was set by hand.
-    fn open(&mut self, book: &Book) -> io::Result<()> {
-        let mut vxlan = book.open(&self.tenant, &self.config, self.seed)?;
+    fn open(&mut self, book: &Book, paths: &mut Paths) -> io::Result<()> {
+        self.group_by = group_index(&self.config)?;
+        let mut vxlan = book.open(&self.tenant, &self.config, (self.seed, self.group_by))?;
         self.set_all(&mut vxlan);
-        let state = look(&self.config, &self.config.peers);
+        let state = paths.look(&self.config);
         let (key, port, plugged) = (self.tenant.key, self.tenant.port, state.clone());
         let attached = self.tenant.thread.ask(move |engine| engine.attach_looked_at(key, port, Box::new(vxlan), plugged));
         let attached = attached.map_err(|gone| io::Error::other(gone.to_string())).and_then(|attached| attached);
@@ -197,6 +202,21 @@ impl Tunnel {
         book.admit(&self.tenant, &self.config);
         (self.is_open, self.failed, self.told) = (true, None, Some(state));
         Ok(())
+    }
+
+    /// Whether the interface is another by now, or gone, by which its group was joined: what it had joined went with it.
+    fn lost_its_group(&self) -> bool {
+        group_index(&self.config).ok() != Some(self.group_by)
+    }
+
+    /// Pulls it out, until it is opened anew.
+    fn close(&mut self, book: &Book) {
+        book.remove(|tenant| tenant.is(&self.tenant));
+        let (key, port) = (self.tenant.key, self.tenant.port);
+        // A switch that is gone has nothing left to close.
+        let link = self.tenant.thread.ask(move |engine| engine.detach(key, port));
+        drop(link);
+        self.is_open = false;
     }
 
     fn set_all(&self, vxlan: &mut Vxlan) {
@@ -238,6 +258,12 @@ impl Tunnel {
         // A switch that is gone needs it no longer.
         let _ = self.tenant.thread.ask(move |engine| engine.set_looked_at(key, port, state));
     }
+}
+
+/// The number of the interface by which a group is reached; none without a group.
+fn group_index(config: &VtepConfig) -> io::Result<Option<u32>> {
+    let Some(group) = &config.group else { return Ok(None) };
+    Ok(Some(interface::index_of(&group.ifname)?.ok_or(Errno::ENODEV)?))
 }
 
 fn run(keeper: &Weak<Keeper>, listener: &AddressListener) {

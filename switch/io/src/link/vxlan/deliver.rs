@@ -20,7 +20,7 @@ pub(super) fn deliver(queue: &mut Queue, out: &mut Out<'_>, batch: &Batch) {
         chosen.clear();
         if !messages[..done].iter().any(|message| message.socket == socket) {
             chosen.extend((done..messages.len()).filter(|at| messages[*at].socket == socket));
-            let mut call = Call { messages, chosen, frames, underlay, batch, arena };
+            let mut call = Call { messages, chosen, frames, underlay, batch, arena, group_by: out.group_by };
             call.run(outbound, socket);
             for at in chosen.iter() {
                 tell_peer(&messages[*at], frames, out.vtep);
@@ -50,6 +50,7 @@ struct Call<'a> {
     underlay: &'a Underlay,
     batch: &'a Batch,
     arena: &'a [u8],
+    group_by: Option<u32>,
 }
 
 impl Call<'_> {
@@ -83,7 +84,8 @@ impl Call<'_> {
 
     fn lay(&self, outbound: &mut Outbound, message: &Message, parts: &[Part], segment: Option<u16>) {
         let Some(to) = message.to else { return };
-        outbound.message(to, With { tos: message.outside.tos, ttl: message.outside.ttl, segment });
+        let by = self.group_by.filter(|_| to.ip().is_multicast());
+        outbound.message(to, With { tos: message.outside.tos, ttl: message.outside.ttl, segment, by });
         for bytes in parts.iter().flat_map(|part| part.bytes(self.batch, self.arena)).filter(|bytes| !bytes.is_empty()) {
             outbound.part(bytes);
         }

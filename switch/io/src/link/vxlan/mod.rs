@@ -43,6 +43,8 @@ pub struct Vxlan {
     underlay: Arc<Underlay>,
     silent: EventFd,
     seed: u64,
+    /// The interface by which its group is reached.
+    group_by: Option<u32>,
     merger: Merger,
     /// Whether its port is up.
     is_up: bool,
@@ -51,13 +53,13 @@ pub struct Vxlan {
 }
 
 impl Vxlan {
-    /// A tunnel end on an underlay. Its hashes start at `seed`.
+    /// A tunnel end on an underlay. Its hashes start at `seed`; its group, if it has one, is reached by the interface of that number.
     ///
     /// # Errors
     /// If the process has no descriptor left.
-    pub(crate) fn new(vtep: Vtep, underlay: Arc<Underlay>, seed: u64) -> io::Result<Self> {
+    pub(crate) fn new(vtep: Vtep, underlay: Arc<Underlay>, seed: u64, group_by: Option<u32>) -> io::Result<Self> {
         let silent = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
-        Ok(Self { vtep, underlay, silent, seed, merger: Merger::default(), is_up: true, taken: Vec::new() })
+        Ok(Self { vtep, underlay, silent, seed, group_by, merger: Merger::default(), is_up: true, taken: Vec::new() })
     }
 
     /// Its peers and its table.
@@ -122,7 +124,8 @@ impl Link for Vxlan {
     }
 
     fn send(&mut self, batch: &mut Batch, slots: &[u16], fates: &mut Vec<EgressFate>) {
-        let mut out = Out { vtep: &mut self.vtep, underlay: &self.underlay, seed: self.seed, now: clock::now() };
+        let mut out =
+            Out { vtep: &mut self.vtep, underlay: &self.underlay, seed: self.seed, now: clock::now(), group_by: self.group_by };
         QUEUE.with_borrow_mut(|queue| {
             queue.begin();
             for slot in slots {

@@ -58,7 +58,7 @@ impl Vxlan {
         let (_, socket) = self.underlay.sender(flow_hash(&frame, self.seed));
         let prefix = header(self.vtep.config().vni);
         let mut outbound = Outbound::new(1, 2);
-        outbound.message(to, With { tos: outside.tos, ttl: outside.ttl, segment: None });
+        outbound.message(to, With { tos: outside.tos, ttl: outside.ttl, ..With::default() });
         outbound.part(&prefix);
         outbound.part(bytes);
         // SAFETY: `prefix` and `bytes` are still there.

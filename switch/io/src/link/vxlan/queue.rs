@@ -87,6 +87,8 @@ pub(super) struct Out<'a> {
     /// Where the hashes of flows start.
     pub(super) seed: u64,
     pub(super) now: Instant,
+    /// The interface by which its group is reached.
+    pub(super) group_by: Option<u32>,
 }
 
 /// Whom a frame goes to.

@@ -30,7 +30,7 @@ impl Lab {
         let sockets = config.peers.iter().map(|peer| UdpSocket::bind((*peer, config.port)).expect("a socket"));
         let peers: Vec<UdpSocket> = sockets.collect();
         let (_, underlay) = Underlay::open(config.local, config.port).expect("sockets");
-        let link = Vxlan::new(Vtep::new(config, 7), Arc::new(underlay), 7).expect("a link");
+        let link = Vxlan::new(Vtep::new(config, 7), Arc::new(underlay), 7, None).expect("a link");
         Self { link, peers }
     }
 
