@@ -5,10 +5,12 @@ use super::refusal::Attempt;
 use super::{Refusal, RefusalKind};
 use crate::config::{PortSettings, SwitchSettings};
 use crate::names::{IfName, Name, NetnsRef};
-use crate::url::{PortUrl, TapUrl, VethUrl};
+use crate::url::{PortUrl, TapUrl, VethUrl, VxlanUrl};
 use async_trait::async_trait;
-use lanloom_drivers::driver::{self, DriverError, PortGuard, PortKind, SwitchPort};
+use lanloom_drivers::driver::{self, DriverError, PortGuard, PortKind, SwitchPort, Tunnel, TunnelPath};
+use lanloom_switch_core::vxlan::Vni;
 use lanloom_switch_core::{Guard, Prefixes};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
@@ -58,6 +60,12 @@ impl Yard {
         })
     }
 
+    async fn add(&self, switch: &str, new: NewPort, guard: &PortGuard) -> Result<(), DriverError> {
+        let guard = self.guard(switch, guard);
+        self.fabric()?.add_port_for(name("add port to", switch)?, new, Origin::Network, Some(guard)).await?;
+        Ok(())
+    }
+
     fn fabric(&self) -> Result<&Fabric, DriverError> {
         self.fabric.get().ok_or_else(|| {
             let attempt = Attempt::new("reach", "the switches");
@@ -82,10 +90,27 @@ impl driver::Fabric for Yard {
         let attempt = Attempt::new("add port", format!("{switch}/{}", port.name));
         let url = url_of(&attempt, port)?;
         let settings = PortSettings { isolated: port.isolated, ..PortSettings::default() };
-        let new = NewPort { name: Some(name("add port", &port.name)?), url, settings, segment: 0 };
-        let guard = self.guard(switch, &port.guard);
-        self.fabric()?.add_port_for(name("add port to", switch)?, new, Origin::Network, Some(guard)).await?;
-        Ok(())
+        let new = NewPort { name: Some(name("add port", &port.name)?), url, settings, segment: port.segment };
+        self.add(switch, new, &port.guard).await
+    }
+
+    async fn add_tunnel(&self, switch: &str, tunnel: &Tunnel) -> Result<(), DriverError> {
+        let attempt = Attempt::new("add tunnel", format!("{switch}/{}", tunnel.name));
+        let url = PortUrl::Vxlan(tunnel_url(&attempt, &tunnel.path)?);
+        let (settings, segment) = (PortSettings::default(), tunnel.path.segment);
+        let new = NewPort { name: Some(name("add tunnel", &tunnel.name)?), url, settings, segment };
+        self.add(switch, new, &tunnel.guard).await
+    }
+
+    async fn set_tunnel_peers(&self, switch: &str, port: &str, peers: &[IpAddr]) -> Result<(), DriverError> {
+        let what = "set the peers of tunnel";
+        Ok(self.fabric()?.set_peers(name(what, switch)?, name(what, port)?, peers.to_vec()).await?)
+    }
+
+    async fn tunnel(&self, switch: &str, port: &str) -> Option<TunnelPath> {
+        let (url, segment) = self.fabric.get()?.tunnel(&switch.parse().ok()?, &port.parse().ok()?)?;
+        let VxlanUrl { vni, local, port, remotes: peers, mtu, .. } = url;
+        Some(TunnelPath { vni: vni.get(), local, port, peers, segment, mtu })
     }
 
     async fn set_port(&self, switch: &str, port: &str, isolated: bool, guard: &PortGuard) -> Result<(), DriverError> {
@@ -139,4 +164,9 @@ fn url_of(attempt: &Attempt, port: &SwitchPort) -> Result<PortUrl, DriverError> 
             Err(attempt.invalid(why, "give the endpoint a TAP, or the sandbox a namespace").into())
         }
     }
+}
+
+fn tunnel_url(attempt: &Attempt, path: &TunnelPath) -> Result<VxlanUrl, DriverError> {
+    let vni = Vni::new(path.vni).ok_or_else(|| attempt.invalid("a VNI has 24 bits", "give a smaller one"))?;
+    Ok(VxlanUrl { remotes: path.peers.clone(), port: path.port, mtu: path.mtu, ..VxlanUrl::new(vni, path.local) })
 }

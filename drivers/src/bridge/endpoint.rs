@@ -196,6 +196,7 @@ fn port(network: &Network, endpoint: &Endpoint, join: &Join) -> SwitchPort {
         mtu: options.mtu,
         mac,
         isolated: !options.icc,
+        segment: 0,
         guard: guard(&endpoint.spec, mac, network.guard(endpoint)),
     }
 }

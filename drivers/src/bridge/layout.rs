@@ -150,6 +150,7 @@ impl Layout {
             mtu: self.options.mtu,
             mac,
             isolated: false,
+            segment: 0,
             guard: PortGuard { role: Role::Gateway, mode: GuardMode::Leased, trusted: true, mac, addresses, inside, apart },
         }
     }

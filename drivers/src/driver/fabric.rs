@@ -31,6 +31,23 @@ pub trait Fabric: Send + Sync {
     /// If the name or the interface is taken, the namespace is not there, or the kernel refuses; nothing is left then.
     async fn add_port(&self, switch: &str, port: &SwitchPort) -> Result<(), DriverError>;
 
+    /// Makes a VXLAN tunnel and plugs it into a switch, guarded from its first frame on. It is one port, whatever its peers.
+    ///
+    /// # Errors
+    /// [`DriverErrorKind::Invalid`](super::DriverErrorKind::Invalid) if its MTU is larger than what the underlay carries,
+    /// [`DriverErrorKind::Conflict`](super::DriverErrorKind::Conflict) if its name, its VNI or its UDP port is taken; nothing is left
+    /// then.
+    async fn add_tunnel(&self, switch: &str, tunnel: &Tunnel) -> Result<(), DriverError>;
+
+    /// Changes with whom a tunnel exchanges frames; what was learned of hosts that stay is kept.
+    ///
+    /// # Errors
+    /// If there is no such tunnel.
+    async fn set_tunnel_peers(&self, switch: &str, port: &str, peers: &[IpAddr]) -> Result<(), DriverError>;
+
+    /// A tunnel as it is now, but for its guard; none if no such port is there, or if it is no tunnel.
+    async fn tunnel(&self, switch: &str, port: &str) -> Option<TunnelPath>;
+
     /// Changes what a port's frames are held to.
     ///
     /// # Errors
@@ -64,8 +81,38 @@ pub struct SwitchPort {
     pub mac: Option<MacAddr>,
     /// Whether it exchanges frames only with ports that are not isolated.
     pub isolated: bool,
+    /// Of the switch's tunnels, which one its floods go out by: that of the same number.
+    pub segment: u16,
     /// What its frames are held to.
     pub guard: PortGuard,
+}
+
+/// A tunnel to make: a port that leads to a network's other hosts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tunnel {
+    /// The port's name.
+    pub name: String,
+    /// How it goes.
+    pub path: TunnelPath,
+    /// What the frames that come out of it are held to.
+    pub guard: PortGuard,
+}
+
+/// How a tunnel goes (RFC 7348).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TunnelPath {
+    /// Its VXLAN network identifier: 24 bits.
+    pub vni: u32,
+    /// This host's address in the underlay.
+    pub local: IpAddr,
+    /// The UDP port, here and at its peers.
+    pub port: u16,
+    /// The other hosts' addresses in the underlay, of the family of `local`.
+    pub peers: Vec<IpAddr>,
+    /// Of the switch's ports, whose floods go out by it: those of the same number.
+    pub segment: u16,
+    /// MTU of the packets within, in bytes; what the underlay leaves if not given.
+    pub mtu: Option<u32>,
 }
 
 /// What a port's interface is.

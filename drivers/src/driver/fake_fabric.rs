@@ -5,13 +5,14 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use lanloom_switch_io::link::tap::Tap;
 use tokio::sync::Mutex;
 
-use super::{DriverError, DriverErrorKind, Fabric, PortGuard, PortKind, SwitchPort};
+use super::{DriverError, DriverErrorKind, Fabric, PortGuard, PortKind, SwitchPort, Tunnel, TunnelPath};
 use crate::kernel::{FakeKernel, Faults, IfName, Kernel, KernelError, Netns, TapMove, VethSpec, Why};
 
 /// The MTU of a port that does not say.
@@ -35,11 +36,12 @@ struct State {
     last: u32,
 }
 
-/// A port, with what keeps its interface there.
-struct Plugged {
-    port: SwitchPort,
-    by_hand: bool,
-    _held: Option<Box<dyn Any + Send + Sync>>,
+/// A port.
+enum Plugged {
+    /// With an interface, and what keeps that there.
+    Interface { port: SwitchPort, by_hand: bool, _held: Option<Box<dyn Any + Send + Sync>> },
+    /// Without one.
+    Tunnel(Tunnel),
 }
 
 impl FakeFabric {
@@ -71,7 +73,18 @@ impl FakeFabric {
 
     /// A port as it is now.
     pub async fn port(&self, switch: &str, port: &str) -> Option<SwitchPort> {
-        self.state.lock().await.switches.get(switch)?.get(port).map(|plugged| plugged.port.clone())
+        match self.state.lock().await.switches.get(switch)?.get(port)? {
+            Plugged::Interface { port, .. } => Some(port.clone()),
+            Plugged::Tunnel(_) => None,
+        }
+    }
+
+    /// A tunnel as it is now, with its guard.
+    pub async fn whole_tunnel(&self, switch: &str, port: &str) -> Option<Tunnel> {
+        match self.state.lock().await.switches.get(switch)?.get(port)? {
+            Plugged::Interface { .. } => None,
+            Plugged::Tunnel(tunnel) => Some(tunnel.clone()),
+        }
     }
 
     /// Adds a port as a command does: its switch cannot be deleted then.
@@ -89,8 +102,8 @@ impl FakeFabric {
     pub async fn lose_port(&self, switch: &str, port: &str) -> Result<(), KernelError> {
         let mut state = self.state.lock().await;
         match state.switches.get_mut(switch).and_then(|ports| ports.remove(port)) {
-            Some(plugged) => self.delete_interface(&plugged.port).await,
-            None => Ok(()),
+            Some(Plugged::Interface { port, .. }) => self.delete_interface(&port).await,
+            Some(Plugged::Tunnel(_)) | None => Ok(()),
         }
     }
 
@@ -107,7 +120,7 @@ impl FakeFabric {
             PortKind::Veth => self.make_veth(port, &mut state).await.map(|()| None),
         };
         let held = made.map_err(|error| DriverError::kernel(what, format!("{switch}/{}", port.name), &error))?;
-        let plugged = Plugged { port: port.clone(), by_hand, _held: held };
+        let plugged = Plugged::Interface { port: port.clone(), by_hand, _held: held };
         state.switches.entry(switch.to_owned()).or_default().insert(port.name.clone(), plugged);
         Ok(())
     }
@@ -187,12 +200,12 @@ impl Fabric for FakeFabric {
         self.pass(what, switch)?;
         let mut state = self.state.lock().await;
         let Some(ports) = state.switches.get(switch) else { return Ok(()) };
-        if let Some(plugged) = ports.values().find(|plugged| plugged.by_hand) {
-            let why = format!("it has the port {}", plugged.port.name);
+        if let Some(port) = interfaces(ports).find_map(|(port, by_hand)| by_hand.then_some(port)) {
+            let why = format!("it has the port {}", port.name);
             return Err(DriverError::new(DriverErrorKind::Conflict, what, switch, why, "delete that first"));
         }
-        for plugged in ports.values() {
-            let deleted = self.delete_interface(&plugged.port).await;
+        for (port, _) in interfaces(ports) {
+            let deleted = self.delete_interface(port).await;
             deleted.map_err(|error| DriverError::kernel(what, switch, &error))?;
         }
         state.switches.remove(switch);
@@ -204,16 +217,45 @@ impl Fabric for FakeFabric {
         self.add(switch, port, false).await
     }
 
+    async fn add_tunnel(&self, switch: &str, tunnel: &Tunnel) -> Result<(), DriverError> {
+        let what = "add tunnel";
+        self.pass(what, &tunnel.name)?;
+        let mut state = self.state.lock().await;
+        let key = |path: &TunnelPath| (path.vni, path.local, path.port);
+        let same = |plugged: &Plugged| matches!(plugged, Plugged::Tunnel(other) if key(&other.path) == key(&tunnel.path));
+        let is_taken = state.switches.values().flat_map(BTreeMap::values).any(same);
+        let ports = state.switches.get_mut(switch).ok_or_else(|| no_switch(what, switch))?;
+        if is_taken || ports.contains_key(&tunnel.name) {
+            return Err(taken(what, format!("{switch}/{}", tunnel.name)));
+        }
+        ports.insert(tunnel.name.clone(), Plugged::Tunnel(tunnel.clone()));
+        Ok(())
+    }
+
+    async fn set_tunnel_peers(&self, switch: &str, port: &str, peers: &[IpAddr]) -> Result<(), DriverError> {
+        let what = "set peers of tunnel";
+        self.pass(what, port)?;
+        let mut state = self.state.lock().await;
+        match state.switches.get_mut(switch).and_then(|ports| ports.get_mut(port)) {
+            Some(Plugged::Tunnel(tunnel)) => tunnel.path.peers = peers.to_vec(),
+            Some(Plugged::Interface { .. }) | None => return Err(no_port(what, switch, port)),
+        }
+        Ok(())
+    }
+
+    async fn tunnel(&self, switch: &str, port: &str) -> Option<TunnelPath> {
+        self.whole_tunnel(switch, port).await.map(|tunnel| tunnel.path)
+    }
+
     async fn set_port(&self, switch: &str, port: &str, isolated: bool, guard: &PortGuard) -> Result<(), DriverError> {
         let what = "set port";
         self.pass(what, port)?;
         let mut state = self.state.lock().await;
         let plugged = state.switches.get_mut(switch).and_then(|ports| ports.get_mut(port));
-        let plugged = plugged.ok_or_else(|| {
-            let on = format!("{switch}/{port}");
-            DriverError::new(DriverErrorKind::NotFound, what, on, "there is no such port", "add it first")
-        })?;
-        (plugged.port.isolated, plugged.port.guard) = (isolated, guard.clone());
+        match plugged.ok_or_else(|| no_port(what, switch, port))? {
+            Plugged::Interface { port, .. } => (port.isolated, port.guard) = (isolated, guard.clone()),
+            Plugged::Tunnel(tunnel) => tunnel.guard = guard.clone(),
+        }
         Ok(())
     }
 
@@ -223,7 +265,9 @@ impl Fabric for FakeFabric {
         let mut state = self.state.lock().await;
         let Some(ports) = state.switches.get_mut(switch) else { return Ok(()) };
         let Some(plugged) = ports.get(port) else { return Ok(()) };
-        self.delete_interface(&plugged.port).await.map_err(|error| DriverError::kernel(what, port, &error))?;
+        if let Plugged::Interface { port, .. } = plugged {
+            self.delete_interface(port).await.map_err(|error| DriverError::kernel(what, &port.name, &error))?;
+        }
         ports.remove(port);
         Ok(())
     }
@@ -235,6 +279,19 @@ impl Fabric for FakeFabric {
 
 fn place(port: &SwitchPort) -> Netns {
     port.netns.clone().map_or(Netns::Daemon, Netns::At)
+}
+
+/// The ports that have an interface, and whether a command plugged each in.
+fn interfaces(ports: &BTreeMap<String, Plugged>) -> impl Iterator<Item = (&SwitchPort, bool)> {
+    ports.values().filter_map(|plugged| match plugged {
+        Plugged::Interface { port, by_hand, .. } => Some((port, *by_hand)),
+        Plugged::Tunnel(_) => None,
+    })
+}
+
+fn no_port(what: &str, switch: &str, port: &str) -> DriverError {
+    let on = format!("{switch}/{port}");
+    DriverError::new(DriverErrorKind::NotFound, what, on, "there is no such port", "add it first")
 }
 
 fn no_switch(what: &str, switch: &str) -> DriverError {

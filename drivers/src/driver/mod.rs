@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 pub use error::{DriverError, DriverErrorKind};
-pub use fabric::{Fabric, GuardMode, PortGuard, PortKind, Role, SwitchPort};
+pub use fabric::{Fabric, GuardMode, PortGuard, PortKind, Role, SwitchPort, Tunnel, TunnelPath};
 pub use fake_fabric::FakeFabric;
 pub use singular::Singular;
 pub use spec::{

@@ -145,5 +145,5 @@ fn port_by_hand(name: &str) -> SwitchPort {
         apart: None,
     };
     let (name, ifname) = (name.to_owned(), name.to_owned());
-    SwitchPort { name, kind: PortKind::Tap, ifname, netns: None, mtu: None, mac: None, isolated: false, guard }
+    SwitchPort { name, kind: PortKind::Tap, ifname, netns: None, mtu: None, mac: None, isolated: false, segment: 0, guard }
 }

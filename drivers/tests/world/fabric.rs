@@ -1,10 +1,11 @@
 //! Switches that really forward: TAPs on an engine of the data plane.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use lanloom_drivers::driver::{DriverError, DriverErrorKind, Fabric, PortGuard, SwitchPort};
+use lanloom_drivers::driver::{DriverError, DriverErrorKind, Fabric, PortGuard, SwitchPort, Tunnel, TunnelPath};
 use lanloom_drivers::kernel::{IfName, Kernel, Netns, TapMove};
 use lanloom_switch_core::{Guard, PortConfig, PortId, SwitchConfig};
 use lanloom_switch_io::engine::{EngineConfig, Engines, SwitchHandle};
@@ -83,6 +84,18 @@ impl Fabric for EngineFabric {
             ports.insert(port.name.clone(), added.map_err(|error| failed(what, &port.name, error))?);
             Ok(())
         })
+    }
+
+    async fn add_tunnel(&self, _switch: &str, tunnel: &Tunnel) -> Result<(), DriverError> {
+        Err(failed("add tunnel", &tunnel.name, "these switches have none"))
+    }
+
+    async fn set_tunnel_peers(&self, _switch: &str, port: &str, _peers: &[IpAddr]) -> Result<(), DriverError> {
+        Err(failed("set peers of tunnel", port, "these switches have none"))
+    }
+
+    async fn tunnel(&self, _switch: &str, _port: &str) -> Option<TunnelPath> {
+        None
     }
 
     async fn set_port(&self, switch: &str, port: &str, isolated: bool, guard: &PortGuard) -> Result<(), DriverError> {

@@ -4,8 +4,10 @@ use super::refusal::Attempt;
 use super::{Fabric, FdbPick, NewPort, Origin, Refusal, Removed, Started, ports};
 use crate::config::{Config, FdbSpec, PortSettings, SwitchSettings};
 use crate::names::Name;
+use crate::url::VxlanUrl;
 use lanloom_switch_core::{Guard, Prefixes};
 use lanloom_switch_io::link::memory::MemoryEnd;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 impl Fabric {
@@ -91,6 +93,16 @@ impl Fabric {
         change: impl FnOnce(&mut PortSettings) + Send + 'static,
     ) -> Result<(), Refusal> {
         self.change(move |inner| async move { inner.set_port(&switch, &port, change).await }).await
+    }
+
+    /// Changes with whom a tunnel exchanges frames.
+    pub(in crate::controller) async fn set_peers(&self, switch: Name, port: Name, peers: Vec<IpAddr>) -> Result<(), Refusal> {
+        self.change(move |inner| async move { inner.set_peers(&switch, &port, peers).await }).await
+    }
+
+    /// Where a tunnel leads, and which segment of its switch it is; none if there is none.
+    pub(in crate::controller) fn tunnel(&self, switch: &Name, port: &Name) -> Option<(VxlanUrl, u16)> {
+        self.inner.tunnel(switch, port)
     }
 
     /// Deletes a port, and the interface if it was made for it.

@@ -6,9 +6,11 @@ use super::finding::{Finding, held};
 use super::ports::plug_as;
 use super::refusal::Attempt;
 use super::registry::SwitchEntry;
+use super::switches::unsaid;
 use super::wiring::{Wire, Wired};
-use super::{Inner, Refusal};
+use super::{EventKind, Inner, Refusal};
 use crate::names::Name;
+use crate::store::Txn;
 use crate::url::{PortUrl, VxlanUrl};
 use lanloom_switch_core::PortId;
 use lanloom_switch_core::vxlan::VtepConfig;
@@ -16,7 +18,7 @@ use lanloom_switch_io::engine::{Engines, PortError, VtepStatus};
 use lanloom_switch_io::holder::holder;
 use lanloom_switch_io::link::LinkError;
 use lanloom_switch_io::plug::Plug;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
@@ -68,6 +70,35 @@ impl Inner {
                 Err(Refusal { hint, ..refusal })
             }
         }
+    }
+
+    /// Where a tunnel leads, and which segment of its switch it is.
+    pub(super) fn tunnel(&self, switch: &Name, name: &Name) -> Option<(VxlanUrl, u16)> {
+        let port = self.entry(&Attempt::new("look at", switch), switch).ok()?.port(name)?;
+        match port.spec.url {
+            PortUrl::Vxlan(url) => Some((url, port.segment)),
+            PortUrl::Tap(_) | PortUrl::Veth(_) | PortUrl::Iface(_) | PortUrl::Memory(_) => None,
+        }
+    }
+
+    /// Changes the other ends that a tunnel was given.
+    pub(super) async fn set_peers(&self, switch: &Name, name: &Name, peers: Vec<IpAddr>) -> Result<(), Refusal> {
+        let attempt = Attempt::new("set the peers of tunnel", format!("{switch}/{name}"));
+        let entry = self.entry(&attempt, switch)?;
+        let old = self.tunnel(switch, name).and_then(|(url, _)| Some((url, entry.port(name)?)));
+        let Some((url, mut port)) = old else {
+            return Err(attempt.not_found("there is no such tunnel", format!("see `lanloom port ls {switch}`")));
+        };
+        let url = VxlanUrl { remotes: peers, ..url };
+        port.spec.url = PortUrl::Vxlan(url.clone());
+        if port.origin.is_recorded() {
+            let put = port.put(&entry.name).map_err(unsaid(&attempt))?;
+            self.commit(&attempt, Txn::of([put])).await?;
+        }
+        entry.handle.set_vtep_peers(port.id, &url.remotes).map_err(|error| attempt.port(error))?;
+        entry.ports.insert(name.clone(), port);
+        self.tell(EventKind::PortSet { switch: switch.to_string(), port: name.to_string() });
+        Ok(())
     }
 
     /// Why something could not be plugged in.
