@@ -11,3 +11,4 @@ pub mod host;
 pub mod kernel;
 mod nearest;
 pub mod null;
+mod switched;

@@ -10,7 +10,7 @@ use crate::kernel::{KernelError, Netns, Plan, SysctlKey, Why};
 impl Bridge {
     /// Plugs the gateway in; its interface has no address yet.
     pub(super) async fn make_gateway(&self, layout: &Layout) -> Result<(), DriverError> {
-        self.fabric.add_port(&layout.spec.name, &layout.gateway_port()).await
+        self.networks.fabric.add_port(&layout.spec.name, &layout.gateway_port()).await
     }
 
     /// Gives the gateway's interface these settings and the addresses that it is to have, and no others.
@@ -39,12 +39,13 @@ impl Bridge {
 
     /// Writes the settings of all gateways again.
     pub(super) async fn renew_gateways(&self) -> Result<(), DriverError> {
-        for layout in self.registry.gateways() {
-            let Sysctls { v4, v6 } = self.gateway_sysctls(&layout).await?;
+        let networks = self.networks.registry.all();
+        for layout in networks.iter().filter(|network| network.made.gateway).map(|network| &network.layout) {
+            let Sysctls { v4, v6 } = self.gateway_sysctls(layout).await?;
             for sysctls in [v6, v4] {
                 match self.kernel.set_sysctl(&Netns::Daemon, &sysctls).await {
                     // One that could not be made at the start has been told of.
-                    Err(error) if error.why() != &Why::NoSuchSetting => return Err(refused(&layout, &error)),
+                    Err(error) if error.why() != &Why::NoSuchSetting => return Err(refused(layout, &error)),
                     Ok(()) | Err(_) => {}
                 }
             }
@@ -80,9 +81,9 @@ impl Bridge {
         let found = is_there && self.kernel.link(&Netns::Daemon, name).await.is_ok();
         if found {
             let port = layout.gateway_port();
-            self.fabric.set_port(switch, GATEWAY, port.isolated, &port.guard).await?;
+            self.networks.fabric.set_port(switch, GATEWAY, port.isolated, &port.guard).await?;
         } else {
-            self.fabric.delete_port(switch, GATEWAY).await?;
+            self.networks.fabric.delete_port(switch, GATEWAY).await?;
             self.make_gateway(layout).await?;
         }
         self.set_gateway(layout, &self.gateway_sysctls(layout).await?).await

@@ -3,13 +3,14 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
+use lanloom_switch_core::MacAddr;
 
-use super::options::{Fault, GatewayMode, NetworkOptions};
-use super::{GATEWAY, mac};
-use crate::driver::{
-    DriverError, EndpointSpec, GuardMode, NetworkSpec, PoolData, PortGuard, PortKind, Role, StaticRoute, SwitchPort,
-};
+use super::GATEWAY;
+use super::options::{GatewayMode, NetworkOptions};
+use crate::driver::{DriverError, EndpointSpec, GuardMode, NetworkSpec, PoolData, PortGuard, PortKind, Role, SwitchPort};
 use crate::kernel::{Egress, Gate, IfName, SysctlKey};
+use crate::switched::options::Fault;
+use crate::switched::{self, Layout as _, mac, overlaps};
 
 /// Digits of a network's id that its gateway interface is named by.
 const ID_DIGITS: usize = 12;
@@ -19,7 +20,7 @@ const OTHER_GATEWAY: [&str; 2] = ["DefaultGatewayIPv4", "DefaultGatewayIPv6"];
 
 /// A network, with what it takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Layout {
+pub(crate) struct Layout {
     /// What was asked for.
     pub(super) spec: NetworkSpec,
     /// Its options.
@@ -48,30 +49,6 @@ impl Layout {
             }
         }
         Ok(())
-    }
-
-    /// Why two networks cannot be at the same time, in libnetwork's words.
-    pub(super) fn conflict(&self, other: &Self) -> Option<String> {
-        let overlap = |mine: &[PoolData], others: &[PoolData]| {
-            mine.iter().any(|one| others.iter().any(|two| overlaps(&one.pool, &two.pool)))
-        };
-        let why = if self.spec.name == other.spec.name {
-            "networks have same name"
-        } else if self.has_gateway() && other.has_gateway() && self.ifname == other.ifname {
-            "networks have same bridge name"
-        } else if overlap(&self.spec.v4, &other.spec.v4) {
-            "networks have overlapping IPv4"
-        } else if overlap(&self.spec.v6, &other.spec.v6) {
-            "networks have overlapping IPv6"
-        } else {
-            return None;
-        };
-        Some(format!("conflicts with network {} ({}): {why}", other.spec.name, other.ifname))
-    }
-
-    /// Its pools of both families.
-    pub(super) fn pools(&self) -> impl Iterator<Item = &PoolData> {
-        self.spec.v4.iter().chain(&self.spec.v6)
     }
 
     fn mode(&self, pool: &PoolData) -> GatewayMode {
@@ -172,8 +149,69 @@ impl Layout {
         Ok(Sysctls { v4, v6: v6? })
     }
 
-    /// The way out of the network for an endpoint, by family.
-    pub(super) fn ways_out(&self, endpoint: &EndpointSpec) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
+    fn way_out(&self, address: IpAddr) -> Option<IpAddr> {
+        let pool = self.shared().find(|pool| pool.pool.contains(&address))?;
+        let other = OTHER_GATEWAY.iter().find_map(|name| pool.auxiliary.get(*name)).copied();
+        other.or_else(|| pool.gateway.map(|net| net.addr()))
+    }
+}
+
+impl switched::Layout for Layout {
+    type Made = Made;
+
+    fn spec(&self) -> &NetworkSpec {
+        &self.spec
+    }
+
+    /// In libnetwork's words.
+    fn conflict(&self, other: &Self) -> Option<Fault> {
+        let overlap = |mine: &[PoolData], others: &[PoolData]| {
+            mine.iter().any(|one| others.iter().any(|two| overlaps(&one.pool, &two.pool)))
+        };
+        let why = if self.spec.name == other.spec.name {
+            "networks have same name"
+        } else if self.has_gateway() && other.has_gateway() && self.ifname == other.ifname {
+            "networks have same bridge name"
+        } else if overlap(&self.spec.v4, &other.spec.v4) {
+            "networks have overlapping IPv4"
+        } else if overlap(&self.spec.v6, &other.spec.v6) {
+            "networks have overlapping IPv6"
+        } else {
+            return None;
+        };
+        let why = format!("conflicts with network {} ({}): {why}", other.spec.name, other.ifname);
+        Some(Fault::new(why, "choose another name, bridge name or subnet"))
+    }
+
+    fn guard(&self) -> (GuardMode, bool) {
+        (self.options.guard, self.options.trusted)
+    }
+
+    fn mtu(&self) -> Option<u32> {
+        self.options.mtu
+    }
+
+    fn isolated(&self) -> bool {
+        !self.options.icc
+    }
+
+    fn segment(&self, _endpoint: &EndpointSpec) -> u16 {
+        0
+    }
+
+    fn own_port(&self, name: &str) -> Option<&'static str> {
+        (name == GATEWAY).then_some("the host")
+    }
+
+    fn own_mac(&self, mac: MacAddr) -> Option<&'static str> {
+        (self.has_gateway() && self.gateway_port().mac == Some(mac)).then_some("the gateway")
+    }
+
+    fn follow(self, what: &str, old: &Self) -> Result<Self, DriverError> {
+        check_change(what, old, &self).map(|()| self)
+    }
+
+    fn ways_out(&self, endpoint: &EndpointSpec) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
         if self.spec.internal {
             return (None, None);
         }
@@ -183,20 +221,15 @@ impl Layout {
             IpAddr::V6(way) => (v4, v6.or(Some(way))),
         })
     }
+}
 
-    fn way_out(&self, address: IpAddr) -> Option<IpAddr> {
-        let pool = self.shared().find(|pool| pool.pool.contains(&address))?;
-        let other = OTHER_GATEWAY.iter().find_map(|name| pool.auxiliary.get(*name)).copied();
-        other.or_else(|| pool.gateway.map(|net| net.addr()))
-    }
-
-    /// The network's other subnets, which are on the same link.
-    pub(super) fn routes(&self, endpoint: &EndpointSpec) -> Vec<StaticRoute> {
-        let own = |pool: &IpNet| endpoint.addresses.iter().any(|address| pool.contains(&address.addr()));
-        let same = |pool: &IpNet| endpoint.addresses.iter().any(|address| address.addr().is_ipv4() == pool.addr().is_ipv4());
-        let others = self.pools().map(|pool| pool.pool).filter(|pool| same(pool) && !own(pool));
-        others.map(|to| StaticRoute { to: to.trunc(), via: None }).collect()
-    }
+/// What of a network there is, or may be, beside its switch and its endpoints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Made {
+    /// Its gateway's port.
+    pub(super) gateway: bool,
+    /// Its way out of the host.
+    pub(super) egress: bool,
 }
 
 /// Settings of an interface.
@@ -211,11 +244,6 @@ pub(super) struct Sysctls {
 fn own_name(spec: &NetworkSpec) -> Result<IfName, Fault> {
     let id: String = spec.id.chars().take(ID_DIGITS).collect();
     IfName::new(&format!("ll-{id}")).map_err(|error| Fault::new(error.why().to_string(), "give it an id of hex digits"))
-}
-
-/// Whether two subnets have addresses in common.
-fn overlaps(one: &IpNet, two: &IpNet) -> bool {
-    one.contains(two) || two.contains(one)
 }
 
 /// What changes between two layouts of one network, if it may.

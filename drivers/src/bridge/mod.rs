@@ -27,23 +27,19 @@
 //! |---|---|
 //! | `options/` | options, typed |
 //! | `layout.rs` | what a network is to look like: pure |
-//! | `registry.rs` | the networks that are there |
-//! | `network.rs` | making and deleting one, and taking one up again |
+//! | `network.rs` | what a network has beside its switch and its endpoints |
 //! | `gateway.rs` | the gateway's interface |
 //! | `egress.rs`, `egress/` | the way out of the host: what is asked, what is known, how it is brought about |
 //! | `forwarding.rs` | that the host forwards |
-//! | `endpoint.rs` | endpoints, and their ports |
-//! | `mac.rs` | hardware addresses |
+//!
+//! What it shares with `overlay` is in `switched`.
 
 mod egress;
-mod endpoint;
 mod forwarding;
 mod gateway;
 mod layout;
-mod mac;
 mod network;
 mod options;
-mod registry;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -51,12 +47,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 
 use self::egress::Egress;
-use self::registry::Registry;
+use self::layout::Layout;
 use crate::driver::{
     Discovery, Driver, DriverError, EndpointMade, EndpointSpec, External, Fabric, Join, Joined, NetworkSpec, PortGuard, Scope,
     StaticRoute,
 };
 use crate::kernel::Kernel;
+use crate::switched::options::Fault;
+use crate::switched::{Kind as _, Switched};
 use options::NetworkOptions;
 
 /// The driver's name.
@@ -67,19 +65,18 @@ pub const GATEWAY: &str = "_gateway";
 
 /// Whether an option can hold for every network that does not say otherwise; why not, and what would be right.
 pub(crate) fn default_option(key: &str) -> Result<(), String> {
-    options::default_option(key).map_err(options::Fault::line)
+    options::default_option(key).map_err(Fault::line)
 }
 
 /// Whether an option that can hold for every network can have that value; why not, and what would be right.
 pub(crate) fn default_value(key: &str, value: &str) -> Result<(), String> {
-    options::default_value(key, value).map_err(options::Fault::line)
+    options::default_value(key, value).map_err(Fault::line)
 }
 
 /// The driver.
 pub struct Bridge {
     kernel: Arc<dyn Kernel>,
-    fabric: Arc<dyn Fabric>,
-    registry: Registry,
+    networks: Switched<Layout>,
     egress: Egress,
     /// Options that hold for every network that does not say otherwise.
     defaults: RwLock<BTreeMap<String, String>>,
@@ -93,7 +90,7 @@ impl Bridge {
     /// [`DriverErrorKind::Invalid`](crate::driver::DriverErrorKind::Invalid) if the instance's name is none.
     pub fn new(kernel: Arc<dyn Kernel>, fabric: Arc<dyn Fabric>, instance: &str) -> Result<Self, DriverError> {
         let egress = Egress::new(Arc::clone(&kernel), instance)?;
-        Ok(Self { kernel, fabric, registry: Registry::default(), egress, defaults: RwLock::default() })
+        Ok(Self { kernel, networks: Switched::new(fabric), egress, defaults: RwLock::default() })
     }
 }
 
@@ -122,11 +119,11 @@ impl Driver for Bridge {
     }
 
     async fn create_network(&self, network: &NetworkSpec) -> Result<Vec<String>, DriverError> {
-        self.make_network(network).await
+        self.make_network(Layout::of("create network", network)?).await
     }
 
     async fn update_network(&self, network: &NetworkSpec) -> Result<(), DriverError> {
-        self.change_network(network).await
+        self.change_network(Layout::of("update network", network)?).await
     }
 
     async fn delete_network(&self, network: &str) -> Result<(), DriverError> {
@@ -134,24 +131,23 @@ impl Driver for Bridge {
     }
 
     async fn create_endpoint(&self, network: &str, endpoint: &EndpointSpec) -> Result<EndpointMade, DriverError> {
-        self.make_endpoint(network, endpoint)
+        self.networks.make_endpoint(network, endpoint)
     }
 
     async fn delete_endpoint(&self, network: &str, endpoint: &str) -> Result<(), DriverError> {
-        self.remove_endpoint(network, endpoint).await
+        self.networks.remove_endpoint(network, endpoint).await
     }
 
     fn forget_endpoint(&self, network: &str, endpoint: &str) {
-        self.registry.abandon_endpoint(network, endpoint);
+        self.networks.registry.abandon_endpoint(network, endpoint);
     }
 
     async fn join(&self, network: &str, endpoint: &str, join: &Join) -> Result<Joined, DriverError> {
-        self.plug(network, endpoint, join).await
+        self.networks.plug(network, endpoint, join).await
     }
 
     fn routes(&self, network: &str, endpoint: &str) -> Option<Vec<StaticRoute>> {
-        let (network, endpoint) = self.registry.endpoint("look for the routes of", network, endpoint).ok()?;
-        Some(network.layout.routes(&endpoint.spec))
+        self.networks.routes(network, endpoint)
     }
 
     fn no_way_out(&self) -> Option<String> {
@@ -159,7 +155,7 @@ impl Driver for Bridge {
     }
 
     async fn leave(&self, network: &str, endpoint: &str) -> Result<(), DriverError> {
-        self.unplug(network, endpoint).await
+        self.networks.unplug(network, endpoint).await
     }
 
     async fn info(&self, network: &str, endpoint: &str) -> Result<BTreeMap<String, String>, DriverError> {
@@ -167,7 +163,7 @@ impl Driver for Bridge {
     }
 
     async fn program_external(&self, network: &str, endpoint: &str, _external: &External) -> Result<(), DriverError> {
-        self.registry.endpoint("open to the world endpoint", network, endpoint).map(drop)
+        self.networks.registry.endpoint("open to the world endpoint", network, endpoint).map(drop)
     }
 
     async fn revoke_external(&self, _network: &str, _endpoint: &str) -> Result<(), DriverError> {
@@ -179,7 +175,7 @@ impl Driver for Bridge {
     }
 
     fn guards(&self, network: &NetworkSpec, endpoints: &[EndpointSpec]) -> Vec<(String, PortGuard)> {
-        endpoint::guards(network, endpoints)
+        network::guards(network, endpoints)
     }
 
     async fn restore_network(
@@ -187,7 +183,7 @@ impl Driver for Bridge {
         network: &NetworkSpec,
         endpoints: &[(EndpointSpec, Option<Join>)],
     ) -> Result<Vec<String>, DriverError> {
-        self.take_up(network, endpoints).await
+        self.take_up(Layout::of("restore network", network)?, endpoints).await
     }
 
     async fn settle(&self) -> Result<Vec<String>, DriverError> {

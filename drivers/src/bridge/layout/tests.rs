@@ -1,4 +1,5 @@
 use super::*;
+use crate::driver::StaticRoute;
 
 fn net(text: &str) -> IpNet {
     text.parse().expect("a network")
@@ -117,7 +118,7 @@ fn ipv6_is_off_where_the_network_has_none() {
 #[test]
 fn networks_that_take_the_same_are_in_each_other_s_way() {
     let one = layout(&spec("one", &[("10.1.0.0/16", "10.1.0.1/16")], &[("fd01::/64", "fd01::1/64")], &[]));
-    let why = |spec: &NetworkSpec| layout(spec).conflict(&one).unwrap_or_default();
+    let why = |spec: &NetworkSpec| layout(spec).conflict(&one).map(Fault::line).unwrap_or_default();
     let free = NetworkSpec { id: "f".repeat(64), ..spec("other", &[("10.2.0.0/16", "10.2.0.1/16")], &[], &[]) };
     assert_eq!(why(&free), "");
     assert!(why(&NetworkSpec { name: "one".to_owned(), ..free.clone() }).contains("same name"));

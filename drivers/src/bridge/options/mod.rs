@@ -1,4 +1,4 @@
-//! The options of networks and endpoints, typed. Their names and defaults are libnetwork's, but for those that begin with
+//! The options of networks, typed. Their names and defaults are libnetwork's, but for those that begin with
 //! `lanloom.`.
 
 mod value;
@@ -6,17 +6,14 @@ mod value;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use lanloom_switch_core::MacAddr;
+use value::{interface, interfaces, mode};
 
-pub(super) use value::Fault;
-use value::{address, boolean, guard, interface, interfaces, kind, mac, mode, mtu};
-
-use crate::driver::{DriverError, GuardMode, NetworkSpec, OWN_PREFIX, PortKind};
+use crate::driver::{DriverError, GuardMode, NetworkSpec, OWN_PREFIX};
 use crate::kernel::IfName;
-use crate::nearest::nearest;
-
-/// What libnetwork's options of bridges begin with.
-const BRIDGE_PREFIX: &str = "com.docker.network.bridge.";
+use crate::switched::options::{
+    BRIDGE_PREFIX, Fault, GUARD, IFACE_PREFIX, Known, MTU, MTU_MIN_V6, TRUSTED, address, boolean, guard, mtu, refuse_unknown,
+    unknown,
+};
 
 const NAME: &str = "com.docker.network.bridge.name";
 const ENABLE_ICC: &str = "com.docker.network.bridge.enable_icc";
@@ -27,18 +24,8 @@ const MODE_V4: &str = "com.docker.network.bridge.gateway_mode_ipv4";
 const MODE_V6: &str = "com.docker.network.bridge.gateway_mode_ipv6";
 const TRUSTED_INTERFACES: &str = "com.docker.network.bridge.trusted_host_interfaces";
 const DEFAULT_BRIDGE: &str = "com.docker.network.bridge.default_bridge";
-const MTU: &str = "com.docker.network.driver.mtu";
 const HOST_V4: &str = "com.docker.network.host_ipv4";
 const HOST_V6: &str = "com.docker.network.host_ipv6";
-/// What the names of interfaces in sandboxes begin with, and an endpoint's own name and settings: the controller's to read.
-const IFACE_PREFIX: &str = "com.docker.network.container_iface_prefix";
-const ENDPOINT_IFNAME: &str = "com.docker.network.endpoint.ifname";
-const ENDPOINT_SYSCTLS: &str = "com.docker.network.endpoint.sysctls";
-const GUARD: &str = "lanloom.guard";
-const TRUSTED: &str = "lanloom.trusted";
-const ENDPOINT: &str = "lanloom.endpoint";
-/// The hardware address of an endpoint.
-pub(super) const ENDPOINT_MAC: &str = "com.docker.network.endpoint.macaddress";
 
 /// All that a network may have of what begins with our own and libnetwork's prefix.
 const OF_NETWORKS: [&str; 11] = [
@@ -59,14 +46,8 @@ const OF_NETWORKS: [&str; 11] = [
 const DOCUMENTED_OF_NETWORKS: [&str; 12] =
     [NAME, ENABLE_ICC, ENABLE_MASQUERADE, INHIBIT_V4, MODE_V4, MODE_V6, HOST_V4, HOST_V6, MTU, IFACE_PREFIX, GUARD, TRUSTED];
 
-/// The same of endpoints' options.
-const DOCUMENTED_OF_ENDPOINTS: [&str; 6] = [ENDPOINT, ENDPOINT_MAC, ENDPOINT_IFNAME, ENDPOINT_SYSCTLS, GUARD, TRUSTED];
-
 /// What every network has for itself.
 const OF_ONE_NETWORK: [&str; 5] = [NAME, DEFAULT_BRIDGE, HOST_V4, HOST_V6, IFACE_PREFIX];
-
-/// All that an endpoint may have of it.
-const OF_ENDPOINTS: [&str; 3] = [ENDPOINT, GUARD, TRUSTED];
 
 /// How a family's gateway serves its network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -123,19 +104,6 @@ pub(super) struct NetworkOptions {
     pub(super) trusted: bool,
 }
 
-/// An endpoint's options.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct EndpointOptions {
-    /// What its interface is.
-    pub(super) kind: PortKind,
-    /// Its hardware address, if asked for one here.
-    pub(super) mac: Option<MacAddr>,
-    /// What source addresses it may use; what its network says if not given.
-    pub(super) guard: Option<GuardMode>,
-    /// Whether it is trusted; what its network says if not given.
-    pub(super) trusted: Option<bool>,
-}
-
 impl NetworkOptions {
     /// Reads a network's options and holds them against what else it says.
     pub(super) fn parse(what: &str, spec: &NetworkSpec) -> Result<Self, DriverError> {
@@ -157,7 +125,7 @@ impl NetworkOptions {
     }
 
     fn read(all: &BTreeMap<String, String>) -> Result<Self, Fault> {
-        refuse_unknown(all, &OF_NETWORKS, &DOCUMENTED_OF_NETWORKS)?;
+        refuse_unknown(all, &[OWN_PREFIX, BRIDGE_PREFIX], &OF_NETWORKS, &DOCUMENTED_OF_NETWORKS)?;
         let known = Known(all);
         known.read(DEFAULT_BRIDGE, boolean)?;
         Ok(Self {
@@ -190,27 +158,6 @@ impl NetworkOptions {
     }
 }
 
-/// The least MTU of a link that carries IPv6, in bytes.
-const MTU_MIN_V6: u32 = 1280;
-
-impl EndpointOptions {
-    /// Reads an endpoint's options.
-    pub(super) fn parse(what: &str, name: &str, all: &BTreeMap<String, String>) -> Result<Self, DriverError> {
-        Self::read(all).map_err(|fault| fault.at(what, name))
-    }
-
-    fn read(all: &BTreeMap<String, String>) -> Result<Self, Fault> {
-        refuse_unknown(all, &OF_ENDPOINTS, &DOCUMENTED_OF_ENDPOINTS)?;
-        let known = Known(all);
-        Ok(Self {
-            kind: known.read(ENDPOINT, kind)?.unwrap_or_default(),
-            mac: known.read(ENDPOINT_MAC, mac)?,
-            guard: known.read(GUARD, guard)?,
-            trusted: known.read(TRUSTED, boolean)?,
-        })
-    }
-}
-
 /// Whether an option can hold for every network that does not say otherwise.
 pub(super) fn default_option(key: &str) -> Result<(), Fault> {
     if OF_ONE_NETWORK.contains(&key) {
@@ -224,30 +171,6 @@ pub(super) fn default_option(key: &str) -> Result<(), Fault> {
 /// Whether an option that can hold for every network can have that value.
 pub(super) fn default_value(key: &str, value: &str) -> Result<(), Fault> {
     NetworkOptions::read(&BTreeMap::from([(key.to_owned(), value.to_owned())])).map(|_| ())
-}
-
-/// What is not ours is carried; what is has to mean something.
-fn refuse_unknown(all: &BTreeMap<String, String>, known: &[&str], documented: &[&str]) -> Result<(), Fault> {
-    let ours = |key: &&String| key.starts_with(BRIDGE_PREFIX) || key.starts_with(OWN_PREFIX);
-    match all.keys().filter(ours).find(|key| !known.contains(&key.as_str())) {
-        Some(key) => Err(unknown(key, documented)),
-        None => Ok(()),
-    }
-}
-
-/// An option that nothing is known of, what it may have been meant for, and what there is.
-fn unknown(key: &str, documented: &[&str]) -> Fault {
-    let meant = nearest(key, documented).map(|meant| format!("did you mean {meant}? ")).unwrap_or_default();
-    Fault::new(format!("unknown option {key}"), format!("{meant}known here are {}", documented.join(", ")))
-}
-
-/// Options that are read one by one.
-struct Known<'a>(&'a BTreeMap<String, String>);
-
-impl Known<'_> {
-    fn read<T>(&self, key: &str, parse: impl FnOnce(&str, &str) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
-        self.0.get(key).map(|value| parse(key, value)).transpose()
-    }
 }
 
 #[cfg(test)]

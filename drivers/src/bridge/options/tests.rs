@@ -16,10 +16,6 @@ fn refused(options: &[(&str, &str)]) -> String {
     error.to_string()
 }
 
-fn endpoint(options: &[(&str, &str)]) -> Result<EndpointOptions, DriverError> {
-    EndpointOptions::parse("create endpoint", "e", &spec(options).options)
-}
-
 #[test]
 fn without_options_the_defaults_are_libnetwork_s() {
     let options = parsed(&[]);
@@ -122,25 +118,11 @@ fn what_is_ours_and_unknown_is_refused_with_what_is_known() {
     }
     let meant = refused(&[("lanloom.trsuted", "1")]);
     assert!(meant.contains("unknown option lanloom.trsuted; did you mean lanloom.trusted? known here are"), "{meant}");
-    let error = endpoint(&[(ENABLE_ICC, "1")]).expect_err("that is a network's").to_string();
-    assert!(error.contains("lanloom.endpoint, com.docker.network.endpoint.macaddress, "), "{error}");
 }
 
 #[test]
 fn what_is_others_is_carried() {
     parsed(&[("com.docker.network.portmap", "x"), ("com.example.colour", "blue"), ("parent", "eth0")]);
-    endpoint(&[("com.docker.network.endpoint.ifname", "lan0")]).expect("carried");
-}
-
-#[test]
-fn an_endpoint_s_options_are_read() {
-    let mac = MacAddr([2, 0, 0, 0, 0, 1]);
-    let options = [(ENDPOINT, "veth"), (ENDPOINT_MAC, "02:00:00:00:00:01"), (GUARD, "off"), (TRUSTED, "true")];
-    let expected = EndpointOptions { kind: PortKind::Veth, mac: Some(mac), guard: Some(GuardMode::Off), trusted: Some(true) };
-    assert_eq!(endpoint(&options), Ok(expected));
-    for wrong in [(ENDPOINT_MAC, "01:00:00:00:00:01"), (ENDPOINT_MAC, "x"), (ENDPOINT, "tun")] {
-        assert_eq!(endpoint(&[wrong]).expect_err("it cannot be").kind, DriverErrorKind::Invalid);
-    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use lanloom_switch_core::MacAddr;
 
 /// The address that goes with an interface's addresses: libnetwork's for IPv4, one of its id otherwise.
-pub(super) fn suited(addresses: &[IpNet], id: &str) -> MacAddr {
+pub(crate) fn suited(addresses: &[IpNet], id: &str) -> MacAddr {
     let v4 = addresses.iter().find_map(|address| match address.addr() {
         IpAddr::V4(v4) => Some(v4),
         IpAddr::V6(_) => None,

@@ -3,26 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ipnet::IpNet;
-use lanloom_switch_core::MacAddr;
-
-use super::layout::Layout;
 use super::options::{ENDPOINT_MAC, EndpointOptions, Fault};
 use super::registry::{Endpoint, Network, Seat};
-use super::{Bridge, GATEWAY, mac};
+use super::{Layout, Switched, endpoint_guard, mac};
 use crate::driver::{
-    DriverError, DriverErrorKind, EndpointMade, EndpointSpec, GuardMode, Interface, Join, Joined, NetworkSpec, PortGuard,
-    PortKind, Role, SwitchPort,
+    DriverError, DriverErrorKind, EndpointMade, EndpointSpec, GuardMode, Interface, Join, Joined, PortGuard, PortKind,
+    StaticRoute, SwitchPort,
 };
 
-impl Bridge {
+impl<L: Layout> Switched<L> {
     /// Makes an endpoint.
-    pub(super) fn make_endpoint(&self, network: &str, spec: &EndpointSpec) -> Result<EndpointMade, DriverError> {
+    pub(crate) fn make_endpoint(&self, network: &str, spec: &EndpointSpec) -> Result<EndpointMade, DriverError> {
         let what = "create endpoint";
         let known = self.registry.network(what, network)?;
         let options = EndpointOptions::parse(what, &spec.name, &spec.options)?;
-        if spec.name == GATEWAY {
-            let fault = Fault::new("that is the name of the port that leads to the host", "choose another name");
+        if let Some(purpose) = known.layout.own_port(&spec.name) {
+            let fault = Fault::new(format!("that is the name of the port that leads to {purpose}"), "choose another name");
             return Err(fault.at(what, &spec.name));
         }
         let mac = spec.mac.or(options.mac).unwrap_or_else(|| mac::suited(&spec.addresses, &spec.id));
@@ -30,8 +26,8 @@ impl Bridge {
             let fault = Fault::new(format!("{mac} is a group's address or zero"), "give an address of a station");
             return Err(fault.at(what, &spec.name));
         }
-        if known.layout.has_gateway() && known.layout.gateway_port().mac == Some(mac) {
-            let why = format!("the gateway has the hardware address {mac}");
+        if let Some(owner) = known.layout.own_mac(mac) {
+            let why = format!("{owner} has the hardware address {mac}");
             return Err(DriverError::new(DriverErrorKind::Conflict, what, &spec.name, why, "give another one"));
         }
         let endpoint = Endpoint { spec: spec.clone(), options, mac, seat: tokio::sync::Mutex::default() };
@@ -40,7 +36,7 @@ impl Bridge {
     }
 
     /// Makes the endpoint's port, with its interface in the sandbox.
-    pub(super) async fn plug(&self, network: &str, id: &str, join: &Join) -> Result<Joined, DriverError> {
+    pub(crate) async fn plug(&self, network: &str, id: &str, join: &Join) -> Result<Joined, DriverError> {
         let what = "join endpoint";
         let (_, endpoint) = self.registry.endpoint(what, network, id)?;
         let mut seat = endpoint.seat.lock().await;
@@ -51,7 +47,7 @@ impl Bridge {
         }
         match &*seat {
             Seat::Free => {}
-            Seat::Doubtful => self.fabric.delete_port(&network.layout.spec.name, &endpoint.spec.name).await?,
+            Seat::Doubtful => self.fabric.delete_port(&network.layout.spec().name, &endpoint.spec.name).await?,
             Seat::Taken(_) => {
                 let why = "a container has already joined the endpoint";
                 let hint = "let it leave first";
@@ -63,17 +59,17 @@ impl Bridge {
     }
 
     /// Adds the port; a failed try leaves none.
-    async fn seat(&self, network: &Network, endpoint: &Endpoint, seat: &mut Seat, join: &Join) -> Result<(), DriverError> {
+    async fn seat(&self, network: &Network<L>, endpoint: &Endpoint, seat: &mut Seat, join: &Join) -> Result<(), DriverError> {
         *seat = Seat::Doubtful;
         self.clear_abandoned(network, Some(&endpoint.spec.name)).await?;
-        let added = self.fabric.add_port(&network.layout.spec.name, &port(network, endpoint, join)).await;
+        let added = self.fabric.add_port(&network.layout.spec().name, &port(network, endpoint, join)).await;
         *seat = if added.is_ok() { Seat::Taken(join.clone()) } else { Seat::Free };
         added
     }
 
     /// Deletes ports that forgotten endpoints left behind: the one of that name, or all.
-    pub(super) async fn clear_abandoned(&self, network: &Network, name: Option<&str>) -> Result<(), DriverError> {
-        let spec = &network.layout.spec;
+    pub(crate) async fn clear_abandoned(&self, network: &Network<L>, name: Option<&str>) -> Result<(), DriverError> {
+        let spec = network.layout.spec();
         for port in self.registry.abandoned(&spec.id).iter().filter(|port| name.is_none_or(|name| name == *port)) {
             self.fabric.delete_port(&spec.name, port).await?;
             self.registry.found_gone(&spec.id, port);
@@ -82,23 +78,23 @@ impl Bridge {
     }
 
     /// Takes the endpoint's port away.
-    pub(super) async fn unplug(&self, network: &str, id: &str) -> Result<(), DriverError> {
+    pub(crate) async fn unplug(&self, network: &str, id: &str) -> Result<(), DriverError> {
         let Ok((network, endpoint)) = self.registry.endpoint("leave endpoint", network, id) else { return Ok(()) };
         let mut seat = endpoint.seat.lock().await;
         self.free(&network, &endpoint, &mut seat).await
     }
 
-    async fn free(&self, network: &Network, endpoint: &Endpoint, seat: &mut Seat) -> Result<(), DriverError> {
+    async fn free(&self, network: &Network<L>, endpoint: &Endpoint, seat: &mut Seat) -> Result<(), DriverError> {
         if *seat == Seat::Free {
             return Ok(());
         }
-        self.fabric.delete_port(&network.layout.spec.name, &endpoint.spec.name).await?;
+        self.fabric.delete_port(&network.layout.spec().name, &endpoint.spec.name).await?;
         *seat = Seat::Free;
         Ok(())
     }
 
     /// Deletes an endpoint, wherever it is.
-    pub(super) async fn remove_endpoint(&self, network: &str, id: &str) -> Result<(), DriverError> {
+    pub(crate) async fn remove_endpoint(&self, network: &str, id: &str) -> Result<(), DriverError> {
         let Ok((known, endpoint)) = self.registry.endpoint("delete endpoint", network, id) else { return Ok(()) };
         let mut seat = endpoint.seat.lock().await;
         self.free(&known, &endpoint, &mut seat).await?;
@@ -107,19 +103,19 @@ impl Bridge {
     }
 
     /// Brings an endpoint's port to what its network's layout says.
-    pub(super) async fn set_seat(&self, network: &Network, endpoint: &Endpoint) -> Result<(), DriverError> {
+    pub(crate) async fn set_seat(&self, network: &Network<L>, endpoint: &Endpoint) -> Result<(), DriverError> {
         let seat = endpoint.seat.lock().await;
         match &*seat {
             Seat::Free | Seat::Doubtful => Ok(()),
             Seat::Taken(join) => {
                 let port = port(network, endpoint, join);
-                self.fabric.set_port(&network.layout.spec.name, &port.name, port.isolated, &port.guard).await
+                self.fabric.set_port(&network.layout.spec().name, &port.name, port.isolated, &port.guard).await
             }
         }
     }
 
     /// Takes up an endpoint of an earlier start.
-    pub(super) async fn restore_endpoint(
+    pub(crate) async fn restore_endpoint(
         &self,
         network: &str,
         spec: &EndpointSpec,
@@ -144,8 +140,14 @@ impl Bridge {
         }
     }
 
-    /// What there is to say about an endpoint.
-    pub(super) async fn describe(&self, network: &str, id: &str) -> Result<BTreeMap<String, String>, DriverError> {
+    /// The routes that an endpoint's sandbox is to have as its network is now.
+    pub(crate) fn routes(&self, network: &str, id: &str) -> Option<Vec<StaticRoute>> {
+        let (network, endpoint) = self.registry.endpoint("look for the routes of", network, id).ok()?;
+        Some(network.layout.routes(&endpoint.spec))
+    }
+
+    /// What there is to say about an endpoint, and how its network looks.
+    pub(crate) async fn describe(&self, network: &str, id: &str) -> Result<(BTreeMap<String, String>, Arc<L>), DriverError> {
         let (network, endpoint) = self.registry.endpoint("look at endpoint", network, id)?;
         let (mode, trusted) = network.guard(&endpoint);
         let mut words = BTreeMap::from([
@@ -153,80 +155,50 @@ impl Bridge {
             ("lanloom.endpoint".to_owned(), kind_word(endpoint.options.kind).to_owned()),
             ("lanloom.guard".to_owned(), mode_word(mode).to_owned()),
             ("lanloom.trusted".to_owned(), trusted.to_string()),
-            ("lanloom.switch".to_owned(), network.layout.spec.name.clone()),
+            ("lanloom.switch".to_owned(), network.layout.spec().name.clone()),
         ]);
-        words.insert("lanloom.egress".to_owned(), self.egress_word(&network).await);
         if let Seat::Taken(join) = &*endpoint.seat.lock().await {
             words.insert("lanloom.port".to_owned(), endpoint.spec.name.clone());
             words.insert("lanloom.interface".to_owned(), join.ifname.clone());
         }
-        Ok(words)
-    }
-}
-
-impl Bridge {
-    /// How a network reaches the world outside.
-    async fn egress_word(&self, network: &Network) -> String {
-        if network.layout.spec.internal {
-            return "off: the network is internal".to_owned();
-        }
-        if let Some(why) = self.egress.closed() {
-            return format!("off: {why}");
-        }
-        let places: Vec<_> = self
-            .egress
-            .opened()
-            .await
-            .iter()
-            .map(|at| format!(", by {} of table {} {}", at.chain, at.family, at.table))
-            .collect();
-        format!("on{}", places.concat())
+        Ok((words, network.layout))
     }
 }
 
 /// The endpoint's port.
-fn port(network: &Network, endpoint: &Endpoint, join: &Join) -> SwitchPort {
-    let options = &network.layout.options;
-    let mac = Some(endpoint.mac);
+fn port<L: Layout>(network: &Network<L>, endpoint: &Endpoint, join: &Join) -> SwitchPort {
+    let (layout, mac) = (&network.layout, Some(endpoint.mac));
     SwitchPort {
         name: endpoint.spec.name.clone(),
         kind: endpoint.options.kind,
         ifname: join.ifname.clone(),
         netns: join.netns.clone(),
-        mtu: options.mtu,
+        mtu: layout.mtu(),
         mac,
-        isolated: !options.icc,
-        segment: 0,
-        guard: guard(&endpoint.spec, mac, network.guard(endpoint)),
+        isolated: layout.isolated(),
+        segment: layout.segment(&endpoint.spec),
+        guard: endpoint_guard(&endpoint.spec, mac, network.guard(endpoint)),
     }
 }
 
-/// What an endpoint's port is held to.
-fn guard(spec: &EndpointSpec, mac: Option<MacAddr>, (mode, trusted): (GuardMode, bool)) -> PortGuard {
-    let addresses = spec.addresses.iter().map(IpNet::addr).collect();
-    PortGuard { role: Role::Endpoint, mode, trusted, mac, addresses, inside: None, apart: None }
-}
-
-/// What the ports of a network are held to, before it is restored: as the options say, and to the strictest where these cannot be
-/// read.
-pub(super) fn guards(network: &NetworkSpec, endpoints: &[EndpointSpec]) -> Vec<(String, PortGuard)> {
-    let layout = Layout::of("guard network", network).ok();
-    let gateway = layout.as_ref().filter(|layout| layout.has_gateway()).map(Layout::gateway_port);
+/// What the ports of endpoints are held to, before their network is restored: as the options say, and to the strictest where these
+/// cannot be read, their own or, if `usual` is none, their network's.
+pub(crate) fn endpoint_guards(usual: Option<(GuardMode, bool)>, endpoints: &[EndpointSpec]) -> Vec<(String, PortGuard)> {
+    let usual = usual.unwrap_or((GuardMode::Strict, false));
     let guarded = |spec: &EndpointSpec| {
-        let options = EndpointOptions::parse("guard endpoint", &spec.name, &spec.options).ok();
-        let own = options.as_ref().map(|own| (own.guard, own.trusted)).unwrap_or_default();
-        let usual = layout.as_ref().map_or((GuardMode::Strict, false), |layout| (layout.options.guard, layout.options.trusted));
-        (spec.name.clone(), guard(spec, spec.mac, (own.0.unwrap_or(usual.0), own.1.unwrap_or(usual.1))))
+        let options = EndpointOptions::parse("guard endpoint", &spec.name, &spec.options);
+        let own = options.map_or(usual, |own| own.guard_or(usual));
+        (spec.name.clone(), endpoint_guard(spec, spec.mac, own))
     };
-    gateway.map(|port| (port.name, port.guard)).into_iter().chain(endpoints.iter().map(guarded)).collect()
+    endpoints.iter().map(guarded).collect()
 }
 
 /// What there is to set in the sandbox.
-fn joined(network: &Network, endpoint: &Endpoint) -> Joined {
+fn joined<L: Layout>(network: &Network<L>, endpoint: &Endpoint) -> Joined {
     let layout = &network.layout;
     let (gateway_v4, gateway_v6) = layout.ways_out(&endpoint.spec);
     let routes = layout.routes(&endpoint.spec);
-    Joined { interface: Interface::Placed, mtu: layout.options.mtu, gateway_v4, gateway_v6, routes }
+    Joined { interface: Interface::Placed, mtu: layout.mtu(), gateway_v4, gateway_v6, routes }
 }
 
 const fn kind_word(kind: PortKind) -> &'static str {
