@@ -50,6 +50,8 @@ suite! {
     addresses::routes_come_and_go_one_by_one,
     addresses::a_look_at_an_interface_shows_its_own_addresses_and_routes_only,
     addresses::a_route_that_cannot_be_is_refused,
+    addresses::a_way_out_has_the_source_and_the_mtu_of_its_interface,
+    addresses::a_way_that_cannot_be_is_refused,
     settings::a_setting_is_changed_in_its_own_namespace_only,
     settings::settings_are_changed_all_or_none,
     settings::a_host_that_begins_to_forward_or_stops_has_all_its_interfaces_do_so_and_those_that_come,

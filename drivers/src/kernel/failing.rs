@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use super::error::{KernelError, Why};
 use super::{
     Bystanders, Capability, Firewall, Forwarding, Gate, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns, NetnsName,
-    Obstacle, Occupant, Opened, Others, Plan, Route, Seen, SysctlKey, TableName, TapMove, Veth, VethSpec,
+    Obstacle, Occupant, Opened, Others, Plan, Route, Seen, SysctlKey, TableName, TapMove, Veth, VethSpec, WayTo,
 };
 
 /// Decides which calls fail: the same seed, the same decisions in the same order. [`fmt::Display`] says how to have them again.
@@ -203,6 +203,11 @@ impl Kernel for Failing {
     async fn list_addresses(&self, netns: &Netns, name: &IfName) -> Result<Vec<IpNet>, KernelError> {
         self.faults.pass("listing addresses", name)?;
         self.inner.list_addresses(netns, name).await
+    }
+
+    async fn way_to(&self, netns: &Netns, from: Option<IpAddr>, to: IpAddr) -> Result<WayTo, KernelError> {
+        self.faults.pass("looking for a route", to)?;
+        self.inner.way_to(netns, from, to).await
     }
 
     async fn look_inside(&self, netns: &Netns, name: &IfName) -> Result<Seen, KernelError> {

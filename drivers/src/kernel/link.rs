@@ -136,6 +136,15 @@ pub struct Route {
     pub on_link: bool,
 }
 
+/// How packets to an address go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WayTo {
+    /// The address that they have as their source.
+    pub source: IpAddr,
+    /// The largest that passes, in bytes: what the interface and the route take, and what is known of the path beyond.
+    pub mtu: u32,
+}
+
 /// An interface, and what is set of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
@@ -179,6 +188,17 @@ impl LinkChange {
     /// Whether it can be made at all.
     pub(crate) fn check(&self, name: &IfName) -> Result<(), KernelError> {
         check_values("changing an interface", name, self.mtu, self.mac)
+    }
+}
+
+/// Whether packets from one address to another are possible at all.
+pub(crate) fn check_way(from: Option<IpAddr>, to: IpAddr) -> Result<(), KernelError> {
+    match from.filter(|from| from.is_ipv4() != to.is_ipv4()) {
+        None => Ok(()),
+        Some(from) => {
+            let rule = format!("{from} is of another family");
+            Err(KernelError::new("looking for a route", to.to_string(), Why::InvalidValue(rule)))
+        }
     }
 }
 

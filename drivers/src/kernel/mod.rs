@@ -39,7 +39,7 @@ pub mod sockets;
 pub mod sysctl;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -51,7 +51,7 @@ pub use failing::{Failing, Faults};
 pub use fake::{FakeKernel, ListeningAt};
 pub use firewall::{Bystanders, Egress, Firewall, TableName};
 pub use forward::{FORWARD_V4, FORWARD_V6, Forwarding, Gate, Manager, Obstacle, Opened, Others};
-pub use link::{LinkChange, LinkInfo, LinkKind, Route, Seen, TapMove, Veth, VethSpec};
+pub use link::{LinkChange, LinkInfo, LinkKind, Route, Seen, TapMove, Veth, VethSpec, WayTo};
 pub use linux::LinuxKernel;
 pub use name::{IfName, NetnsName};
 pub use netns::Netns;
@@ -234,6 +234,13 @@ pub trait Kernel: Send + Sync {
     /// # Errors
     /// [`Why::NoSuchNetns`].
     async fn list_routes(&self, netns: &Netns) -> Result<Vec<Route>, KernelError>;
+
+    /// How packets to an address go out of a namespace, from that source address if one is given. Nothing is sent.
+    ///
+    /// # Errors
+    /// [`Why::NoSuchRoute`] if none leads there, [`Why::NoSuchAddress`] if the namespace does not have the source,
+    /// [`Why::InvalidValue`] if the two are of different families, [`Why::NoSuchNetns`].
+    async fn way_to(&self, netns: &Netns, from: Option<IpAddr>, to: IpAddr) -> Result<WayTo, KernelError>;
 
     /// An interface with all its addresses and its routes. Of many thousands of routes not all are read.
     ///

@@ -1,7 +1,7 @@
 //! Addresses and routes.
 
 use ipnet::IpNet;
-use lanloom_drivers::kernel::{IfName, LinkChange, Netns, Route, Why};
+use lanloom_drivers::kernel::{IfName, LinkChange, Netns, Route, WayTo, Why};
 
 use super::bench::{Bench, if_name, veth};
 
@@ -116,4 +116,46 @@ pub(crate) async fn a_look_at_an_interface_shows_its_own_addresses_and_routes_on
     assert_eq!((seen.routes, seen.all_routes), (vec![subnet("10.2.0.0/24", &p0), subnet("fd02::/64", &p0)], true));
     let error = bench.kernel.look_inside(&netns, &if_name("absent0")).await.expect_err("no such interface");
     assert_eq!(error.why(), &Why::NoSuchLink, "{error}");
+}
+
+/// `e0` with two addresses of each family, and an MTU of its own.
+async fn a_place_with_addresses(bench: &Bench) -> Netns {
+    let (netns, e0) = (a_place(bench).await, if_name("e0"));
+    let change = LinkChange { mtu: Some(1400), ..LinkChange::default() };
+    bench.kernel.set_link(&netns, &e0, &change).await.expect("changed");
+    for address in ["10.1.0.1/24", "10.7.0.1/24", "fd00::1/64", "fd07::1/64"] {
+        bench.kernel.create_address(&netns, &e0, net(address)).await.expect("an address");
+    }
+    netns
+}
+
+pub(crate) async fn a_way_out_has_the_source_and_the_mtu_of_its_interface(bench: &Bench) {
+    let netns = a_place_with_addresses(bench).await;
+    let via = Some("10.7.0.254".parse().expect("an address"));
+    let out = Route { to: net("192.0.2.0/24"), via, dev: if_name("e0"), on_link: false };
+    bench.kernel.create_route(&netns, &out).await.expect("a route");
+    let address = |text: &str| text.parse().expect("an address");
+    for (to, source) in [("10.1.0.9", "10.1.0.1"), ("10.7.0.9", "10.7.0.1"), ("192.0.2.5", "10.7.0.1"), ("fd07::9", "fd07::1")]
+    {
+        let way = bench.kernel.way_to(&netns, None, address(to)).await;
+        assert_eq!(way, Ok(WayTo { source: address(source), mtu: 1400 }), "to {to}");
+    }
+    let way = bench.kernel.way_to(&netns, Some(address("10.7.0.1")), address("10.1.0.9")).await;
+    assert_eq!(way, Ok(WayTo { source: address("10.7.0.1"), mtu: 1400 }), "as was asked");
+}
+
+pub(crate) async fn a_way_that_cannot_be_is_refused(bench: &Bench) {
+    let netns = a_place_with_addresses(bench).await;
+    let address = |text: &str| text.parse().expect("an address");
+    for to in ["203.0.113.1", "2001:db8::1"] {
+        let error = bench.kernel.way_to(&netns, None, address(to)).await.expect_err("nothing leads there");
+        assert_eq!(error.why(), &Why::NoSuchRoute, "{error}");
+    }
+    let error = bench.kernel.way_to(&netns, Some(address("10.9.0.1")), address("10.1.0.9")).await.expect_err("not its own");
+    assert_eq!(error.why(), &Why::NoSuchAddress, "{error}");
+    let error = bench.kernel.way_to(&netns, Some(address("fd00::1")), address("10.1.0.9")).await.expect_err("two families");
+    assert!(matches!(error.why(), Why::InvalidValue(_)), "{error}");
+    let absent = bench.kernel.netns("absent").expect("a valid name");
+    let error = bench.kernel.way_to(&absent, None, address("10.1.0.9")).await.expect_err("no namespace");
+    assert!(matches!(error.why(), Why::NoSuchNetns(_)), "{error}");
 }

@@ -18,5 +18,5 @@ pub mod link;
 pub mod offload;
 pub mod plug;
 mod sys;
-mod underlay;
+pub mod underlay;
 pub mod vnet;

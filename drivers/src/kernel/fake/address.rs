@@ -1,10 +1,12 @@
 //! Addresses and routes as plain values.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 use nix::errno::Errno;
 
 use super::super::error::{KernelError, Why};
-use super::super::link::{Route, link_local};
+use super::super::link::{Route, WayTo, link_local};
 use super::super::name::IfName;
 use super::world::{Link, Place, World};
 
@@ -100,6 +102,31 @@ impl World {
         let mut routes = self.space("listing routes", place)?.routes.clone();
         routes.sort_by_key(|route| route.to);
         Ok(routes)
+    }
+}
+
+impl World {
+    /// By the longest prefix, where a host's own address is one of its own.
+    pub(super) fn way_to(&mut self, place: &Place, from: Option<IpAddr>, to: IpAddr) -> Result<WayTo, KernelError> {
+        let what = "looking for a route";
+        let failed = |why| Err(KernelError::new(what, format!("{to} in {place}"), why));
+        let space = self.space(what, place)?;
+        let own =
+            space.links().filter(|link| link.up).flat_map(|link| link.addresses.iter().map(move |address| (link, address)));
+        let own: Vec<_> = own.map(|(link, address)| (link.name.clone(), *address)).collect();
+        let routes = space.routes.iter().filter(|route| route.to.contains(&to));
+        let best = routes.max_by_key(|route| route.to.prefix_len()).map(|route| (route.dev.clone(), route.via));
+        let itself = own.iter().find(|(_, address)| address.addr() == to).map(|(name, _)| (name.clone(), None));
+        let Some((dev, via)) = itself.or(best) else { return failed(Why::NoSuchRoute) };
+        let same: Vec<_> = own.iter().filter(|(_, address)| address.addr().is_ipv4() == to.is_ipv4()).collect();
+        let on_dev = || same.iter().filter(|(name, _)| *name == dev);
+        let near = on_dev().find(|(_, address)| address.contains(&via.unwrap_or(to))).or_else(|| on_dev().next());
+        let source = match from {
+            Some(from) => same.iter().map(|(_, address)| address.addr()).find(|address| *address == from),
+            None => near.map(|(_, address)| address.addr()),
+        };
+        let Some(source) = source else { return failed(Why::NoSuchAddress) };
+        Ok(WayTo { source, mtu: self.get(place, &dev)?.mtu })
     }
 }
 

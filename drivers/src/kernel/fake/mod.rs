@@ -9,7 +9,7 @@ mod sockets;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -20,11 +20,12 @@ pub use self::sockets::ListeningAt;
 use self::world::{Place, World};
 use super::error::{KernelError, Why};
 use super::forward::check as check_forward;
+use super::link::check_way;
 use super::netns::{HeldNetns, Keeper};
 use super::sockets::loopback_server;
 use super::{
     Bystanders, Capability, CapabilityKind, Firewall, Forwarding, Gate, IfName, Kernel, LinkChange, LinkInfo, Listening, Netns,
-    NetnsName, Obstacle, Occupant, Opened, Others, Plan, Route, Seen, SysctlKey, TableName, TapMove, Veth, VethSpec,
+    NetnsName, Obstacle, Occupant, Opened, Others, Plan, Route, Seen, SysctlKey, TableName, TapMove, Veth, VethSpec, WayTo,
 };
 
 /// A kernel in memory. Clones are the same kernel.
@@ -238,6 +239,11 @@ impl Kernel for FakeKernel {
 
     async fn list_addresses(&self, netns: &Netns, name: &IfName) -> Result<Vec<IpNet>, KernelError> {
         self.world().addresses(&self.at(netns), name)
+    }
+
+    async fn way_to(&self, netns: &Netns, from: Option<IpAddr>, to: IpAddr) -> Result<WayTo, KernelError> {
+        check_way(from, to)?;
+        self.world().way_to(&self.at(netns), from, to)
     }
 
     async fn look_inside(&self, netns: &Netns, name: &IfName) -> Result<Seen, KernelError> {

@@ -23,9 +23,10 @@ mod ruleset;
 mod sockets;
 mod sysctl;
 mod tool;
+mod way;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -39,6 +40,7 @@ use super::forward::check as check_forward;
 use super::{
     Bystanders, Capability, Faults, Firewall, Forwarding, Gate, IfName, Kernel, KernelError, LinkChange, LinkInfo, Listening,
     Netns, NetnsName, Obstacle, Occupant, Opened, Others, Plan, Route, Seen, SysctlKey, TableName, TapMove, Veth, VethSpec,
+    WayTo,
 };
 
 /// The Linux kernel that this process runs on. [`Netns::Daemon`] is the namespace of this process's main thread.
@@ -246,6 +248,15 @@ impl Kernel for LinuxKernel {
         in_thread("raising the limits of neighbours", move || {
             OpenedNetns::open(&host)?.enter()?;
             neighbours::raise(at_least, &faults)
+        })
+        .await
+    }
+
+    async fn way_to(&self, netns: &Netns, from: Option<IpAddr>, to: IpAddr) -> Result<WayTo, KernelError> {
+        let (what, netns, faults) = ("looking for a route", netns.clone(), Arc::clone(&self.faults));
+        in_thread(what, move || {
+            faults.pass(what, to)?;
+            way::way_to(&netns, from, to)
         })
         .await
     }

@@ -14,6 +14,7 @@ pub(crate) mod reach;
 mod senders;
 mod sockets;
 
+pub use reach::path_mtu;
 pub(crate) use senders::Senders;
 pub(crate) use sockets::receiver;
 

@@ -26,7 +26,7 @@ pub(crate) fn holder(address: IpAddr) -> io::Result<Option<(String, u32, bool)>>
 ///
 /// # Errors
 /// If there is no way: `ENETUNREACH`, `EADDRNOTAVAIL` and the like.
-pub(crate) fn path_mtu(local: IpAddr, peer: IpAddr) -> io::Result<u32> {
+pub fn path_mtu(local: IpAddr, peer: IpAddr) -> io::Result<u32> {
     let socket = socket_of(local)?;
     bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(local, 0)))?;
     // Any port: nothing is sent.
