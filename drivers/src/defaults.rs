@@ -1,12 +1,11 @@
 //! What a configuration file may say under `[drivers.NAME]`, word by word: pure, so that a file is held against it before any driver
 //! is there.
 
-use crate::bridge::{default_option, default_value};
 use crate::nearest::nearest;
-use crate::{bridge, host, null};
+use crate::{bridge, host, null, overlay};
 
 /// The drivers that there are.
-const DRIVERS: [&str; 3] = [bridge::NAME, host::NAME, null::NAME];
+const DRIVERS: [&str; 4] = [bridge::NAME, host::NAME, null::NAME, overlay::NAME];
 
 /// Whether there is a driver of that name.
 ///
@@ -26,7 +25,8 @@ pub fn driver(name: &str) -> Result<(), String> {
 /// What is wrong, and what would be right.
 pub fn option(driver: &str, key: &str) -> Result<(), String> {
     match driver {
-        bridge::NAME => default_option(key),
+        bridge::NAME => bridge::default_option(key),
+        overlay::NAME => overlay::default_option(key),
         _ => Err(format!("driver {driver} has no options; leave it out")),
     }
 }
@@ -37,7 +37,8 @@ pub fn option(driver: &str, key: &str) -> Result<(), String> {
 /// What is wrong, and what would be right.
 pub fn value(driver: &str, key: &str, value: &str) -> Result<(), String> {
     match driver {
-        bridge::NAME => default_value(key, value),
+        bridge::NAME => bridge::default_value(key, value),
+        overlay::NAME => overlay::default_value(key, value),
         _ => Ok(()),
     }
 }
@@ -50,7 +51,7 @@ mod tests {
     fn a_driver_is_one_of_those_that_there_are() {
         assert_eq!(driver("bridge"), Ok(()));
         let said = driver("brdige").expect_err("there is none");
-        assert!(said.contains("did you mean bridge? there are bridge, host, null"), "{said}");
+        assert!(said.contains("did you mean bridge? there are bridge, host, null, overlay"), "{said}");
     }
 
     #[test]
@@ -66,6 +67,9 @@ mod tests {
             let said = option("bridge", given).expect_err("not for all networks");
             assert!(said.contains(meant), "{said}");
         }
+        assert_eq!(option("overlay", "underlay"), Ok(()));
+        assert!(option("overlay", "lanloom.peers").is_err_and(|said| said.contains("is for one network")));
+        assert!(option("overlay", "lanloom.prt").is_err_and(|said| said.contains("did you mean lanloom.port?")));
         assert!(option("host", "a").is_err_and(|said| said.contains("host has no options")));
     }
 
@@ -75,5 +79,7 @@ mod tests {
         let said = value("bridge", "lanloom.guard", "foo").expect_err("there is no such guard");
         assert!(said.contains("strict, leased or off"), "{said}");
         assert!(value("bridge", "com.docker.network.driver.mtu", "abc").is_err());
+        assert_eq!(value("overlay", "underlay", "192.0.2.1"), Ok(()));
+        assert!(value("overlay", "underlay", "eth0").is_err_and(|said| said.contains("invalid address")));
     }
 }

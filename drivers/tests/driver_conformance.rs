@@ -94,6 +94,7 @@ fn main() -> ExitCode {
 
 fn run(mut bench: Bench, case: for<'a> fn(&'a mut Bench) -> Outcome<'a>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(bench.begin());
     runtime.block_on(case(&mut bench));
 }
 

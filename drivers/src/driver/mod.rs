@@ -130,6 +130,12 @@ pub trait Driver: Send + Sync {
         None
     }
 
+    /// The options of a network that were left to its driver, as it found them: shown beside those that were asked for. None if there
+    /// is no such network.
+    fn chosen(&self, _network: &str) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
+
     /// Why nothing leaves the host by the networks of this driver, as far as it was seen last; none if it does.
     fn no_way_out(&self) -> Option<String> {
         None

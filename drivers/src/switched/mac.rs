@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::IpNet;
 use lanloom_switch_core::MacAddr;
 
+use crate::hash::fnv1a;
+
 /// The address that goes with an interface's addresses: libnetwork's for IPv4, one of its id otherwise.
 pub(crate) fn suited(addresses: &[IpNet], id: &str) -> MacAddr {
     let v4 = addresses.iter().find_map(|address| match address.addr() {
@@ -20,9 +22,9 @@ fn of_v4(address: Ipv4Addr) -> MacAddr {
     MacAddr([0x02, 0x42, a, b, c, d])
 }
 
-/// A local address of an id, which is random: by FNV-1a (draft-eastlake-fnv).
+/// A local address of an id, which is random.
 fn of_id(id: &str) -> MacAddr {
-    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    let hash = fnv1a(id.bytes());
     let [_, _, a, b, c, d, e, f] = (hash ^ (hash >> 16)).to_be_bytes();
     MacAddr([(a & 0xfc) | 0x02, b, c, d, e, f])
 }

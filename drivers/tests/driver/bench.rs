@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use lanloom_drivers::driver::{Driver, DriverError, DriverErrorKind, Fabric, FakeFabric, Join};
 use lanloom_drivers::kernel::{
-    Failing, FakeKernel, Faults, IfName, Kernel, KernelError, LinkInfo, LinuxKernel, Netns, NetnsName, SysctlKey, TableName,
+    Failing, FakeKernel, Faults, IfName, Kernel, KernelError, LinkChange, LinkInfo, LinuxKernel, Netns, NetnsName, SysctlKey,
+    TableName,
 };
 
-use super::kinds::Kind;
+use super::kinds::{Kind, net};
 
 /// A driver and what is below it.
 pub(crate) struct Bench {
@@ -75,6 +76,15 @@ impl Bench {
         let fabric = Arc::new(fabric);
         let driver = (kind.make)(below, Arc::clone(&fabric) as Arc<dyn Fabric>);
         Self { kind, driver, kernel, fabric, fake, heal: Box::new(heal) }
+    }
+
+    /// Has the host be what the driver needs it to be.
+    pub(crate) async fn begin(&self) {
+        let Some(address) = self.kind.underlay else { return };
+        let lo = IfName::new("lo").expect("a valid name");
+        let change = LinkChange { up: Some(true), ..LinkChange::default() };
+        self.kernel.set_link(&Netns::Daemon, &lo, &change).await.expect("up");
+        self.kernel.create_address(&Netns::Daemon, &lo, net(address)).await.expect("an address");
     }
 
     /// A driver that knows nothing yet, above the same kernel and switches: as after a restart.

@@ -6,7 +6,8 @@ use ipnet::IpNet;
 use lanloom_drivers::bridge::Bridge;
 use lanloom_drivers::driver::{Driver, EndpointSpec, Fabric, NetworkSpec, PoolData};
 use lanloom_drivers::kernel::Kernel;
-use lanloom_drivers::{bridge, host, null};
+use lanloom_drivers::overlay::{ByHand, Overlay};
+use lanloom_drivers::{bridge, host, null, overlay};
 
 /// Makes a driver above a kernel and switches.
 type Make = fn(Arc<dyn Kernel>, Arc<dyn Fabric>) -> Arc<dyn Driver>;
@@ -19,16 +20,29 @@ pub(crate) struct Kind {
     pub(crate) make: Make,
     /// Whether its networks are dual stack; without addresses if not.
     has_addresses: bool,
+    /// Options without which there is no network.
+    options: &'static [(&'static str, &'static str)],
+    /// The address that the host has to have for it.
+    pub(crate) underlay: Option<&'static str>,
 }
 
 /// All of them.
-pub(crate) const KINDS: [Kind; 3] = [
-    Kind { name: null::NAME, make: |_, _| Arc::new(null::driver()), has_addresses: false },
-    Kind { name: host::NAME, make: |_, _| Arc::new(host::driver()), has_addresses: false },
+pub(crate) const KINDS: [Kind; 4] = [
+    Kind { name: null::NAME, make: |_, _| Arc::new(null::driver()), has_addresses: false, options: &[], underlay: None },
+    Kind { name: host::NAME, make: |_, _| Arc::new(host::driver()), has_addresses: false, options: &[], underlay: None },
     Kind {
         name: bridge::NAME,
         make: |kernel, fabric| Arc::new(Bridge::new(kernel, fabric, "test").expect("a valid name")),
         has_addresses: true,
+        options: &[],
+        underlay: None,
+    },
+    Kind {
+        name: overlay::NAME,
+        make: |kernel, fabric| Arc::new(Overlay::new(kernel, fabric, Arc::new(ByHand), None)),
+        has_addresses: true,
+        options: &[("lanloom.peers", "192.0.2.2,192.0.2.3"), ("com.docker.network.driver.mtu", "1500")],
+        underlay: Some("192.0.2.1/24"),
     },
 ];
 
@@ -42,6 +56,7 @@ impl Kind {
         NetworkSpec {
             id: format!("{number:02x}").repeat(32),
             name: format!("net{number}"),
+            options: self.options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
             v4: pools(format!("10.201.{number}.0/24"), format!("10.201.{number}.1/24")),
             v6: pools(format!("fd00:201:{number}::/64"), format!("fd00:201:{number}::1/64")),
             ..NetworkSpec::default()

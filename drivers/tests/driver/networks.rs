@@ -38,7 +38,10 @@ pub(crate) async fn a_deleted_network_leaves_nothing(bench: &Bench) {
 
 pub(crate) async fn options_of_ours_are_known_and_others_carried(bench: &Bench) {
     let before = bench.seen().await;
-    let with = |key: &str, network: NetworkSpec| NetworkSpec { options: [(key.to_owned(), "1".to_owned())].into(), ..network };
+    let with = |key: &str, mut network: NetworkSpec| {
+        network.options.insert(key.to_owned(), "1".to_owned());
+        network
+    };
     let unknown = with("lanloom.no_such_option", bench.kind.network(1));
     let error = refused(bench.driver.create_network(&unknown).await, DriverErrorKind::Invalid);
     assert!(error.why.contains("lanloom.no_such_option"), "{error}");
