@@ -1,7 +1,7 @@
 //! The arguments of `lanloom daemon`.
 
 use clap::{Args, ValueEnum};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// `daemon`.
@@ -23,6 +23,9 @@ pub struct DaemonArgs {
     /// Where named network namespaces are
     #[arg(long, value_name = "DIR", default_value = "/run/netns")]
     pub netns_dir: PathBuf,
+    /// This host's address in the network that overlays pass [default: what the kernel takes to a network's first peer]
+    #[arg(long, value_name = "ADDR")]
+    pub underlay: Option<IpAddr>,
     /// Serve metrics for Prometheus there too; the socket always does, at /metrics
     #[arg(long, value_name = "ADDR:PORT")]
     pub metrics: Option<SocketAddr>,

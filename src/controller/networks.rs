@@ -9,6 +9,7 @@ use super::refusal::Attempt;
 use super::{EventKind, Inner, Origin, Refusal};
 use crate::names::Name;
 use ipnet::IpNet;
+use lanloom_drivers::driver::Scope;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -76,6 +77,7 @@ impl Inner {
             (network.v4, network.v6) = self.lease_pools(attempt, &network.id, &network.spec).await?;
             let named: Vec<IpNet> = network.pools().map(|pool| pool.subnet).filter(|net| is_named(&network, *net)).collect();
             hidden = self.overlaps(&named).await;
+            hidden.extend(by_itself(&network).filter(|_| driver.scope() == Scope::Global));
         }
         network.state = NetworkState::Creating;
         if let Err(refusal) = self.save(attempt, &network).await {
@@ -273,6 +275,17 @@ impl Inner {
         self.tell(EventKind::NetworkDeleted { network: network.name.to_string(), id: network.id.to_string() });
         Ok(())
     }
+}
+
+/// What hosts that share a network have to agree on, while each gives addresses by itself.
+fn by_itself(network: &Network) -> Option<String> {
+    let chosen: Vec<_> = network.pools().map(|pool| pool.subnet).filter(|net| !is_named(network, *net)).collect();
+    let whole: Vec<_> = network.pools().filter(|pool| pool.range.is_none()).map(|pool| pool.subnet).collect();
+    let list = |nets: &[IpNet]| nets.iter().map(IpNet::to_string).collect::<Vec<_>>().join(", ");
+    let same = (!chosen.is_empty()).then(|| format!("give the other hosts the same --subnet, {}", list(&chosen)));
+    let parts = (!whole.is_empty()).then(|| format!("give each host an --ip-range of its own within {}", list(&whole)));
+    let todo: Vec<_> = same.into_iter().chain(parts).collect();
+    (!todo.is_empty()).then(|| format!("each host gives addresses by itself: {}", todo.join(", and ")))
 }
 
 /// Whether that very subnet was asked for, and not chosen.

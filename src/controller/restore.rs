@@ -8,7 +8,6 @@ use super::networks::{PREDEFINED, is_predefined};
 use super::refusal::Attempt;
 use super::{Inner, Origin, Refusal};
 use crate::names::Name;
-use lanloom_drivers::bridge::GATEWAY;
 use lanloom_drivers::driver::{EndpointSpec, Join};
 use std::sync::Arc;
 use std::time::Instant;
@@ -192,7 +191,8 @@ impl Inner {
         for network in self.book.networks() {
             let ports = self.fabric.ports(&network.name).unwrap_or_default();
             let endpoints = self.book.endpoints_on(&network.id);
-            let is_used = |name: &Name| name.as_str() == GATEWAY || endpoints.iter().any(|endpoint| endpoint.name == *name);
+            let owns = |name: &Name| self.drivers.iter().any(|driver| driver.owns_port(name.as_str()));
+            let is_used = |name: &Name| owns(name) || endpoints.iter().any(|endpoint| endpoint.name == *name);
             for port in ports.into_iter().filter(|port| port.origin == Origin::Network && !is_used(&port.spec.name)) {
                 if !obscure.endpoints.is_empty() {
                     let port = port.spec.name;

@@ -15,12 +15,13 @@ use std::time::Instant;
 
 impl Inner {
     pub(super) fn network_view(&self, network: &Arc<Network>) -> NetworkView {
-        let scope =
-            self.drivers.iter().find(|driver| driver.name() == network.spec.driver).map_or(Scope::Local, |it| it.scope());
+        let driver = self.drivers.iter().find(|driver| driver.name() == network.spec.driver);
         let endpoints = self.book.endpoints_on(&network.id);
+        let mut shown = Network::clone(network);
+        shown.spec.options.extend(driver.map(|driver| driver.chosen(network.id.as_str())).unwrap_or_default());
         NetworkView {
-            network: Network::clone(network),
-            scope: scope.name(),
+            network: shown,
+            scope: driver.map_or(Scope::Local, |driver| driver.scope()).name(),
             endpoints: endpoints.iter().filter_map(|endpoint| self.endpoint_view(endpoint)).collect(),
             notes: self.notes_on(network),
         }

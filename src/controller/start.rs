@@ -18,9 +18,11 @@ use dashmap::DashMap;
 use lanloom_drivers::bridge::Bridge;
 use lanloom_drivers::driver::{self, Driver};
 use lanloom_drivers::kernel::{Kernel, Netns};
+use lanloom_drivers::overlay::{ByHand, Overlay};
 use lanloom_drivers::{host, null};
 use std::collections::{BTreeMap, HashSet};
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
@@ -37,6 +39,8 @@ pub struct Networking {
     pub copies: PathBuf,
     /// The host's `resolv.conf`.
     pub resolv_conf: PathBuf,
+    /// This host's address in the network that overlays pass; the configuration file may say so too.
+    pub underlay: Option<IpAddr>,
     /// How often is looked at what others may have changed behind our back, as the firewall.
     pub look_every: Duration,
 }
@@ -68,6 +72,7 @@ impl Networking {
             files: if is_usual { PathBuf::from(USUAL.1) } else { beside(netns_dir, ".etc") },
             copies: beside(&home, ".sandboxes"),
             resolv_conf: PathBuf::from("/etc/resolv.conf"),
+            underlay: None,
             look_every: LOOK_EVERY,
         }
     }
@@ -138,10 +143,12 @@ impl Controller {
 fn drivers(kernel: &Arc<dyn Kernel>, yard: &Arc<Yard>, networking: &Networking) -> Vec<Arc<dyn Driver>> {
     let fabric = Arc::clone(yard) as Arc<dyn driver::Fabric>;
     let mut drivers: Vec<Arc<dyn Driver>> = vec![Arc::new(host::driver()), Arc::new(null::driver())];
+    let overlay = Overlay::new(Arc::clone(kernel), Arc::clone(&fabric), Arc::new(ByHand), networking.underlay);
     match Bridge::new(Arc::clone(kernel), fabric, &networking.instance) {
         Ok(bridge) => drivers.insert(0, Arc::new(bridge)),
         Err(error) => tracing::error!("{error}"),
     }
+    drivers.push(Arc::new(overlay));
     drivers
 }
 

@@ -72,7 +72,7 @@ async fn serve(options: &Options, config: Option<Config>, socket: &Socket) -> Re
         remade: Default::default(),
     };
     let home = options.state.as_deref().unwrap_or(socket.path());
-    let networking = Networking::of(&options.netns_dir, home);
+    let networking = Networking { underlay: options.underlay, ..Networking::of(&options.netns_dir, home) };
     let (controller, _) = Controller::start(setup, networking).await.map_err(failed)?;
     let service = Arc::new(Service::new(controller.clone(), about(options, socket.path(), kernel)));
 

@@ -3,7 +3,7 @@
 use crate::api::client::socket::daemon_default;
 use crate::cli::daemon::{DaemonArgs, StoreKind};
 use crate::daemon::paths::Starter;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// How a daemon runs.
@@ -19,6 +19,8 @@ pub struct Options {
     pub ephemeral: bool,
     /// Where named network namespaces are.
     pub netns_dir: PathBuf,
+    /// This host's address in the network that overlays pass; the configuration may say so too.
+    pub underlay: Option<IpAddr>,
     /// Where metrics are served over TCP; the configuration may say so too.
     pub metrics: Option<SocketAddr>,
 }
@@ -38,7 +40,7 @@ impl Options {
             Some(named) => Some(named),
             None => Some(Starter::current().state_dir()?),
         };
-        let DaemonArgs { config, ephemeral, netns_dir, metrics, .. } = args;
-        Ok(Self { socket, config, state, ephemeral, netns_dir, metrics })
+        let DaemonArgs { config, ephemeral, netns_dir, underlay, metrics, .. } = args;
+        Ok(Self { socket, config, state, ephemeral, netns_dir, underlay, metrics })
     }
 }

@@ -56,6 +56,7 @@ impl Board {
             state: None,
             ephemeral: true,
             netns_dir: netns_dir.to_owned(),
+            underlay: None,
             metrics: None,
         };
         let socket = Socket::listen(socket)?;

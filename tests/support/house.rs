@@ -50,6 +50,12 @@ impl House {
         Some(house)
     }
 
+    /// The process that its namespaces are known by.
+    #[allow(dead_code, reason = "the tests of several houses use it")]
+    pub(crate) fn holder(&self) -> u32 {
+        self.holder.id()
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

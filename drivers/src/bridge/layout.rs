@@ -200,7 +200,7 @@ impl switched::Layout for Layout {
     }
 
     fn own_port(&self, name: &str) -> Option<&'static str> {
-        (name == GATEWAY).then_some("the host")
+        own_port(name)
     }
 
     fn own_mac(&self, mac: MacAddr) -> Option<&'static str> {
@@ -221,6 +221,11 @@ impl switched::Layout for Layout {
             IpAddr::V6(way) => (v4, v6.or(Some(way))),
         })
     }
+}
+
+/// Where a port leads that is no endpoint's.
+pub(super) fn own_port(name: &str) -> Option<&'static str> {
+    (name == GATEWAY).then_some("the host")
 }
 
 /// What of a network there is, or may be, beside its switch and its endpoints.

@@ -184,6 +184,11 @@ pub trait Driver: Send + Sync {
         endpoints: &[(EndpointSpec, Option<Join>)],
     ) -> Result<Vec<String>, DriverError>;
 
+    /// Whether a port of that name is no endpoint's, but one that its networks have by themselves, as the one that leads to the host.
+    fn owns_port(&self, _port: &str) -> bool {
+        false
+    }
+
     /// What the ports of a network are held to, by name: they are found again, and carry frames, before the network is restored.
     /// Options that cannot be read hold their ports to the strictest.
     fn guards(&self, network: &NetworkSpec, endpoints: &[EndpointSpec]) -> Vec<(String, PortGuard)>;

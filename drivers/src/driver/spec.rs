@@ -12,7 +12,7 @@ use lanloom_switch_core::MacAddr;
 pub enum Scope {
     /// This host.
     Local,
-    /// Every host that shares the store.
+    /// Several hosts.
     Global,
 }
 

@@ -12,7 +12,7 @@ use crate::switched::options::{Fault, MTU, MTU_MIN_V6};
 use crate::switched::{self, overlaps};
 
 /// What the names of tunnels' ports begin with, before the identifier; no endpoint may have one.
-pub(super) const TUNNEL: &str = "_vxlan-";
+const TUNNEL: &str = "_vxlan-";
 
 /// The largest packets of an underlay that nothing is known of, in bytes: Ethernet's.
 const MTU_USUAL: u32 = 1500;
@@ -202,7 +202,7 @@ impl switched::Layout for Layout {
     }
 
     fn own_port(&self, name: &str) -> Option<&'static str> {
-        name.starts_with(TUNNEL).then_some("other hosts")
+        own_port(name)
     }
 
     fn own_mac(&self, _mac: MacAddr) -> Option<&'static str> {
@@ -219,6 +219,11 @@ impl switched::Layout for Layout {
     fn ways_out(&self, _endpoint: &EndpointSpec) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
         (None, None)
     }
+}
+
+/// Where a port leads that is no endpoint's.
+pub(super) fn own_port(name: &str) -> Option<&'static str> {
+    name.starts_with(TUNNEL).then_some("other hosts")
 }
 
 /// What of a network there is, or may be, beside its switch and its endpoints.

@@ -177,6 +177,10 @@ impl Driver for Overlay {
         Ok(())
     }
 
+    fn owns_port(&self, port: &str) -> bool {
+        layout::own_port(port).is_some()
+    }
+
     fn guards(&self, network: &NetworkSpec, endpoints: &[EndpointSpec]) -> Vec<(String, PortGuard)> {
         network::guards(network, endpoints)
     }

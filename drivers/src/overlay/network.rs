@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::layout::{Layout, TUNNEL};
+use super::layout::{Layout, own_port};
 use super::options::NetworkOptions;
 use super::{NO_EGRESS, Overlay};
 use crate::driver::{DriverError, EndpointSpec, NetworkSpec, PortGuard, Tunnel, TunnelPath};
@@ -54,7 +54,7 @@ impl Overlay {
         }
         let tunnels = layout.tunnels();
         let ports = self.networks.fabric.ports(switch).await.unwrap_or_default();
-        let ours = ports.iter().filter(|port| port.starts_with(TUNNEL));
+        let ours = ports.iter().filter(|port| own_port(port).is_some());
         for excess in ours.filter(|port| tunnels.iter().all(|tunnel| tunnel.name != **port)) {
             self.networks.fabric.delete_port(switch, excess).await?;
         }

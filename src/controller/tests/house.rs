@@ -45,6 +45,7 @@ impl House {
             files: place("etc"),
             copies: place("copies"),
             resolv_conf: place("resolv.conf"),
+            underlay: None,
             look_every: self.look_every,
         };
         (setup, networking)
