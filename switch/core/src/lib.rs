@@ -16,6 +16,7 @@
 //! | [`verdict`] | what is done with a frame, and why |
 //! | `fdb` | the filtering database |
 //! | [`guard`] | what may come from a port of a network, and what of other networks stays out |
+//! | [`neighbour`] | who has which address behind a tunnel |
 //! | [`storm`] | the limit on floods |
 //! | [`counters`] | the accounting law |
 //! | `switch` | the machine |
@@ -37,6 +38,7 @@ pub mod filter;
 pub mod frame;
 pub mod guard;
 pub mod mac;
+pub mod neighbour;
 pub mod port;
 pub mod storm;
 pub mod switch;
@@ -51,6 +53,7 @@ pub use fdb::{Fdb, FdbEntry, FdbError, FdbLimits, FdbStats};
 pub use frame::Frame;
 pub use guard::{Guard, GuardMode, Prefixes, Role};
 pub use mac::MacAddr;
+pub use neighbour::{NeighbourEntry, NeighbourError};
 pub use port::{PortConfig, PortId, Vid};
 pub use storm::StormLimit;
 pub use switch::{Event, NoSuchPort, Outgoing, Switch, SwitchConfig};

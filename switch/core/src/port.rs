@@ -89,8 +89,9 @@ pub struct PortConfig {
     /// Which of the tunnels of a switch is the port's own: one for each subnet of a network, for example. Between ports that are no
     /// tunnels it means nothing, and known addresses are reached whatever their port's segment.
     pub segment: u16,
-    /// Whether ARP requests and neighbour solicitations for addresses that the switch knows stay out of this tunnel. Means nothing on a
-    /// port that is none.
+    /// Whether ARP requests and neighbour solicitations from ports that are no tunnels stay out of this one: those for addresses that
+    /// were heard from it are answered by the switch, and those for addresses of a guard here go to other ports alone. Means
+    /// nothing on a port that is no tunnel.
     pub suppress: bool,
 }
 

@@ -7,12 +7,14 @@
 //! | `count.rs` | what a verdict decided, counted |
 //! | `transmit.rs` | what the switch itself has to send |
 //! | `ports.rs` | places and what is in them |
+//! | `neighbours.rs` | questions for addresses that it knows |
 //! | `guards.rs` | what is guarded there, and whose each address is |
 
 mod answer;
 mod count;
 mod decide;
 mod guards;
+mod neighbours;
 mod ports;
 mod transmit;
 
@@ -25,11 +27,16 @@ use crate::guard::Claims;
 use crate::mac::MacAddr;
 use crate::port::{PortId, Vid};
 use crate::time::Instant;
-use crate::verdict::{Learned, Verdict};
+use crate::verdict::{Fate, Learned, Verdict};
+use foldhash::SharedSeed;
+use foldhash::fast::SeedableRandomState;
+use hashbrown::HashMap;
+pub(crate) use neighbours::Suppression;
 use ports::Place;
 pub(crate) use ports::Port;
 use std::collections::VecDeque;
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 use transmit::Transmit;
 pub use transmit::{Outgoing, TRANSMIT_MAX};
@@ -89,6 +96,11 @@ pub struct Switch {
     pub(crate) fdb: Fdb,
     places: Vec<Place>,
     claims: Claims,
+    /// Set by hand.
+    neighbours: HashMap<IpAddr, MacAddr, SeedableRandomState>,
+    /// Tunnels that questions for known addresses stay out of, in port order.
+    suppressing: Vec<PortId>,
+    seed: u64,
     verdict: Verdict,
     transmit: Transmit,
     events: VecDeque<Event>,
@@ -102,6 +114,9 @@ impl Switch {
             fdb: Fdb::new(config.fdb, config.seed),
             places: Vec::new(),
             claims: Claims::new(config.seed),
+            neighbours: HashMap::with_hasher(SeedableRandomState::with_seed(config.seed, SharedSeed::global_fixed())),
+            suppressing: Vec::new(),
+            seed: config.seed,
             verdict: Verdict::default(),
             transmit: Transmit::default(),
             events: VecDeque::with_capacity(EVENTS_MAX),
@@ -126,6 +141,11 @@ impl Switch {
         self.verdict.learned = plan.map_or(Learned::Nothing, |plan| self.fdb.apply(plan, Vid::NONE, frame.source(), port, now));
         (self.verdict.fate, self.verdict.answer) = (fate, answer.as_ref().map(Answer::what));
         self.account(now, port, frame);
+        if !matches!(fate, Fate::Dropped(_))
+            && let Some(says) = self.message(frame).and_then(|message| message.says)
+        {
+            self.hear(now, port, &says);
+        }
         if let Some(answer) = answer {
             self.answer(now, port, &answer);
         }

@@ -3,7 +3,9 @@
 use crate::fdb::Plan;
 use crate::frame::Frame;
 use crate::port::{PortId, Vid};
-use crate::switch::{Answer, Judgement, LeftOut, NoSuchPort, Port, Switch, filtered_address, kept_apart, left_out};
+use crate::switch::{
+    Answer, Judgement, LeftOut, NoSuchPort, Port, Suppression, Switch, filtered_address, kept_apart, left_out,
+};
 use crate::time::Instant;
 use crate::verdict::{DropReason, EgressFate, Fate, FloodKind, Learned, Verdict};
 
@@ -84,6 +86,10 @@ impl Teller<'_> {
         steps.push(self.source(from.config.learning));
         if self.frame.source().is_valid_source() && !self.is(DropReason::FdbPortLimit) {
             steps.push(self.destination());
+            if let Some(answered) = self.answered(from) {
+                steps.push(answered);
+                return Ok(());
+            }
             steps.extend(self.kept_out());
             self.flooded_ports(steps)?;
             steps.extend(self.too_big(from));
@@ -150,11 +156,13 @@ impl Teller<'_> {
     fn flooded_ports(&self, steps: &mut Vec<String>) -> Result<(), NoSuchPort> {
         let Some(kind) = self.flood_kind() else { return Ok(()) };
         let from = self.switch.port(self.port)?;
-        let reserved = filtered_address(self.frame);
+        let (reserved, local) = (filtered_address(self.frame), self.local(from));
         for to in self.switch.ports() {
-            let why = match left_out(from, to, kind, reserved, self.frame) {
+            let suppressed = || local.as_ref().filter(|_| to.suppresses()).map(|_| LeftOut::Suppressed);
+            let why = match left_out(from, to, kind, reserved, self.frame).or_else(suppressed) {
                 None | Some(LeftOut::Ingress) => continue,
                 Some(LeftOut::Down) => "down".to_owned(),
+                Some(LeftOut::Suppressed) => local.clone().unwrap_or_default(),
                 Some(LeftOut::Reserved) => "not opened for this address".to_owned(),
                 Some(LeftOut::Isolated) => "both ports are isolated".to_owned(),
                 Some(LeftOut::Tunnels) => "both ports are tunnels".to_owned(),
@@ -168,6 +176,28 @@ impl Teller<'_> {
             steps.push(format!("{} is left out: {why}", self.name(to.id)));
         }
         Ok(())
+    }
+
+    /// What becomes of a question that would go into a suppressing tunnel.
+    fn suppression(&self, from: &Port) -> Option<Suppression> {
+        self.switch.suppression(self.now, from, self.frame, self.flood_kind()?)
+    }
+
+    /// How the switch knows what the frame asks for, if it does.
+    fn answered(&self, from: &Port) -> Option<String> {
+        let Suppression::Answered { reply, heard } = self.suppression(from)? else { return None };
+        let known = match heard {
+            Some((tunnel, age)) => format!("behind {}, heard {age} s ago", self.name(tunnel)),
+            None => "set by hand".to_owned(),
+        };
+        let (target, name) = (reply.asks.target, self.name(self.port));
+        Some(format!("{target} is at {} ({known}): answered to {name}: {}", reply.mac, reply.what()))
+    }
+
+    /// Whose port here has the address that the frame asks for.
+    fn local(&self, from: &Port) -> Option<String> {
+        let Suppression::Local { address, owner } = self.suppression(from)? else { return None };
+        Some(format!("{address} is an address of {}", self.name(owner)))
     }
 
     /// Why the one port that leads to the destination does not take the frame, if it and the ingress port are tunnels or it is a

@@ -69,6 +69,16 @@ impl Bout {
             Op::DeleteEntry(mac) => {
                 assert_eq!(self.real.delete_fdb(self.now, *mac).is_ok(), self.reference.table.remove(*mac, self.now.as_secs()));
             }
+            Op::SetNeighbour(address, mac) => {
+                let sound = mac.is_valid_source() && !address.is_unspecified();
+                assert_eq!(self.real.set_neighbour(*address, *mac).is_ok(), sound);
+                if sound {
+                    self.reference.by_hand.insert(*address, *mac);
+                }
+            }
+            Op::DeleteNeighbour(address) => {
+                assert_eq!(self.real.delete_neighbour(*address).ok(), self.reference.by_hand.remove(address));
+            }
             Op::Frame { port, sent, refused } => return self.id(*port).and_then(|id| self.frame(id, sent, *refused)),
             Op::Flush(Some(port)) => self.on_port(*port, |bout, id| {
                 assert_eq!(bout.real.flush_fdb(Some(id)), bout.reference.table.flush(Some(id), false));
@@ -192,6 +202,7 @@ impl Bout {
         assert_eq!((stats.learned, stats.moves, stats.aged), (tally.learned, tally.moves, tally.aged));
         assert_eq!((stats.evicted, stats.refused), (tally.evicted, tally.refused));
         self.check_timer();
+        assert_eq!(self.real.neighbours(self.now), self.reference.neighbours(now));
         let ids: Vec<_> = self.real.port_ids().collect();
         assert_eq!(ids, self.reference.ports().map(|place| place.id).collect::<Vec<_>>());
         let mut ended = 0;
@@ -306,7 +317,8 @@ fn the_histories_reach_every_end_and_every_lesson_that_the_core_has() {
     }
     let drops = "Malformed Spoofed RaGuard DhcpGuard BpduGuard \
         SourceInvalid ReservedAddress SamePort NoDestination FloodOff PortDown Isolated Storm FdbPortLimit MtuExceeded";
-    let others = "Forwarded Flooded(Broadcast) Flooded(Multicast) Flooded(Unknown) Sent Nothing New Refreshed Moved Held Full FragmentationNeeded PacketTooBig";
+    let others = "Forwarded Flooded(Broadcast) Flooded(Multicast) Flooded(Unknown) Sent Nothing New Refreshed Moved Held Full FragmentationNeeded PacketTooBig \
+        Consumed(Answered) ArpReply NeighbourAdvertisement";
     let drops = drops.split(' ').map(|reason| format!("Dropped({reason})"));
     let missing: Vec<_> = drops.chain(others.split(' ').map(str::to_owned)).filter(|name| !seen.contains(name)).collect();
     assert!(missing.is_empty(), "no history reached {missing:?}");

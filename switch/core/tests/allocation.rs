@@ -123,6 +123,36 @@ fn answers_to_packets_that_are_too_big_allocate_nothing_once_the_queue_has_its_m
     assert_eq!(count, 0, "over {FRAMES} frames");
 }
 
+#[test]
+fn answering_for_neighbours_and_hearing_of_them_allocates_nothing_once_the_tables_have_their_size() {
+    let (mut switch, ports) = switch(2, 4096);
+    let tunnel = PortConfig { tunnel: true, suppress: true, storm: None, ..PortConfig::default() };
+    switch.set_port(ports[1], tunnel).expect("there");
+    let all = MacAddr::BROADCAST;
+    let announces = |number: u32| wire::ether(station(9), all, wire::ARP, &wire::arp(1, station(9), v4(number), v4(number)));
+    let advertises = wire::ether(station(9), all, wire::IPV6, &wire::advertisement(v6(2), v6(1), 0x20, station(9)));
+    let asks = [
+        wire::ether(station(1), all, wire::ARP, &wire::arp(1, station(1), v4(1), v4(77))),
+        wire::ether(station(1), all, wire::IPV6, &wire::solicitation(v6(1), v6(2), Some(station(1)))),
+    ];
+    // More addresses than there are places, so that old ones make room all the time.
+    let taught: Vec<_> = (100..10_000).map(announces).collect();
+    let known = [announces(77), advertises];
+    let mut hand = |from: u32, frames: u32| {
+        let mut answered = 0;
+        for number in from..from + frames {
+            handle(&mut switch, number, ports[1], &taught[number as usize % taught.len()]);
+            handle(&mut switch, number, ports[1], &known[number as usize % 2]);
+            handle(&mut switch, number, ports[0], &asks[number as usize % 2]);
+            answered += drain(&mut switch);
+        }
+        answered
+    };
+    hand(0, FRAMES / 10);
+    let count = allocations(|| assert_eq!(hand(FRAMES / 10, FRAMES / 10), FRAMES / 10, "each is answered"));
+    assert_eq!(count, 0);
+}
+
 /// A gateway in the first place and endpoints behind it, each with a MAC address by its number.
 fn guarded_switch(ports: u32) -> (Switch, Vec<PortId>) {
     let (mut switch, ids) = switch(ports as usize, 65_536);

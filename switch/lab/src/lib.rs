@@ -64,7 +64,8 @@ pub use lab_host::{LabHost, LabListener, LabStream, LabUdp, PING_PATIENCE};
 pub use lab_link::LabLink;
 pub use lab_switch::LabSwitch;
 pub use lanloom_switch_core::{
-    Counters, DropReason, EgressFate, Event, Fate, FdbEntry, FdbLimits, FloodKind, Flow, Frame, Guard, GuardMode, Instant,
-    Learned, MacAddr, PortConfig, PortId, Prefixes, Role, StormLimit, Switch, SwitchConfig, Trace, Verdict, Vid,
+    Consumed, Counters, DropReason, EgressFate, Event, Fate, FdbEntry, FdbLimits, FloodKind, Flow, Frame, Generated, Guard,
+    GuardMode, Instant, Learned, MacAddr, PortConfig, PortId, Prefixes, Role, StormLimit, Switch, SwitchConfig, Trace, Verdict,
+    Vid,
 };
 pub use world::Judged;

@@ -1,6 +1,7 @@
 //! What the switch sends back to the port that a frame came from.
 
 use super::Switch;
+use crate::neighbour::Reply;
 use crate::port::PortId;
 use crate::time::Instant;
 use crate::too_big::{self, TooBig};
@@ -11,12 +12,15 @@ use crate::verdict::Generated;
 pub(crate) enum Answer<'a> {
     /// To a packet that does not fit into a tunnel.
     TooBig(TooBig<'a>),
+    /// To a question for an address that the switch knows.
+    Reply(Reply),
 }
 
 impl Answer<'_> {
     pub(crate) fn what(&self) -> Generated {
         match self {
             Self::TooBig(answer) => answer.what(),
+            Self::Reply(reply) => reply.what(),
         }
     }
 }
@@ -24,14 +28,13 @@ impl Answer<'_> {
 impl Switch {
     /// Makes an answer and has it sent on `port`, which is there.
     pub(super) fn answer(&mut self, now: Instant, port: PortId, answer: &Answer<'_>) {
-        match answer {
+        // The port was there a moment ago.
+        let _ = match answer {
             Answer::TooBig(too_big) => {
-                if let Ok(port) = self.port_mut(port) {
-                    port.answers.take(too_big::LIMIT, now, 1);
-                }
-                // The port was there a line ago.
-                let _ = self.generate(port, too_big.what(), |out| too_big.write(out));
+                self.port_mut(port).into_iter().for_each(|port| port.answers.take(too_big::LIMIT, now, 1));
+                self.generate(port, too_big.what(), |out| too_big.write(out))
             }
-        }
+            Answer::Reply(reply) => self.generate(port, reply.what(), |out| reply.write(out)),
+        };
     }
 }

@@ -1,19 +1,21 @@
 //! The pure half of a decision (7.7): where a frame goes, and why not elsewhere.
 
 use super::ports::Port;
-use super::{Answer, NoSuchPort, Switch};
+use super::{Answer, NoSuchPort, Suppression, Switch};
 use crate::fdb::{Plan, Share};
 use crate::frame::Frame;
 use crate::port::{PortId, Vid};
 use crate::time::Instant;
 use crate::too_big::{self, Silence, TooBig};
-use crate::verdict::{DropReason, EgressFate, Fate, FloodKind};
+use crate::verdict::{Consumed, DropReason, EgressFate, Fate, FloodKind};
 
 /// Why a flood leaves a port out. None of these is a drop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum LeftOut {
     Ingress,
     Down,
+    /// A tunnel, and what is asked for is not behind it.
+    Suppressed,
     Reserved,
     Isolated,
     /// Both are tunnels, whose peers hear each other without us.
@@ -63,19 +65,19 @@ impl Switch {
         }
         let share = Share { limit: from.config.fdb_limit, drops: from.config.fdb_limit_drops };
         let plan = from.config.learning.then(|| self.fdb.plan(Vid::NONE, source, port, share, now));
-        let fate = if plan == Some(Plan::Refused) {
-            Fate::Dropped(DropReason::FdbPortLimit)
+        let (fate, reply) = if plan == Some(Plan::Refused) {
+            (Fate::Dropped(DropReason::FdbPortLimit), None)
         } else if destination.is_group() {
             let kind = if destination.is_broadcast() { FloodKind::Broadcast } else { FloodKind::Multicast };
             self.flood(now, from, frame, kind, copies)
         } else {
             match self.whereabouts(now, port, frame, plan.is_some_and(|plan| plan.outcome().is_here())) {
-                Some(to) => self.forward(from, to, frame, copies),
+                Some(to) => (self.forward(from, to, frame, copies), None),
                 None => self.flood(now, from, frame, FloodKind::Unknown, copies),
             }
         };
-        let answer = self.too_big(now, from, frame, copies).and_then(Result::ok).map(Answer::TooBig);
-        Ok(Judgement { fate, plan, answer })
+        let too_big = || self.too_big(now, from, frame, copies).and_then(Result::ok).map(Answer::TooBig);
+        Ok(Judgement { fate, plan, answer: reply.or_else(too_big) })
     }
 
     /// What the sender of a frame is answered that does not fit into a tunnel that it is for, or why nothing; `None` if it fits. Of
@@ -126,6 +128,23 @@ impl Switch {
         frame: &Frame<'_>,
         kind: FloodKind,
         copies: &mut Vec<(PortId, EgressFate)>,
+    ) -> (Fate, Option<Answer<'static>>) {
+        match self.suppression(now, from, frame, kind) {
+            Some(Suppression::Answered { reply, .. }) => (Fate::Consumed(Consumed::Answered), Some(Answer::Reply(reply))),
+            Some(Suppression::Local { .. }) => (self.flood_to(now, from, frame, kind, true, copies), None),
+            None => (self.flood_to(now, from, frame, kind, false, copies), None),
+        }
+    }
+
+    /// Floods a frame, `only_here` without the tunnels that suppress.
+    fn flood_to(
+        &self,
+        now: Instant,
+        from: &Port,
+        frame: &Frame<'_>,
+        kind: FloodKind,
+        only_here: bool,
+        copies: &mut Vec<(PortId, EgressFate)>,
     ) -> Fate {
         let reserved = filtered_address(frame);
         if reserved.is_some_and(|digit| !is_open(from, digit)) {
@@ -133,7 +152,8 @@ impl Switch {
         }
         let mut setting = None;
         for to in self.ports() {
-            match left_out(from, to, kind, reserved, frame) {
+            let suppressed = || (only_here && to.suppresses()).then_some(LeftOut::Suppressed);
+            match left_out(from, to, kind, reserved, frame).or_else(suppressed) {
                 None => copies.push((to.id, egress_fate(to, frame))),
                 Some(why) => setting = setting.max(Some(why)),
             }
@@ -143,7 +163,7 @@ impl Switch {
                 Some(LeftOut::FloodOff) => DropReason::FloodOff,
                 Some(LeftOut::Isolated | LeftOut::Tunnels | LeftOut::Segment | LeftOut::Foreign) => DropReason::Isolated,
                 Some(LeftOut::Reserved) => DropReason::ReservedAddress,
-                Some(LeftOut::Down | LeftOut::Ingress) | None => DropReason::NoDestination,
+                Some(LeftOut::Down | LeftOut::Ingress | LeftOut::Suppressed) | None => DropReason::NoDestination,
             });
         }
         if from.config.storm.is_some_and(|limit| !from.storm.allows(limit, now)) {

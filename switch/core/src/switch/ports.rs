@@ -2,6 +2,7 @@
 
 use super::{NoSuchPort, Switch};
 use crate::counters::Counters;
+use crate::neighbour::Neighbours;
 use crate::port::{PortConfig, PortId};
 use crate::storm::StormMeter;
 use crate::time::Instant;
@@ -18,6 +19,8 @@ pub(crate) struct Port {
     pub(crate) answers: StormMeter,
     pub(super) storm_told: Option<Instant>,
     pub(super) counters: Counters,
+    /// What it has taught, if it is a tunnel that suppresses.
+    pub(super) neighbours: Option<Box<Neighbours>>,
 }
 
 impl Port {
@@ -44,8 +47,10 @@ impl Switch {
         self.fdb.ensure_port(id);
         let guard = config.guard.clone();
         let (storm, answers, counters) = (StormMeter::default(), StormMeter::default(), Counters::default());
-        self.places[index].port = Some(Port { id, config, link_up: true, storm, answers, storm_told: None, counters });
+        self.places[index].port =
+            Some(Port { id, config, link_up: true, storm, answers, storm_told: None, counters, neighbours: None });
         self.follow_guard(id, None, guard.as_deref());
+        self.follow_suppression(id);
         Some(id)
     }
 
@@ -60,6 +65,7 @@ impl Switch {
         place.generation = place.generation.wrapping_add(1);
         let gone = place.port.take().ok_or(NoSuchPort)?;
         self.follow_guard(port, gone.config.guard.as_deref(), None);
+        self.follow_suppression(port);
         Ok(gone.counters)
     }
 
@@ -78,6 +84,7 @@ impl Switch {
         let guard = config.guard.clone();
         let before = std::mem::replace(&mut place.config, config).guard;
         self.follow_guard(port, before.as_deref(), guard.as_deref());
+        self.follow_suppression(port);
         if !up {
             self.fdb.flush(Some(port));
         }

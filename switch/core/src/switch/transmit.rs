@@ -45,14 +45,16 @@ impl Transmit {
             return false;
         }
         let mut bytes = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(FRAME_ROOM));
-        bytes.clear();
         fill(&mut bytes);
         self.waiting.push_back(Waiting { port, what, bytes });
         true
     }
 
     fn pop(&mut self) -> Option<Outgoing<'_>> {
-        self.spare.extend(self.current.take().map(|sent| sent.bytes));
+        if let Some(Waiting { mut bytes, .. }) = self.current.take() {
+            bytes.clear();
+            self.spare.push(bytes);
+        }
         self.current = self.waiting.pop_front();
         self.current.as_ref().map(|Waiting { port, what, bytes }| Outgoing { port: *port, what: *what, bytes })
     }

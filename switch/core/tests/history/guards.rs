@@ -38,18 +38,60 @@ pub(crate) fn bodies() -> impl Strategy<Value = Body> {
             9 => (1..8_u16).prop_map(six),
         ]
     };
-    let neighbour = (any::<bool>(), six(), stations());
-    let neighbour = neighbour.prop_map(|(answers, target, mac)| Carried::Neighbour { answers, target, mac });
+    let says = (any::<bool>(), prop::bool::weighted(0.7), prop::bool::weighted(0.9));
+    let neighbour = (any::<bool>(), six(), stations(), says);
+    let neighbour = neighbour.prop_map(|(answers, target, mac, (router, overrides, sound))| Carried::Neighbour {
+        answers,
+        target,
+        mac,
+        router,
+        overrides,
+        sound,
+    });
     let rest = select(vec![Carried::Nothing, Carried::Dhcp, Carried::RouterAdvertisement, Carried::Hidden]);
     prop_oneof![
         8 => Just(Body::Plain),
         1 => Just(Body::Bpdu),
         1 => any::<bool>().prop_map(|six| Body::NoHeader { six }),
-        3 => (macs(), four(), four()).prop_map(|(mac, sender, target)| Body::Arp { mac, sender, target }),
+        7 => (macs(), four(), four(), prop::bool::weighted(0.3))
+            .prop_map(|(mac, sender, target, answers)| Body::Arp { mac, sender, target, answers }),
         3 => (four(), four(), prop::bool::weighted(0.2), any::<bool>())
             .prop_map(|(source, destination, dhcp, whole)| Body::V4 { source, destination, dhcp, whole }),
-        4 => (six(), six(), prop_oneof![neighbour, rest])
+        6 => (six(), six(), prop_oneof![2 => neighbour, 1 => rest])
             .prop_map(|(source, destination, carried)| Body::V6 { source, destination, carried }),
+    ]
+}
+
+/// Who says where an address is, and who asks for it.
+pub(crate) fn dialogue() -> impl Strategy<Value = [(MacAddr, Body); 2]> {
+    (stations(), stations(), 1..8_u8, 1..8_u8, any::<bool>()).prop_map(|(there, asker, known, own, is_six)| {
+        let arp = |mac, sender, target, answers| Body::Arp { mac, sender: four(sender), target: four(target), answers };
+        let discovery = |mac, answers, source: u8, destination: u8, target: u8| Body::V6 {
+            source: six(source.into()),
+            destination: six(destination.into()),
+            carried: Carried::Neighbour {
+                answers,
+                target: six(target.into()),
+                mac,
+                router: false,
+                overrides: true,
+                sound: true,
+            },
+        };
+        if is_six {
+            [(there, discovery(there, true, known, own, known)), (asker, discovery(asker, false, own, known, known))]
+        } else {
+            [(there, arp(there, known, own, true)), (asker, arp(asker, own, known, false))]
+        }
+    })
+}
+
+/// Addresses to be set by hand.
+pub(crate) fn neighbours() -> impl Strategy<Value = IpAddr> {
+    prop_oneof![
+        4 => (1..8_u8).prop_map(|last| four(last).into()),
+        4 => (1..8_u16).prop_map(|last| six(last).into()),
+        1 => Just(IpAddr::from(Ipv4Addr::UNSPECIFIED)),
     ]
 }
 
@@ -71,7 +113,7 @@ pub(crate) fn on_the_wire(body: Body) -> (u16, Vec<u8>) {
         Body::Plain => (0x88b5, Vec::new()),
         Body::Bpdu => (38, vec![0x42, 0x42, 3]),
         Body::NoHeader { six } => (if six { wire::IPV6 } else { wire::IPV4 }, Vec::new()),
-        Body::Arp { mac, sender, target } => (wire::ARP, wire::arp(1, mac, sender, target)),
+        Body::Arp { mac, sender, target, answers } => (wire::ARP, wire::arp(1 + u16::from(answers), mac, sender, target)),
         Body::V4 { source, destination, dhcp, whole } => {
             let flags = if whole { 0x4000 } else { 0 };
             let port = if dhcp { 67 } else { 68 };
@@ -83,9 +125,13 @@ pub(crate) fn on_the_wire(body: Body) -> (u16, Vec<u8>) {
                 Carried::Dhcp => (wire::UDP, wire::udp(547, 546)),
                 Carried::RouterAdvertisement => (wire::ICMPV6, wire::neighbour(134, None, &[])),
                 Carried::Hidden => (44, wire::fragment(60, 0, true, &[])),
-                Carried::Neighbour { answers, target, mac } => {
+                Carried::Neighbour { answers, target, mac, router, overrides, sound } => {
                     let (kind, option) = if answers { (136, 2) } else { (135, 1) };
-                    (wire::ICMPV6, wire::neighbour(kind, Some(target), &[(option, mac)]))
+                    let mut message = wire::neighbour(kind, Some(target), &[(option, mac)]);
+                    message[4] = u8::from(router) << 7 | u8::from(overrides) << 5;
+                    message = wire::checked(source, destination, &message);
+                    message[3] ^= u8::from(!sound);
+                    (wire::ICMPV6, message)
                 }
             };
             (wire::IPV6, wire::ipv6(source, destination, next, &payload))

@@ -3,10 +3,12 @@
 pub(crate) mod guards;
 
 use crate::reference::Sent;
-use guards::{bodies, foreign, guards, on_the_wire};
+use crate::reference::guard::Body;
+use guards::{bodies, dialogue, foreign, guards, neighbours, on_the_wire};
 use lanloom_switch_core::{DropReason, FdbLimits, Guard, MacAddr, PortConfig, Prefixes, StormLimit};
 use proptest::prelude::*;
 use proptest::sample::select;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// One thing that happens to a switch. A port is picked from those that are or were there, newest first.
@@ -26,6 +28,8 @@ pub(crate) enum Op {
         sticky: bool,
     },
     DeleteEntry(MacAddr),
+    SetNeighbour(IpAddr, MacAddr),
+    DeleteNeighbour(IpAddr),
     Flush(Option<usize>),
     Ageing(u32),
     Unreadable(usize, usize),
@@ -46,8 +50,19 @@ pub(crate) fn histories() -> impl Strategy<Value = (FdbLimits, Vec<Op>)> {
     let limits = (select(vec![1, 2, 3, 5, 8, 65_536]), ageings());
     let limits = limits.prop_map(|(entries, ageing_secs)| FdbLimits { entries, ageing_secs });
     let first = prop::collection::vec(port_configs().prop_map(Op::AddPort), 1..5);
-    let rest = prop::collection::vec(ops(), 1..150);
-    (limits, first, rest).prop_map(|(limits, first, rest)| (limits, [first, rest].concat()))
+    let next = prop_oneof![25 => ops().prop_map(|op| vec![op]), 1 => dialogues()];
+    let rest = prop::collection::vec(next, 1..150);
+    (limits, first, rest).prop_map(|(limits, first, rest)| (limits, [first, rest.concat()].concat()))
+}
+
+/// One station says where it is, and another asks.
+fn dialogues() -> impl Strategy<Value = Vec<Op>> {
+    let frame = |port, (source, body): (MacAddr, Body)| {
+        let (destination, payload) = (MacAddr::BROADCAST, on_the_wire(body).1.len());
+        let sent = Sent { destination, source, tags: 0, body, payload, segments: 1, wire_payload: payload as u32 };
+        Op::Frame { port, sent, refused: None }
+    };
+    (0..5_usize, 0..5_usize, dialogue()).prop_map(move |(one, other, [says, asks])| vec![frame(one, says), frame(other, asks)])
 }
 
 fn ops() -> impl Strategy<Value = Op> {
@@ -63,6 +78,8 @@ fn ops() -> impl Strategy<Value = Op> {
         2 => (0..5_usize, prop::bool::weighted(0.6)).prop_map(|(port, up)| Op::SetLink(port, up)),
         3 => (macs(), 0..5_usize, any::<bool>()).prop_map(|(mac, port, sticky)| Op::SetEntry { mac, port, sticky }),
         1 => macs().prop_map(Op::DeleteEntry),
+        3 => (neighbours(), macs()).prop_map(|(address, mac)| Op::SetNeighbour(address, mac)),
+        1 => neighbours().prop_map(Op::DeleteNeighbour),
         1 => prop::option::of(0..5_usize).prop_map(Op::Flush),
         1 => ageings().prop_map(Op::Ageing),
         1 => (0..5_usize, 0..14_usize).prop_map(|(port, len)| Op::Unreadable(port, len)),
@@ -88,8 +105,10 @@ fn frames() -> impl Strategy<Value = Sent> {
         4 => (0..64_usize).prop_map(|payload| (payload, 1, payload as u32)),
         1 => (2..9_u32, 100..300_u32).prop_map(|(segments, each)| ((segments * each) as usize, segments, each)),
     ];
-    (macs(), macs(), 0..3_usize, bodies(), shape).prop_map(
-        |(destination, source, tags, body, (payload, segments, wire_payload))| {
+    let tags = prop_oneof![3 => Just(0), 1 => 1..3_usize];
+    (macs(), macs(), tags, (bodies(), prop::bool::weighted(0.7)), shape).prop_map(
+        |(destination, source, tags, (body, honest), (payload, segments, wire_payload))| {
+            let body = if honest { body.of(source) } else { body };
             let least = on_the_wire(body).1.len();
             let [payload, wire_payload] = [payload, wire_payload as usize].map(|len| len.max(least));
             Sent { destination, source, tags, body, payload, segments, wire_payload: wire_payload as u32 }
@@ -128,7 +147,7 @@ fn port_configs() -> impl Strategy<Value = PortConfig> {
     let mtu = select(vec![u32::MAX, u32::MAX, 1500, 150, 20]);
     let fdb_limit = prop_oneof![3 => Just(None), 2 => (0..4_u32).prop_map(Some)];
     let switches = (on(), on(), on(), on(), on(), off());
-    let tunnel = (off(), 0..2_u16, any::<bool>());
+    let tunnel = (prop::bool::weighted(0.35), prop::bool::weighted(0.3).prop_map(u16::from), prop::bool::weighted(0.7));
     (switches, mtu, reserved, storm, (fdb_limit, any::<bool>()), guards(), tunnel).prop_map(
         |(
             (up, learning, flood, mcast_flood, bcast_flood, isolated),

@@ -15,6 +15,7 @@ pub(crate) enum Body {
         mac: MacAddr,
         sender: Ipv4Addr,
         target: Ipv4Addr,
+        answers: bool,
     },
     V4 {
         source: Ipv4Addr,
@@ -46,10 +47,26 @@ pub(crate) enum Carried {
         answers: bool,
         target: Ipv6Addr,
         mac: MacAddr,
+        /// What an advertisement says of its target, and whether the checksum is right.
+        router: bool,
+        overrides: bool,
+        sound: bool,
     },
 }
 
 impl Body {
+    /// The same from a station that speaks of itself.
+    pub(crate) fn of(self, own: MacAddr) -> Self {
+        match self {
+            Self::Arp { sender, target, answers, .. } => Self::Arp { mac: own, sender, target, answers },
+            Self::V6 { source, destination, carried: Carried::Neighbour { answers, target, router, overrides, sound, .. } } => {
+                let carried = Carried::Neighbour { answers, target, mac: own, router, overrides, sound };
+                Self::V6 { source, destination, carried }
+            }
+            _ => self,
+        }
+    }
+
     /// What its sender says of itself.
     fn own_macs(self) -> Option<MacAddr> {
         match self {
@@ -138,7 +155,7 @@ fn is_foreign(guard: &Guard, sent: &Sent) -> bool {
     sent.body.addresses().into_iter().any(lies_in)
 }
 
-fn has(guard: &Guard, address: IpAddr) -> bool {
+pub(super) fn has(guard: &Guard, address: IpAddr) -> bool {
     let made = guard.mac.map(|mac| {
         let [a, b, c, d, e, f] = mac.0.map(u16::from);
         Ipv6Addr::new(0xfe80, 0, 0, 0, (a ^ 2) << 8 | b, c << 8 | 0xff, 0xfe00 | d, e << 8 | f)

@@ -3,14 +3,18 @@
 
 pub(crate) mod answer;
 pub(crate) mod guard;
+pub(crate) mod neighbours;
 pub(crate) mod table;
 
 use crate::history::guards::on_the_wire;
 use guard::Body;
 use lanloom_switch_core::{
-    DropReason, EgressFate, Event, Fate, FloodKind, Guard, Instant, Learned, MacAddr, PortConfig, PortId, Prefixes, Verdict,
+    Consumed, DropReason, EgressFate, Event, Fate, FloodKind, Generated, Guard, Instant, Learned, MacAddr, PortConfig, PortId,
+    Prefixes, Verdict,
 };
+use neighbours::{Question, Taught};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use table::{Lesson, Origin, Table};
 
@@ -78,6 +82,8 @@ pub(crate) struct Place {
     backlog: (u64, u64),
     /// The same for answers to packets that are too big.
     answered: (u64, u64),
+    /// What it has taught, if it is a tunnel that suppresses.
+    taught: Option<Taught>,
     storm_told: Option<u64>,
 }
 
@@ -99,11 +105,12 @@ pub(crate) struct Reference {
     pub(crate) table: Table,
     pub(crate) places: Vec<(u16, Option<Place>)>,
     pub(crate) events: Vec<Event>,
+    pub(crate) by_hand: BTreeMap<IpAddr, MacAddr>,
 }
 
 impl Reference {
     pub(crate) fn new(table: Table) -> Self {
-        Self { table, places: Vec::new(), events: Vec::new() }
+        Self { table, places: Vec::new(), events: Vec::new(), by_hand: BTreeMap::new() }
     }
 
     pub(crate) fn ports(&self) -> impl Iterator<Item = &Place> {
@@ -123,8 +130,12 @@ impl Reference {
         let (secs, nanos) = (now.as_secs(), now.as_nanos());
         self.table.sweep(secs);
         let from = self.port(port)?.clone();
-        let (fate, copies, learned) = self.decide(secs, nanos, &from, sent);
-        let answer = self.too_big(nanos, &from, sent, &copies);
+        let (fate, copies, learned, reply) = self.decide(secs, nanos, &from, sent);
+        let too_big = self.too_big(nanos, &from, sent, &copies);
+        let answer = reply.or(too_big);
+        if !matches!(fate, Fate::Dropped(_)) {
+            self.hear(secs, &from, sent);
+        }
         for (to, fate) in &copies {
             if let (EgressFate::Dropped(reason), Some(to)) = (fate, self.port_mut(*to)) {
                 to.book.drop(*reason);
@@ -135,7 +146,7 @@ impl Reference {
         }
         let from = self.port_mut(port)?;
         add(&mut from.book.rx, sent.bytes().len(), sent.segments);
-        if answer.is_some() {
+        if too_big.is_some() {
             from.answered = (from.answered_at(nanos) + answer::COST, nanos);
         }
         let mut storm = None;
@@ -161,8 +172,8 @@ impl Reference {
         Some(Verdict { fate, copies, learned, answer })
     }
 
-    fn decide(&mut self, secs: u64, nanos: u64, from: &Place, sent: &Sent) -> (Fate, Vec<(PortId, EgressFate)>, Learned) {
-        let ended = |reason| (Fate::Dropped(reason), Vec::new(), Learned::Nothing);
+    fn decide(&mut self, secs: u64, nanos: u64, from: &Place, sent: &Sent) -> Decided {
+        let ended = |reason| (Fate::Dropped(reason), Vec::new(), Learned::Nothing, None);
         if !from.works() {
             return ended(DropReason::PortDown);
         }
@@ -174,7 +185,8 @@ impl Reference {
         }
         // The address looked up is where the table had it before this frame taught it something; only the frame's own source
         // is looked up as just learned.
-        let before = self.table.port_of(sent.destination, secs);
+        let table = self.table.clone();
+        let before = table.port_of(sent.destination, secs);
         let mut learned = Learned::Nothing;
         if from.config.learning {
             match self.table.learn(sent.source, from.id, from.config.fdb_limit, from.config.fdb_limit_drops, secs) {
@@ -183,15 +195,22 @@ impl Reference {
             }
         }
         let at = if sent.source == sent.destination { self.table.port_of(sent.destination, secs) } else { before };
-        let (fate, copies) = if sent.destination.0[0] & 1 == 1 {
-            let all = sent.destination.0 == [0xff; 6];
-            self.flood(nanos, from, sent, if all { FloodKind::Broadcast } else { FloodKind::Multicast })
-        } else if let Some(at) = at {
-            self.forward(from, at, sent)
-        } else {
-            self.flood(nanos, from, sent, FloodKind::Unknown)
+        let kind = match sent.destination.0 {
+            [0xff, 0xff, 0xff, 0xff, 0xff, 0xff] => FloodKind::Broadcast,
+            [first, ..] if first & 1 == 1 => FloodKind::Multicast,
+            _ => FloodKind::Unknown,
         };
-        (fate, copies, learned)
+        if let (Some(at), FloodKind::Unknown) = (at, kind) {
+            let (fate, copies) = self.forward(from, at, sent);
+            return (fate, copies, learned, None);
+        }
+        match self.question(secs, &table, from, sent, &self.takers(from, sent, kind)) {
+            Question::Answered(answer) => (Fate::Consumed(Consumed::Answered), Vec::new(), learned, Some(answer)),
+            question => {
+                let (fate, copies) = self.flood(nanos, from, sent, kind, question == Question::StaysHere);
+                (fate, copies, learned, None)
+            }
+        }
     }
 
     fn forward(&self, from: &Place, at: PortId, sent: &Sent) -> (Fate, Vec<(PortId, EgressFate)>) {
@@ -206,27 +225,35 @@ impl Reference {
         (Fate::Dropped(reason), Vec::new())
     }
 
-    fn flood(&self, nanos: u64, from: &Place, sent: &Sent, kind: FloodKind) -> (Fate, Vec<(PortId, EgressFate)>) {
+    /// Who would get a flood to an address that is none of the sixteen reserved ones.
+    fn takers(&self, from: &Place, sent: &Sent, kind: FloodKind) -> Vec<&Place> {
+        if is_filtered(sent) {
+            return Vec::new();
+        }
+        let others = self.ports().filter(|to| to.id != from.id && to.works());
+        others.filter(|to| !is_barred(from, to, sent) && takes(to, kind)).collect()
+    }
+
+    /// `stays_here`: tunnels that suppress are as if they were not there.
+    fn flood(
+        &self,
+        nanos: u64,
+        from: &Place,
+        sent: &Sent,
+        kind: FloodKind,
+        stays_here: bool,
+    ) -> (Fate, Vec<(PortId, EgressFate)>) {
         let drop = |reason| (Fate::Dropped(reason), Vec::new());
-        let [a, b, c, d, e, last] = sent.destination.0;
-        let filtered = [a, b, c, d, e] == [0x01, 0x80, 0xc2, 0, 0] && (1..=15).contains(&last);
-        let lets = |place: &Place| !filtered || place.config.reserved_open >> last & 1 == 1;
+        let lets = |place: &Place| !is_filtered(sent) || place.config.reserved_open >> sent.destination.0[5] & 1 == 1;
         if !lets(from) {
             return drop(DropReason::ReservedAddress);
         }
-        let others: Vec<_> = self.ports().filter(|to| to.id != from.id && to.works()).collect();
+        let spared: Vec<_> = if stays_here { self.takers(from, sent, kind) } else { Vec::new() };
+        let spared: Vec<_> = spared.iter().filter(|to| neighbours::suppresses(&to.config)).map(|to| to.id).collect();
+        let others: Vec<_> = self.ports().filter(|to| to.id != from.id && to.works() && !spared.contains(&to.id)).collect();
         let open: Vec<_> = others.iter().filter(|to| lets(to)).collect();
-        let elsewhere = |to: &Place| to.config.tunnel && to.config.segment != from.config.segment;
-        let barred = |to: &Place| are_apart(from, to) || elsewhere(to) || guard::keeps_out(to, sent);
-        let allowed: Vec<_> = open.iter().filter(|to| !barred(to)).collect();
-        let takers: Vec<_> = allowed
-            .iter()
-            .filter(|to| match kind {
-                FloodKind::Broadcast => to.config.bcast_flood,
-                FloodKind::Multicast => to.config.mcast_flood,
-                FloodKind::Unknown => to.config.flood,
-            })
-            .collect();
+        let allowed: Vec<_> = open.iter().filter(|to| !is_barred(from, to, sent)).collect();
+        let takers: Vec<_> = allowed.iter().filter(|to| takes(to, kind)).collect();
         if takers.is_empty() {
             return drop(match (others.is_empty(), open.is_empty(), allowed.is_empty()) {
                 (true, _, _) => DropReason::NoDestination,
@@ -288,7 +315,8 @@ impl Reference {
         let id = PortId::new(at as u16, self.places[at].0);
         self.own(id, None, config.guard.as_deref());
         let (book, backlog, answered) = (Book::default(), (0, 0), (0, 0));
-        self.places[at].1 = Some(Place { id, config, link_up: true, book, backlog, answered, storm_told: None });
+        self.places[at].1 = Some(Place { id, config, link_up: true, book, backlog, answered, taught: None, storm_told: None });
+        self.settle_taught(id);
         id
     }
 
@@ -308,6 +336,7 @@ impl Reference {
         }
         place.config = config;
         self.own(id, before.as_deref(), after.as_deref());
+        self.settle_taught(id);
         if !up {
             self.table.flush(Some(id), false);
         }
@@ -351,6 +380,26 @@ impl Reference {
         let individual = mac.0[0] & 1 == 0 && mac.0 != [0; 6];
         let origin = if sticky { Origin::Sticky } else { Origin::Static };
         self.port(id).is_some() && individual && self.table.set(mac, id, origin, now.as_secs())
+    }
+}
+
+type Decided = (Fate, Vec<(PortId, EgressFate)>, Learned, Option<Generated>);
+
+fn is_filtered(sent: &Sent) -> bool {
+    let [a, b, c, d, e, last] = sent.destination.0;
+    [a, b, c, d, e] == [0x01, 0x80, 0xc2, 0, 0] && (1..=15).contains(&last)
+}
+
+fn is_barred(from: &Place, to: &Place, sent: &Sent) -> bool {
+    let elsewhere = to.config.tunnel && to.config.segment != from.config.segment;
+    are_apart(from, to) || elsewhere || guard::keeps_out(to, sent)
+}
+
+fn takes(to: &Place, kind: FloodKind) -> bool {
+    match kind {
+        FloodKind::Broadcast => to.config.bcast_flood,
+        FloodKind::Multicast => to.config.mcast_flood,
+        FloodKind::Unknown => to.config.flood,
     }
 }
 

@@ -55,6 +55,10 @@ impl Table {
         self.tally.aged += (before - self.rows.len()) as u64;
     }
 
+    pub(crate) fn places(&self) -> usize {
+        self.places
+    }
+
     pub(crate) fn port_of(&self, mac: MacAddr, now: u64) -> Option<PortId> {
         self.row_of(mac, now).map(|at| self.rows[at].port)
     }

@@ -74,3 +74,34 @@ pub(crate) fn neighbour(kind: u8, target: Option<Ipv6Addr>, options: &[(u8, MacA
     let options = options.iter().flat_map(|(kind, mac)| [&[*kind, 1][..], &mac.0].concat());
     [&[kind, 0, 0, 0][..], &fixed, &options.collect::<Vec<_>>()].concat()
 }
+
+/// The same message of ICMPv6 with its checksum right (RFC 4443, 2.3).
+pub(crate) fn checked(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> Vec<u8> {
+    let mut message = message.to_vec();
+    message[2..4].fill(0);
+    let pseudo = [&source.octets()[..], &destination.octets(), &(message.len() as u32).to_be_bytes(), &[0, 0, 0, ICMPV6]];
+    let summed = [pseudo.concat(), message.clone(), vec![0; message.len() % 2]].concat();
+    let words = summed.chunks_exact(2).map(|two| u64::from(u16::from_be_bytes([two[0], two[1]])));
+    let mut sum: u64 = words.sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    message[2..4].copy_from_slice(&(!(sum as u16)).to_be_bytes());
+    message
+}
+
+/// A neighbour solicitation (RFC 4861, 4.3), as a packet.
+pub(crate) fn solicitation(source: Ipv6Addr, target: Ipv6Addr, mac: Option<MacAddr>) -> Vec<u8> {
+    let [.., a, b, c] = target.octets();
+    let group = Ipv6Addr::from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, a, b, c]);
+    let options: Vec<_> = mac.into_iter().map(|mac| (1, mac)).collect();
+    ipv6(source, group, ICMPV6, &checked(source, group, &neighbour(135, Some(target), &options)))
+}
+
+/// A neighbour advertisement (RFC 4861, 4.4) in a host's own name, as a packet. `flags` are router, solicited and override, in the three
+/// upper bits.
+pub(crate) fn advertisement(of: Ipv6Addr, to: Ipv6Addr, flags: u8, mac: MacAddr) -> Vec<u8> {
+    let mut message = neighbour(136, Some(of), &[(2, mac)]);
+    message[4] = flags;
+    ipv6(of, to, ICMPV6, &checked(of, to, &message))
+}
