@@ -14,6 +14,7 @@ use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
@@ -31,6 +32,8 @@ fn fuzz_any_request_is_answered_or_refused_in_the_one_shape() {
 struct Target {
     runtime: Runtime,
     router: Router,
+    /// Where the service keeps files, gone with it.
+    _home: TempDir,
     executions: Cell<u64>,
     routed: Cell<u64>,
 }
@@ -38,8 +41,9 @@ struct Target {
 impl Target {
     fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let router = router(Arc::new(runtime.block_on(service::service())));
-        Self { runtime, router, executions: Cell::new(0), routed: Cell::new(0) }
+        let home = tempfile::tempdir().expect("a folder");
+        let router = router(Arc::new(runtime.block_on(service::service(home.path()))));
+        Self { runtime, router, _home: home, executions: Cell::new(0), routed: Cell::new(0) }
     }
 
     fn run(&self, method: u8, path: u8, tail: &[u8], body: &[u8]) {

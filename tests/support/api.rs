@@ -34,12 +34,13 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let listener = std::os::unix::net::UnixListener::bind(folder.path().join("api.sock")).expect("bound");
         listener.set_nonblocking(true).expect("set");
+        let home = folder.path().to_owned();
         let thread = std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let listener = tokio::net::UnixListener::from_std(listener).expect("registered");
-                serve(listener, router(Arc::new(service::service().await)), limits, stopped).await;
+                serve(listener, router(Arc::new(service::service(&home).await)), limits, stopped).await;
             });
         });
         Self { folder, stop, thread: Some(thread) }

@@ -16,7 +16,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-pub(crate) async fn service() -> Service {
+/// What is written for sandboxes goes below `home`.
+pub(crate) async fn service(home: &Path) -> Service {
     let kernel = FakeKernel::new("/fake/netns");
     kernel.create_netns(&NetnsName::new("a").expect("a name")).await.expect("a new namespace");
     let setup = Setup {
@@ -29,9 +30,7 @@ pub(crate) async fn service() -> Service {
         guards: Guards::default(),
         remade: Default::default(),
     };
-    // What is written for sandboxes goes with the process's own temporary folder.
-    let home = std::env::temp_dir().join(format!("lanloom-service-{}", std::process::id()));
-    let networking = Networking::of(&home.join("netns"), &home);
+    let networking = Networking::of(&home.join("netns"), &home.join("state"));
     let (controller, _) = Controller::start(setup, networking).await.expect("threads");
     furnish(&controller).await;
     let probe = Box::new(|| Box::pin(async { Vec::new() }) as _);
