@@ -68,10 +68,6 @@ fn check_dst(attempt: &Attempt, set: &FdbSpec, port: &PortEntry) -> Result<(), R
             let why = "the zero address stands for a tunnel's floods";
             Err(attempt.invalid(why, "name the other end that they are to be sent to with --dst"))
         }
-        (PortUrl::Vxlan(vxlan), Some(dst)) if set.mac == MacAddr::ZERO && vxlan.remotes.contains(&dst) => {
-            let why = format!("the URL of port {} names it already", set.port);
-            Err(attempt.conflict(why, "nothing is to be done"))
-        }
         (PortUrl::Vxlan(_), _) | (_, None) => Ok(()),
         (PortUrl::Tap(_) | PortUrl::Veth(_) | PortUrl::Iface(_) | PortUrl::Memory(_), Some(_)) => {
             let why = format!("port {} is no tunnel, and so has no other ends", set.port);
@@ -115,6 +111,9 @@ impl Inner {
         check_vid(&attempt, set.vid)?;
         let port = entry.port(&set.port).ok_or_else(|| no_port(&attempt, switch))?;
         check_dst(&attempt, &set, &port)?;
+        if let Some(dst) = set.dst.filter(|dst| set.mac == MacAddr::ZERO && names(&port, *dst)) {
+            return self.flood_again(&attempt, &entry, &port, dst);
+        }
         let key = set.key();
         let old = entry.fdb.get(&key).map(|old| old.value().clone());
         old.as_ref().map_or(Ok(()), |old| allow(&attempt, old.1, origin))?;
@@ -191,7 +190,43 @@ impl Inner {
         }
     }
 
-    /// Has floods no longer sent to an end that they were sent to by hand.
+    /// Has floods sent again to an end that a port's URL names. It is in no record: that it is sent to goes without saying.
+    fn flood_again(&self, attempt: &Attempt, entry: &SwitchEntry, port: &PortEntry, dst: IpAddr) -> Result<(), Refusal> {
+        let led = entry.handle.vtep_fdb(port.id).map_err(|error| attempt.port(error))?;
+        if led.iter().any(|led| led.mac == MacAddr::ZERO && led.dst == dst) {
+            let why = format!("the URL of port {} names it already", port.spec.name);
+            return Err(attempt.conflict(why, "nothing is to be done"));
+        }
+        let set = entry.handle.set_vtep_fdb(port.id, MacAddr::ZERO, dst).map_err(|error| attempt.port(error))?;
+        set.map_err(|error| attempt.hand(error))?;
+        let (switch, mac, port) = (entry.name.to_string(), MacAddr::ZERO, port.spec.name.to_string());
+        self.tell(EventKind::FdbAdded { switch, mac, port });
+        Ok(())
+    }
+
+    /// Has floods no longer sent to an end that a port's URL names: until they are to be again, or the tunnel is opened anew.
+    fn flood_no_more(
+        &self,
+        attempt: &Attempt,
+        entry: &SwitchEntry,
+        dst: IpAddr,
+        on: impl Fn(&Name) -> bool,
+    ) -> Result<(), Refusal> {
+        let nowhere = || attempt.not_found("no floods are sent there", "see `lanloom fdb show`");
+        let mut ports = entry.ports_in_order();
+        ports.retain(|port| on(&port.spec.name) && names(port, dst));
+        let port = ports.pop().ok_or_else(nowhere)?;
+        if let Some(other) = ports.pop() {
+            return Err(several(attempt, &other.spec.name, &port.spec.name));
+        }
+        let deleted = entry.handle.delete_vtep_fdb(port.id, MacAddr::ZERO, Some(dst)).map_err(|error| attempt.port(error))?;
+        // It is not there only if that was done before.
+        deleted.map_err(|_| nowhere())?;
+        self.tell(EventKind::FdbDeleted { switch: entry.name.to_string(), mac: MacAddr::ZERO });
+        Ok(())
+    }
+
+    /// Has floods no longer sent to an end.
     async fn delete_flood(&self, attempt: &Attempt, entry: &SwitchEntry, pick: &FdbPick, by: Origin) -> Result<(), Refusal> {
         let Some(dst) = pick.dst else {
             let why = "the zero address stands for the floods of tunnels";
@@ -201,10 +236,9 @@ impl Inner {
         let set = entry.fdb.iter().map(|set| set.value().clone());
         let found = set.filter(|(set, _)| set.key() == FdbKey::Flood(set.port.clone(), dst) && on(&set.port));
         let mut found: Vec<(FdbSpec, Origin)> = found.collect();
-        let Some((set, origin)) = found.pop() else { return Err(no_flood(attempt, entry, dst, on)) };
+        let Some((set, origin)) = found.pop() else { return self.flood_no_more(attempt, entry, dst, on) };
         if let Some((other, _)) = found.pop() {
-            let why = format!("floods are sent there from ports {} and {}", other.port, set.port);
-            return Err(attempt.conflict(why, "name one of them with --port"));
+            return Err(several(attempt, &other.port, &set.port));
         }
         allow(attempt, origin, by)?;
         if origin.is_recorded() {
@@ -229,16 +263,14 @@ impl Inner {
     }
 }
 
-/// Why there is nothing set that has floods sent there.
-fn no_flood(attempt: &Attempt, entry: &SwitchEntry, dst: IpAddr, on: impl Fn(&Name) -> bool) -> Refusal {
-    let names = |port: &PortEntry| matches!(&port.spec.url, PortUrl::Vxlan(vxlan) if vxlan.remotes.contains(&dst));
-    match entry.ports_in_order().into_iter().find(|port| on(&port.spec.name) && names(port)) {
-        Some(port) => {
-            let why = format!("the URL of port {} names it", port.spec.name);
-            attempt.conflict(why, "delete that port, and add it without that remote")
-        }
-        None => attempt.not_found("no floods are sent there", "see `lanloom fdb show`"),
-    }
+/// Whether a port is a tunnel whose URL names that other end.
+fn names(port: &PortEntry, dst: IpAddr) -> bool {
+    matches!(&port.spec.url, PortUrl::Vxlan(vxlan) if vxlan.remotes.contains(&dst))
+}
+
+fn several(attempt: &Attempt, one: &Name, other: &Name) -> Refusal {
+    let why = format!("floods are sent there from ports {one} and {other}");
+    attempt.conflict(why, "name one of them with --port")
 }
 
 /// Sets an entry of a switch, and of the tunnel if it is behind one.

@@ -119,10 +119,12 @@ impl SwitchHandle {
     /// [`PortError::NoSuchPort`] if there is no such port, or it is no tunnel; inside, why not.
     pub fn set_vtep_fdb(&self, id: PortId, mac: MacAddr, dst: IpAddr) -> Result<Result<(), HandError>, PortError> {
         let tenant = self.tenant(id);
-        self.keeper().config(&tenant).ok_or(PortError::NoSuchPort)?;
+        let (config, _) = self.keeper().config(&tenant).ok_or(PortError::NoSuchPort)?;
+        // A named peer's line of the flood list is kept with the peer.
+        let is_peers = mac == MacAddr::ZERO && config.peers.contains(&dst);
         let set = self.with_tunnel(id, move |tunnel| tunnel.vtep_mut().set_entry(clock::now(), mac, dst))?;
         let answer = set.unwrap_or(Ok(()));
-        if answer.is_ok() {
+        if answer.is_ok() && !is_peers {
             self.keeper().set_entry(&tenant, (mac, dst), true);
         }
         Ok(answer)
