@@ -85,6 +85,66 @@ fn what_is_shown_is_as_agreed() {
 }
 
 #[test]
+fn a_tunnel_is_shown_with_its_other_ends_and_so_are_the_addresses_behind_them() {
+    let Some(house) = House::with_daemon() else { return };
+    for words in ["link add u0 type veth peer name u1", "link set u1 up", "link set u0 up", "address add 192.0.2.1/24 dev u0"] {
+        house.sh(&format!("ip {words}"));
+    }
+    house.says("switch create s1");
+    house.says("port add s1 vxlan://42?local=192.0.2.1&remote=192.0.2.7 --name v");
+    house.says("fdb add s1 02:00:00:00:00:99 v --dst 192.0.2.8");
+    house.says("fdb add s1 00:00:00:00:00:00 v --dst 192.0.2.9");
+    let shown = house.says("port show s1 v");
+    for line in [
+        "url             vxlan://42?local=192.0.2.1&remote=192.0.2.7\nstate           up\n",
+        "mtu             1450\n",
+        "vni             42\nlocal           192.0.2.1, UDP port 4789\nmtu is          the underlay's 1500 less 50 for the tunnel\n",
+        "works by        ",
+        "\n\nPEER       FLOODED  RX FRAMES  ",
+        "\n192.0.2.7  yes  ",
+        "\n192.0.2.8  no   ",
+        "\n192.0.2.9  yes  ",
+    ] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+    let port = house.json("port show s1 v");
+    let tunnel = &port["tunnel"];
+    assert_eq!((&tunnel["vni"], &tunnel["local"], &tunnel["udp_port"]), (&42.into(), &"192.0.2.1".into(), &4789.into()));
+    assert_eq!((&tunnel["underlay_mtu"], &tunnel["overhead"], &port["mtu"]), (&1500.into(), &50.into(), &1450.into()));
+    assert_eq!(tunnel["peers"].as_array().map(Vec::len), Some(3), "{tunnel}");
+    assert!(house.json("port ls s1")[0].get("tunnel").is_none());
+    let known = house.json("fdb show s1");
+    let led: Vec<_> = known.as_array().expect("a list").iter().map(|entry| (&entry["mac"], &entry["dst"])).collect();
+    let value = |text: &str| Value::from(text);
+    let (zero, station) = (value("00:00:00:00:00:00"), value("02:00:00:00:00:99"));
+    let (first, second, third) = (value("192.0.2.7"), value("192.0.2.8"), value("192.0.2.9"));
+    assert_eq!(led, [(&zero, &first), (&zero, &third), (&station, &second)]);
+    let as_bridge = house.says("fdb show s1 --format bridge");
+    assert!(as_bridge.contains("00:00:00:00:00:00 dev v dst 192.0.2.9 self permanent\n"), "{as_bridge}");
+    assert!(
+        as_bridge.ends_with("02:00:00:00:00:99 dev v master s1 static\n02:00:00:00:00:99 dev v dst 192.0.2.8 self permanent\n")
+    );
+    for (words, said) in [
+        ("port add s1 vxlan://42?local=192.0.2.1", "port s1/v has VNI 42 at 192.0.2.1, UDP port 4789; choose another VNI"),
+        ("port add s1 vxlan://43?local=192.0.2.77", "192.0.2.77 is no address of this host; see `ip address`"),
+        (
+            "port add s1 vxlan://43?local=192.0.2.1&remote=192.0.2.1",
+            "remote=192.0.2.1 is this end's own address; name the other",
+        ),
+        ("port set s1 v --mtu 1500", "carries 1500, 50 of them for the tunnel; give an MTU of 1450 or less"),
+        ("fdb add s1 00:00:00:00:00:00 v", "name the other end that they are to be sent to with --dst"),
+        ("fdb delete s1 00:00:00:00:00:00 --dst 192.0.2.7", "the URL of port v names it; delete that port"),
+    ] {
+        let refused = house.lanloom(words);
+        let line = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(1) && line.contains(said) && line.lines().count() == 1, "{words}: {line}");
+    }
+    house.says("fdb delete s1 00:00:00:00:00:00 --dst 192.0.2.9 --port v");
+    house.says("fdb delete s1 02:00:00:00:00:99 --dst 192.0.2.8");
+    assert_eq!(house.json("fdb show s1").as_array().map(Vec::len), Some(1));
+}
+
+#[test]
 fn info_says_version_uptime_and_what_the_kernel_offers() {
     let Some(house) = House::with_daemon() else { return };
     let info = house.json("info");

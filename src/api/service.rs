@@ -9,6 +9,7 @@ mod networks;
 #[cfg(test)]
 mod sample;
 mod shape;
+mod tunnel;
 mod view;
 
 use crate::api::capture::{self, Running, Started};

@@ -93,11 +93,12 @@ pub(super) fn peers(peers: &[PeerInfo]) -> Table {
 }
 
 /// How long ago: tenths of a second below ten, then whole ones.
-fn heard(millis: u64) -> String {
+pub(super) fn heard(millis: u64) -> String {
     if millis < 10_000 { format!("{}.{} s", millis / 1000, millis / 100 % 10) } else { format!("{} s", millis / 1000) }
 }
 
-fn trip(micros: u64) -> String {
+/// Milliseconds with two digits behind the point.
+pub(super) fn trip(micros: u64) -> String {
     format!("{}.{:02} ms", micros / 1000, micros / 10 % 100)
 }
 

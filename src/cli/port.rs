@@ -2,6 +2,7 @@
 
 mod settings;
 mod show;
+mod tunnel;
 
 use crate::api::client::{Call, Client};
 use crate::api::types::{PortAdd, PortInfo};

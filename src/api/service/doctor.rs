@@ -45,17 +45,7 @@ pub(super) fn peers(tunnel: &TunnelFacts) -> impl Iterator<Item = PeerInfo> {
 }
 
 fn peer_info(tunnel: &TunnelFacts, peer: &PeerFacts, health: &PeerHealth) -> PeerInfo {
-    let (path_mtu, path_mtu_below) = match health.path_mtu {
-        PathMtu::Unknown => (None, None),
-        PathMtu::AtLeast(passes) => (Some(passes), None),
-        PathMtu::Between(passes, lost) => (Some(passes), Some(lost)),
-        PathMtu::Is(passes) => (Some(passes), Some(passes + 1)),
-    };
-    let answers = match health.answers {
-        Answers::Yes => "yes",
-        Answers::NoLonger => "no_longer",
-        Answers::Never => "never",
-    };
+    let (path_mtu, path_mtu_below) = passing(health.path_mtu);
     let whole = |time: u128| u64::try_from(time).unwrap_or(u64::MAX);
     let micros = |time: Duration| whole(time.as_micros());
     PeerInfo {
@@ -63,7 +53,7 @@ fn peer_info(tunnel: &TunnelFacts, peer: &PeerFacts, health: &PeerHealth) -> Pee
         vni: tunnel.vni,
         port: tunnel.port.clone(),
         flooded: peer.flooded,
-        answers: answers.to_owned(),
+        answers: answers_word(health.answers).to_owned(),
         last_heard_ms: health.last_heard.map(|heard| whole(heard.as_millis())),
         round_trip_us: health.round_trip.map(|trip| micros(trip.smoothed)),
         round_trip_last_us: health.round_trip.map(|trip| micros(trip.last)),
@@ -71,6 +61,24 @@ fn peer_info(tunnel: &TunnelFacts, peer: &PeerFacts, health: &PeerHealth) -> Pee
         asked: health.loss.asked,
         path_mtu,
         path_mtu_below,
+    }
+}
+
+/// The largest payload that was seen to reach a peer, and the smallest that did not.
+pub(super) const fn passing(path: PathMtu) -> (Option<u32>, Option<u32>) {
+    match path {
+        PathMtu::Unknown => (None, None),
+        PathMtu::AtLeast(passes) => (Some(passes), None),
+        PathMtu::Between(passes, lost) => (Some(passes), Some(lost)),
+        PathMtu::Is(passes) => (Some(passes), Some(passes + 1)),
+    }
+}
+
+pub(super) const fn answers_word(answers: Answers) -> &'static str {
+    match answers {
+        Answers::Yes => "yes",
+        Answers::NoLonger => "no_longer",
+        Answers::Never => "never",
     }
 }
 

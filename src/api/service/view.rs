@@ -1,13 +1,16 @@
 //! What the controller says, with the API's keys.
 
+use super::tunnel::tunnel;
 use crate::api::time::rfc3339;
 use crate::api::types::{
     ApiError, Counters, Drops, ErrorCode, Event, FdbEntry, Flow, PortCounters, PortInfo, PortState, SwitchInfo, TraceAnswer,
 };
 use crate::controller::{self, FdbView, PortView, Refusal, RefusalKind, SwitchView};
 use crate::names::Name;
+use crate::url::PortUrl;
 use bytes::Bytes;
 use lanloom_switch_core::{self as core, EgressFate, Fate, Trace};
+use lanloom_switch_io::clock;
 use lanloom_switch_io::engine::{self, SwitchStatus};
 
 impl From<Refusal> for ApiError {
@@ -42,10 +45,14 @@ pub(super) fn port(view: PortView) -> PortInfo {
         engine::PortState::Up => (PortState::Up, String::new()),
         engine::PortState::Down { reason } => (PortState::Down, reason),
     };
-    let settings = view.spec.settings;
+    let (settings, url) = (view.spec.settings, view.spec.url);
+    let tunnel = match (&url, view.tunnel) {
+        (PortUrl::Vxlan(url), Some(status)) => Some(tunnel(url, *status, clock::now())),
+        (_, Some(_) | None) => None,
+    };
     PortInfo {
         port: view.spec.name.into(),
-        url: view.spec.url.to_string(),
+        url: url.to_string(),
         state,
         reason,
         mtu: view.mtu,
@@ -61,6 +68,7 @@ pub(super) fn port(view: PortView) -> PortInfo {
         fdb_limit: settings.fdb_limit,
         fdb_limit_drops: settings.fdb_limit_drops,
         origin: view.origin.name().to_owned(),
+        tunnel,
     }
 }
 
@@ -108,7 +116,7 @@ fn port_counters(port: String, counters: &core::Counters) -> PortCounters {
     }
 }
 
-fn flow(flow: core::Flow) -> Flow {
+pub(super) fn flow(flow: core::Flow) -> Flow {
     let core::Flow { frames, bytes, gso_frames, gso_segments } = flow;
     Flow { frames, bytes, gso_frames, gso_segments }
 }

@@ -13,6 +13,7 @@ mod sandbox;
 mod stream;
 mod switch;
 mod trace;
+mod tunnel;
 
 pub use counters::{Counters, Drops, Flow, PortCounters, PortQuery};
 pub use doctor::{Diagnosis, Finding, Member, PeerInfo};
@@ -33,3 +34,4 @@ pub use sandbox::{ExtraHost, GatewayChoice, SandboxCreate, SandboxInfo, SandboxM
 pub use stream::{CAPTURE_HEADER, CaptureFormat, CaptureQuery, Event};
 pub use switch::{SwitchChange, SwitchCreate, SwitchInfo};
 pub use trace::{TraceAnswer, TraceRequest};
+pub use tunnel::{TunnelInfo, TunnelPeer, TunnelStray, TunnelTrouble};

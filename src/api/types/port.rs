@@ -1,5 +1,6 @@
 //! Ports.
 
+use super::TunnelInfo;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -90,6 +91,9 @@ pub struct PortInfo {
     pub fdb_limit_drops: bool,
     /// Who made it: `command`, `config` or `network`.
     pub origin: String,
+    /// The end of a VXLAN network that it is, if it is one; left out where ports are listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tunnel: Option<TunnelInfo>,
 }
 
 /// Whether a port carries frames.

@@ -1,5 +1,6 @@
 //! How ports are shown.
 
+use super::tunnel;
 use crate::api::types::{PortInfo, PortState};
 use crate::cli::output::{Failure, Output};
 use crate::cli::table::Table;
@@ -46,7 +47,16 @@ pub(super) fn details(switch: &Name, port: &PortInfo, out: &mut Output) -> Resul
     out.line(format_args!("storm           {}", port.storm))?;
     let limit = port.fdb_limit.map_or_else(|| "off".to_owned(), |limit| limit.to_string());
     out.line(format_args!("fdb_limit       {limit}{}", if port.fdb_limit_drops { ", drops what is above" } else { "" }))?;
-    out.line(format_args!("made by         {}", port.origin))
+    out.line(format_args!("made by         {}", port.origin))?;
+    let Some(end) = &port.tunnel else { return Ok(()) };
+    for (name, value) in tunnel::lines(port, end) {
+        out.line(format_args!("{name:<15} {}", value.replace(char::is_control, " ")))?;
+    }
+    if end.peers.is_empty() {
+        return Ok(());
+    }
+    out.line("")?;
+    out.table(&tunnel::peers(&end.peers))
 }
 
 fn state(state: PortState) -> &'static str {
