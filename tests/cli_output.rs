@@ -133,7 +133,7 @@ fn a_tunnel_is_shown_with_its_other_ends_and_so_are_the_addresses_behind_them() 
         ),
         ("port set s1 v --mtu 1500", "carries 1500, 50 of them for the tunnel; give an MTU of 1450 or less"),
         ("fdb add s1 00:00:00:00:00:00 v", "name the other end that they are to be sent to with --dst"),
-        ("fdb delete s1 00:00:00:00:00:00 --dst 192.0.2.7", "the URL of port v names it; delete that port"),
+        ("fdb delete s1 00:00:00:00:00:00 --dst 192.0.2.77", "no floods are sent there; see `lanloom fdb show`"),
     ] {
         let refused = house.lanloom(words);
         let line = String::from_utf8_lossy(&refused.stderr).into_owned();
