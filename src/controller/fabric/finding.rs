@@ -5,7 +5,7 @@ use super::ports::plug_as;
 use super::reconcile::{self, Step, Wanted, WantedKind};
 use super::refusal::Attempt;
 use super::registry::{Origin, PortEntry, SwitchEntry, config_of};
-use super::tunnels::vtep_of;
+use super::tunnels::{has_room, vtep_of};
 use super::wiring::{Wire, kernel_name};
 use super::{Inner, Refusal};
 use crate::config::PortSpec;
@@ -86,6 +86,8 @@ impl Inner {
                 self.wait_for(attempt, &found).await.map(|id| (id, made, there))
             }
         };
+        // What is larger than its way carries is cut down to that.
+        notes.extend(has_room(attempt, wire).err().map(|refusal| refusal.to_string()));
         match plugged {
             Ok((id, made, number)) => {
                 if origin == Origin::Config

@@ -110,6 +110,10 @@ impl Inner {
         let PortUrl::Vxlan(url) = url else { return attempt.port(error) };
         match errno {
             Some(nix::libc::EADDRINUSE) => busy(attempt, url).await,
+            Some(nix::libc::EADDRNOTAVAIL) if is_tentative(url.local) => {
+                let why = format!("{} cannot be used yet: the kernel asks whether somebody else has it", url.local);
+                attempt.failed(why, "try again when `ip address` does not call it tentative any more, or add it with nodad")
+            }
             Some(nix::libc::EADDRNOTAVAIL) => {
                 let hint = "see `ip address`; local= is an address by which the other ends reach this host";
                 attempt.not_found(format!("{} is no address of this host", url.local), hint)
@@ -128,6 +132,17 @@ impl Inner {
             Some(_) | None => attempt.port(error),
         }
     }
+}
+
+/// Whether an address of IPv6 is here and waits for the end of duplicate address detection (RFC 4862, 5.4).
+fn is_tentative(address: IpAddr) -> bool {
+    /// `IFA_F_TENTATIVE`.
+    const TENTATIVE: u8 = 0x40;
+    let IpAddr::V6(address) = address else { return false };
+    let wanted = format!("{:032x}", u128::from(address));
+    let listed = std::fs::read_to_string("/proc/thread-self/net/if_inet6").unwrap_or_default();
+    let flags = listed.lines().filter_map(|line| line.strip_prefix(&wanted)?.split_whitespace().nth(3));
+    flags.filter_map(|flags| u8::from_str_radix(flags, 16).ok()).any(|flags| flags & TENTATIVE != 0)
 }
 
 /// Who has the UDP port of a tunnel.

@@ -121,6 +121,10 @@ fn what_cannot_be_a_tunnel_is_refused_with_what_to_do_and_leaves_nothing() {
         ip("link add vx0 type vxlan id 7 dstport 4790 local 127.0.0.1");
         ip("link set vx0 up");
         let ours = UdpSocket::bind("10.9.0.1:4791").expect("free");
+        // Nobody is at its other end, and so nobody answers who has the address.
+        ip("link add d0 type veth peer name d1");
+        ip("link set d0 up");
+        ip("address add fd0a::1/64 dev d0");
         let before = (house.traces().await, shown(&controller));
         let this = format!("UDP port 4791 is held by this daemon itself (process {}); give another", std::process::id());
         for (url, said) in [
@@ -129,6 +133,10 @@ fn what_cannot_be_a_tunnel_is_refused_with_what_to_do_and_leaves_nothing() {
                 "port s1/p1 has VNI 42 at 10.9.0.1, UDP port 4789; choose another VNI, local= or port=",
             ),
             ("vxlan://43?local=10.9.0.9", "10.9.0.9 is no address of this host; see `ip address`"),
+            (
+                "vxlan://43?local=fd0a::1",
+                "fd0a::1 cannot be used yet: the kernel asks whether somebody else has it; try again when",
+            ),
             ("vxlan://43?local=fd09::9", "fd09::9 is no address of this host; see `ip address`"),
             (
                 "vxlan://43?local=10.9.0.1&port=4790",
@@ -153,6 +161,13 @@ fn what_cannot_be_a_tunnel_is_refused_with_what_to_do_and_leaves_nothing() {
         }
         let wide = controller.set_port(name("s1"), name("p1"), |settings| settings.mtu = Some(1500)).await;
         assert!(why(wide).contains("1500 bytes of payload do not fit"));
+        // The record cannot be written.
+        house.store.countdown.store(0, Ordering::SeqCst);
+        assert!(
+            why(controller.add_port(name("s2"), port(None, "vxlan://43?local=fd09::1&port=4792")).await).contains("injected")
+        );
+        house.store.heal();
+        UdpSocket::bind("[fd09::1]:4792").expect("nobody has it any more");
         assert_eq!((house.traces().await, shown(&controller)), before);
         drop(ours);
         controller.add_port(name("s2"), port(None, "vxlan://43?local=10.9.0.1&port=4791")).await.expect("free now");
@@ -319,6 +334,10 @@ fn the_file_makes_tunnels_and_where_their_floods_go_and_a_reload_touches_only_wh
             "the port goes, with its entry, and comes"
         );
         assert_eq!((led(&controller), at(&controller, "v").mtu), (vec![], 1300));
+        let config = Config::parse(&format!("[daemon]\nengines = 1\n{}", port("vxlan://42?local=fd09::1&mtu=1431")));
+        let told = controller.reload(config.expect("a configuration")).await.notes;
+        assert!(told.len() == 1 && told[0].contains("1431 bytes of payload do not fit"), "{told:?}");
+        assert_eq!(at(&controller, "v").mtu, 1430, "no more than there is room for");
         assert_eq!(reload("").await, ["switch s1 deleted"]);
         assert_eq!(house.store.range("").await.expect("records").pairs, []);
     });
