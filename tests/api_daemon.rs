@@ -210,7 +210,10 @@ fn a_refused_command_leaves_no_trace() {
         ("port add s9 tap://eth1", "there is no switch s9; see `lanloom switch ls`"),
         ("port add s1 tap://t1 --name a", "there is a port a already; choose another name, or delete that one"),
         ("port add s1 tap://t1?mtu=9", "mtu=\"9\" is not possible; write 68 to 65521"),
-        ("port add s1 memory://m", "a memory:// port is made in process only; write one of tap://, veth://, iface://"),
+        (
+            "port add s1 memory://m",
+            "a memory:// port is made in process only; write one of tap://, veth://, iface://, vxlan://",
+        ),
         ("port set s1 a --mtu 9", "an MTU of 9 bytes is not possible; write 68 to 65521"),
         (
             "port set s1 a --storm fast",

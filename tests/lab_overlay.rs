@@ -161,9 +161,7 @@ fn what_is_not_a_peer_s_does_not_come_in() {
     hosts.reach(at);
     // The first host speaks with another address from now on: the second does not know it.
     hosts.both[1].says("network update web --opt lanloom.peers=192.0.2.77");
-    let lost = hosts.both[0].command(&["ip", "netns", "exec", "a", "ping", "-n", "-c", "1", "-w", "1", &at[1].to_string()]);
-    let mut lost = lost;
-    assert!(!lost.output().expect("it runs").status.success());
+    assert!(!hosts.answers(0, "a", at[1]));
     let counters = hosts.both[1].says("counters web --json");
     assert!(counters.contains("\"peer_unknown\""), "{counters}");
 }
@@ -209,8 +207,7 @@ fn a_sandbox_reaches_the_world_by_a_bridge_that_it_joins_as_well_and_networks_st
     hosts.reach(at);
     // Who is on the overlay only does not come to the bridge's network, though there is one who is on both.
     hosts.both[1].sh(&format!("ip -n b route add 10.92.0.0/24 via {}", at[0]));
-    let mut asked = hosts.both[1].command(&["ip", "netns", "exec", "b", "ping", "-n", "-c", "1", "-w", "1", "10.92.0.9"]);
-    assert!(!asked.output().expect("it runs").status.success());
+    assert!(!hosts.answers(1, "b", ip("10.92.0.9")));
 }
 
 #[test]
@@ -246,4 +243,62 @@ fn a_host_that_gives_addresses_by_itself_says_what_the_others_are_to_be_given() 
     );
     host.says("network create own -d overlay -o lanloom.peers=192.0.2.2 --subnet 10.91.0.0/24 --ip-range 10.91.0.0/25");
     assert!(!notes("own").contains("by itself"), "{}", notes("own"));
+}
+
+#[test]
+fn nobody_behind_a_tunnel_has_an_address_of_an_endpoint_here() {
+    let Some(hosts) = Hosts::new(1500) else { return };
+    hosts.overlay("web", V4, "");
+    let at = hosts.sandboxes("web");
+    hosts.reach(at);
+    let [one, two] = &hosts.both;
+    one.says("sandbox create c --network web");
+    let victim = address(one, "c", "web", "IPv4Address");
+    one.ping("a", &victim.to_string());
+    let neighbour = || one.sh(&format!("ip -n a neighbour show {victim}"));
+    let before = neighbour().split_whitespace().nth(4).expect("its hardware address").to_owned();
+    // Its own host lets it, for nobody there has that address.
+    two.sh(&format!("ip -n b address add {victim}/32 dev eth0"));
+    let claim = format!("ip netns exec b ping -n -c 1 -w 1 -I {victim} {}", at[0]);
+    let claimed = two.command(&claim.split(' ').collect::<Vec<_>>()).output().expect("it runs");
+    assert!(!claimed.status.success());
+    let drops = one.json("counters web")["drops"]["spoofed"].as_u64().unwrap_or_default();
+    assert!(drops > 0, "{}", one.says("counters web"));
+    one.ping("a", &victim.to_string());
+    assert!(neighbour().contains(&before), "{} and not {before}", neighbour());
+}
+
+#[test]
+fn an_underlay_that_comes_after_the_daemon_is_waited_for() {
+    let Some(mut hosts) = Hosts::new(1500) else { return };
+    hosts.overlay("web", V4, "");
+    let at = hosts.sandboxes("web");
+    hosts.reach(at);
+    let host = &mut hosts.both[0];
+    host.signal(Signal::SIGKILL);
+    host.daemon_status();
+    host.sh(&format!("ip address del {}/24 dev {UNDER}", V4[0]));
+    host.start_daemon(&STATE);
+    host.wait_for("it to be told", || {
+        inspect(host, "web")["Lanloom"]["notes"].to_string().contains("other hosts are not reached")
+    });
+    assert!(host.log().contains("no route leads to the peer 192.0.2.2"), "{}", host.log());
+    host.sh(&format!("ip address add {}/24 dev {UNDER}", V4[0]));
+    hosts.reach(at);
+    let host = &hosts.both[0];
+    host.wait_for("nothing to be told", || !inspect(host, "web")["Lanloom"]["notes"].to_string().contains("not reached"));
+}
+
+#[test]
+fn peers_of_an_overlay_are_shown_and_examined_by_the_doctor() {
+    let Some(hosts) = Hosts::new(1500) else { return };
+    hosts.overlay("web", V4, "");
+    let at = hosts.sandboxes("web");
+    hosts.reach(at);
+    let host = &hosts.both[0];
+    host.wait_for("the peer to be examined", || {
+        host.says("doctor web").starts_with("network web is well: 1 sandbox here, 1 of 1 peer")
+    });
+    let shown = host.says("network inspect web");
+    assert!(shown.lines().any(|line| line.starts_with("192.0.2.2 ") && line.contains(" yes ")), "{shown}");
 }

@@ -98,7 +98,7 @@ impl Inner {
         let notes: Vec<String> = notes.into_iter().chain(hidden).collect();
         self.notes.insert(network.id.clone(), notes.clone());
         self.tell(EventKind::NetworkCreated { network: network.name.to_string(), id: network.id.to_string() });
-        Ok((network.id.clone(), notes))
+        Ok((network.id.clone(), notes.into_iter().chain(driver.notes(network.id.as_str())).collect()))
     }
 
     /// The kernel has one table of neighbours for all namespaces, and it holds 1,024: too few for some dozen sandboxes that all talk

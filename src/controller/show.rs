@@ -30,7 +30,9 @@ impl Inner {
     /// What was said of a network when it was made, and what is so now.
     fn notes_on(&self, network: &Network) -> Vec<String> {
         let said = self.notes_of(&network.id).into_iter().filter(|note| !note.starts_with(NO_WAY_OUT));
-        said.chain(self.way_out_note(network)).chain(self.gateway_note(network)).collect()
+        let driver = self.drivers.iter().find(|driver| driver.name() == network.spec.driver);
+        let now = driver.map(|driver| driver.notes(network.id.as_str())).unwrap_or_default();
+        said.chain(now).chain(self.way_out_note(network)).chain(self.gateway_note(network)).collect()
     }
 
     /// That nothing leaves the host by a network from which it should.

@@ -69,6 +69,12 @@ impl Hosts {
         self.both[1].ping("b", &a.to_string());
     }
 
+    /// Whether an address answers a sandbox of one of the two, asked once.
+    pub(crate) fn answers(&self, host: usize, sandbox: &str, to: IpAddr) -> bool {
+        let words = format!("ip netns exec {sandbox} ping -n -c 1 -w 1 {to}");
+        self.both[host].command(&words.split(' ').collect::<Vec<_>>()).output().expect("it runs").status.success()
+    }
+
     /// Pings once with that much payload, unfragmented.
     pub(crate) fn ping_of(&self, to: IpAddr, payload: u32) -> Output {
         let words = format!("ip netns exec a ping -n -c 1 -w 5 -M do -s {payload} {to}");

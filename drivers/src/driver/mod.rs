@@ -136,6 +136,11 @@ pub trait Driver: Send + Sync {
         BTreeMap::new()
     }
 
+    /// What of a network is not as it should be now, a line each, beside what was answered when it was made or taken up.
+    fn notes(&self, _network: &str) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Why nothing leaves the host by the networks of this driver, as far as it was seen last; none if it does.
     fn no_way_out(&self) -> Option<String> {
         None

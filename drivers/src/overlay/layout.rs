@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use lanloom_switch_core::MacAddr;
 use lanloom_switch_core::vxlan::{OVERHEAD_V4, OVERHEAD_V6};
 
-use super::options::{LOCAL, NetworkOptions, PORT, VNIS};
+use super::options::{LOCAL, NetworkOptions, PEERS, PORT, VNIS};
 use super::vni::{Segment, segments};
 use crate::driver::{DriverError, EndpointSpec, GuardMode, NetworkSpec, PoolData, PortGuard, Role, Tunnel, TunnelPath};
 use crate::switched::options::{Fault, MTU, MTU_MIN_V6};
@@ -120,12 +120,12 @@ impl Layout {
 
     /// What it does without.
     pub(super) fn notes(&self) -> Vec<String> {
-        let over = self.options.vnis.iter().skip(self.segments.len()).map(u32::to_string).collect::<Vec<_>>();
+        let over: Vec<_> = self.options.vnis.iter().skip(self.segments.len()).map(u32::to_string).collect();
         let unused =
             (!over.is_empty()).then(|| format!("{VNIS} names more than there are subnets: {} unused", over.join(", ")));
         let alone = self.peers.is_empty().then(|| {
             let name = &self.spec.name;
-            format!("it has no peers yet: name them with `lanloom network update {name} --opt lanloom.peers=…`")
+            format!("it has no peers yet: name them with `lanloom network update {name} --opt {PEERS}=…`")
         });
         unused.into_iter().chain(alone).collect()
     }
@@ -227,10 +227,12 @@ pub(super) fn own_port(name: &str) -> Option<&'static str> {
 }
 
 /// What of a network there is, or may be, beside its switch and its endpoints.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Made {
     /// Whether all its tunnels are as its layout says.
     pub(super) tunnels: bool,
+    /// Why not, if that was tried.
+    pub(super) trouble: Option<String>,
 }
 
 fn check_change(old: &Layout, new: &Layout) -> Result<(), Fault> {

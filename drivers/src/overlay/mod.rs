@@ -153,6 +153,10 @@ impl Driver for Overlay {
         found.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
     }
 
+    fn notes(&self, network: &str) -> Vec<String> {
+        self.notes_on(network)
+    }
+
     fn no_way_out(&self) -> Option<String> {
         Some(NO_EGRESS.to_owned())
     }
@@ -190,14 +194,10 @@ impl Driver for Overlay {
         network: &NetworkSpec,
         endpoints: &[(EndpointSpec, Option<Join>)],
     ) -> Result<Vec<String>, DriverError> {
-        let (layout, note) = self.plan_again("restore network", network).await?;
-        let mut notes = self.take_up(layout, endpoints).await?;
-        notes.extend(note);
-        Ok(notes)
+        self.take_up(self.plan_again(network).await?, endpoints).await
     }
 
     async fn settle(&self) -> Result<Vec<String>, DriverError> {
-        self.complete().await;
-        Ok(Vec::new())
+        Ok(self.complete().await)
     }
 }

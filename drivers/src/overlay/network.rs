@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::layout::{Layout, own_port};
+use super::layout::{Layout, Made, own_port};
 use super::options::NetworkOptions;
 use super::{NO_EGRESS, Overlay};
 use crate::driver::{DriverError, EndpointSpec, NetworkSpec, PortGuard, Tunnel, TunnelPath};
@@ -21,8 +21,7 @@ impl Kind for Overlay {
     }
 
     async fn build(&self, layout: &Arc<Layout>) -> Result<Vec<String>, DriverError> {
-        self.right_tunnels(layout).await?;
-        Ok(layout.notes())
+        self.right_tunnels(layout).await.map(|()| Vec::new())
     }
 
     /// Tunnels go with their switch.
@@ -34,10 +33,10 @@ impl Kind for Overlay {
         self.right_tunnels(&network.layout).await
     }
 
-    async fn find(&self, layout: &Arc<Layout>, _ports: &[String], notes: &mut Vec<String>) {
+    /// What stays away is told by [`Overlay::complete`], which comes next.
+    async fn find(&self, layout: &Arc<Layout>, _ports: &[String], _notes: &mut Vec<String>) {
         match self.right_tunnels(layout).await {
-            Ok(()) => {}
-            Err(error) => notes.push(error.to_string()),
+            Ok(()) | Err(_) => {}
         }
     }
 }
@@ -61,7 +60,7 @@ impl Overlay {
         for tunnel in &tunnels {
             self.right_tunnel(switch, tunnel).await?;
         }
-        registry.note(id, |made| made.tunnels = true);
+        registry.note(id, |made| *made = Made { tunnels: true, trouble: None });
         Ok(())
     }
 
@@ -89,19 +88,42 @@ impl Overlay {
         self.change_network(self.plan(what, spec, before).await?).await
     }
 
-    /// Tries again what of tunnels could not be made when their network was taken up. That it cannot be yet was said then.
-    pub(super) async fn complete(&self) {
+    /// Says why a network's tunnels are not as they should be; whether that is news.
+    fn note_trouble(&self, id: &str, trouble: Option<String>) -> bool {
+        let before = self.networks.registry.any(id).and_then(|network| network.made.trouble);
+        let is_new = trouble.is_some() && trouble != before;
+        self.networks.registry.note(id, |made| made.trouble = trouble);
+        is_new
+    }
+
+    /// Tries again what of tunnels could not be made when their networks were taken up. Answers a line for each network of which it
+    /// cannot for another reason than before.
+    pub(super) async fn complete(&self) -> Vec<String> {
         let registry = &self.networks.registry;
         let _turn = registry.turn.lock().await;
-        let waiting = registry.all().into_iter().filter(|network| network.whole && !network.made.tunnels);
-        for network in waiting {
-            let what = "complete network";
-            let Ok((layout, None)) = self.plan_again(what, &network.layout.spec).await else { continue };
-            if registry.change(what, layout.clone()).is_ok() && self.right_tunnels(&layout).await.is_err() {
-                // Next time.
-                continue;
+        let mut news = Vec::new();
+        for network in registry.all().into_iter().filter(|network| network.whole && !network.made.tunnels) {
+            let spec = &network.layout.spec;
+            let trouble = self.complete_one(spec).await.err().map(|error| error.to_string());
+            if self.note_trouble(&spec.id, trouble.clone()) {
+                news.extend(trouble);
             }
         }
+        news
+    }
+
+    async fn complete_one(&self, spec: &NetworkSpec) -> Result<(), DriverError> {
+        let what = "make tunnels of network";
+        let layout = self.plan(what, spec, None).await?;
+        self.networks.registry.change(what, layout.clone())?;
+        self.right_tunnels(&layout).await
+    }
+
+    /// What of a network is not as it should be now.
+    pub(super) fn notes_on(&self, id: &str) -> Vec<String> {
+        let Some(network) = self.networks.registry.any(id) else { return Vec::new() };
+        let trouble = network.made.trouble.map(|why| format!("other hosts are not reached: {why}"));
+        network.layout.notes().into_iter().chain(trouble).collect()
     }
 
     /// What there is to say about an endpoint.

@@ -18,20 +18,15 @@ impl Overlay {
         Layout::of(spec, options, peers, Some(place)).map_err(|fault| fault.at(what, &spec.name))
     }
 
-    /// The same of a network that was there before: this host may not have its place in the underlay yet, which is the note then.
-    pub(super) async fn plan_again(&self, what: &str, spec: &NetworkSpec) -> Result<(Layout, Option<String>), DriverError> {
+    /// The same of a network that was there before: it has no place in the underlay if this host has none now, or if the underlay
+    /// does not carry what it needs.
+    pub(super) async fn plan_again(&self, spec: &NetworkSpec) -> Result<Layout, DriverError> {
+        let what = "restore network";
         let options = NetworkOptions::parse(what, spec)?;
         let peers = self.peers.peers_of(spec).await?;
-        let (place, note) = match self.place(what, spec, &options, &peers, None).await {
-            Ok(place) => (Some(place), None),
-            Err(error) => (None, Some(error.to_string())),
-        };
+        let place = self.place(what, spec, &options, &peers, None).await.ok();
         let layout = Layout::of(spec, options.clone(), peers.clone(), place);
-        // What the underlay does not carry now it may carry later.
-        match layout.or_else(|fault| Layout::of(spec, options, peers, None).map_err(|_| fault)) {
-            Ok(layout) => Ok((layout, note)),
-            Err(fault) => Err(fault.at(what, &spec.name)),
-        }
+        layout.or_else(|_| Layout::of(spec, options, peers, None)).map_err(|fault| fault.at(what, &spec.name))
     }
 
     async fn place(

@@ -32,7 +32,7 @@ pub(crate) use registry::{Network, Registry};
 /// What a network is to look like: everything that follows from what was asked for.
 pub(crate) trait Layout: Clone + Send + Sync + 'static {
     /// What of a network there is, or may be, beside its endpoints.
-    type Made: Copy + Default + Send + Sync;
+    type Made: Clone + Default + Send + Sync;
 
     /// What was asked for.
     fn spec(&self) -> &NetworkSpec;

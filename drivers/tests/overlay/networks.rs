@@ -46,8 +46,9 @@ async fn an_identifier_of_another_network_is_refused_naming_it_and_the_option() 
 #[tokio::test]
 async fn a_list_that_is_too_long_is_cut_with_a_note() {
     let bench = Bench::new().await;
-    let notes = bench.create(&v4(1, &[PEERS, (VNIS, "7,8,9")])).await;
-    assert_eq!(notes, [format!("{VNIS} names more than there are subnets: 8, 9 unused")]);
+    let network = v4(1, &[PEERS, (VNIS, "7,8,9")]);
+    bench.create(&network).await;
+    assert_eq!(bench.driver.notes(&network.id), [format!("{VNIS} names more than there are subnets: 8, 9 unused")]);
     assert_eq!(bench.tunnels(&v4(1, &[])).await.len(), 1);
 }
 
@@ -67,10 +68,14 @@ async fn peers_change_while_it_runs() {
 }
 
 #[tokio::test]
-async fn a_network_without_peers_says_how_to_name_them() {
+async fn a_network_without_peers_says_how_to_name_them_until_it_has_some() {
     let bench = Bench::with(Some("192.0.2.1")).await;
-    let notes = bench.create(&v4(1, &[])).await;
+    let network = v4(1, &[]);
+    bench.create(&network).await;
+    let notes = bench.driver.notes(&network.id);
     assert!(notes.len() == 1 && notes[0].contains("network update net1 --opt lanloom.peers="), "{notes:?}");
+    bench.driver.update_network(&v4(1, &[PEERS])).await.expect("changed");
+    assert_eq!(bench.driver.notes(&network.id), Vec::<String>::new());
 }
 
 #[tokio::test]

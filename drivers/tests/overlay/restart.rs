@@ -45,14 +45,33 @@ async fn an_underlay_that_comes_late_is_told_and_waited_for() {
     bench.fabric.lose_port(&network.name, &before[0].name).await.expect("gone");
     bench.set_underlay(DOWN).await;
     bench.restart();
-    let notes = bench.driver.restore_network(&network, &[]).await.expect("taken up all the same");
-    assert!(notes.len() == 1 && notes[0].contains("no route leads to the peer 192.0.2.2"), "{notes:?}");
+    let told = |bench: &Bench| bench.driver.notes(&network.id);
+    assert_eq!(bench.driver.restore_network(&network, &[]).await, Ok(Vec::new()), "taken up all the same");
     bench.join(&network, &endpoint("a", &["10.1.0.2/24"], &[])).await;
-    assert_eq!(bench.driver.settle().await, Ok(Vec::new()), "said once");
+    let why = "no route leads to the peer 192.0.2.2";
+    let said = bench.driver.settle().await.expect("tried again");
+    assert!(said.len() == 1 && said[0].contains(why), "{said:?}");
+    assert_eq!(bench.driver.settle().await, Ok(Vec::new()), "once");
+    assert!(told(&bench).len() == 1 && told(&bench)[0].contains(why), "and shown: {:?}", told(&bench));
     assert_eq!(bench.tunnels(&network).await, []);
     bench.set_underlay(UP).await;
     assert_eq!(bench.driver.settle().await, Ok(Vec::new()));
-    assert_eq!(bench.tunnels(&network).await, before);
+    assert_eq!((bench.tunnels(&network).await, told(&bench)), (before, Vec::new()));
+}
+
+#[tokio::test]
+async fn what_keeps_a_tunnel_away_for_another_reason_is_news() {
+    let mut bench = Bench::new().await;
+    let network = v4(1, &[PEERS]);
+    bench.create(&network).await;
+    bench.set_underlay(DOWN).await;
+    bench.restart();
+    bench.driver.restore_network(&network, &[]).await.expect("taken up");
+    bench.driver.settle().await.expect("tried again");
+    let under = if_name(UNDER);
+    bench.kernel.create_address(&Netns::Daemon, &under, net("192.0.2.2/24")).await.expect("an address");
+    let news = bench.driver.settle().await.expect("tried again");
+    assert!(news.len() == 1 && news[0].contains("the peer 192.0.2.2 is this host itself"), "{news:?}");
 }
 
 #[tokio::test]
@@ -63,8 +82,9 @@ async fn tunnels_stay_as_they_are_while_the_underlay_is_away() {
     let before = bench.tunnels(&network).await;
     bench.set_underlay(DOWN).await;
     bench.restart();
-    let notes = bench.driver.restore_network(&network, &[]).await.expect("taken up");
-    assert_eq!((notes.len(), bench.tunnels(&network).await), (1, before));
+    bench.driver.restore_network(&network, &[]).await.expect("taken up");
+    bench.driver.settle().await.expect("tried again");
+    assert_eq!((bench.driver.notes(&network.id).len(), bench.tunnels(&network).await), (1, before));
 }
 
 #[tokio::test]
