@@ -18,8 +18,7 @@ mod neighbours;
 mod ports;
 mod transmit;
 
-pub(crate) use answer::Answer;
-pub(crate) use decide::{Judgement, LeftOut, filtered_address, kept_apart, left_out};
+pub(crate) use decide::{LeftOut, are_tunnels, filtered_address, left_out};
 
 use crate::fdb::{Fdb, FdbEntry, FdbError, FdbLimits};
 use crate::frame::Frame;
@@ -137,17 +136,17 @@ impl Switch {
         copies.clear();
         let judged = self.judge(now, port, frame, &mut copies);
         self.verdict.copies = copies;
-        let Judgement { fate, plan, answer } = judged?;
-        self.verdict.learned = plan.map_or(Learned::Nothing, |plan| self.fdb.apply(plan, Vid::NONE, frame.source(), port, now));
-        (self.verdict.fate, self.verdict.answer) = (fate, answer.as_ref().map(Answer::what));
-        self.account(now, port, frame);
-        if !matches!(fate, Fate::Dropped(_))
-            && let Some(says) = self.message(frame).and_then(|message| message.says)
-        {
-            self.hear(now, port, &says);
+        let (fate, plan) = judged?;
+        (self.verdict.fate, self.verdict.answer) = (fate, None);
+        if self.verdict.is_consumed() {
+            self.answer_question(now, port, frame);
         }
-        if let Some(answer) = answer {
-            self.answer(now, port, &answer);
+        self.verdict.learned = plan.map_or(Learned::Nothing, |plan| self.fdb.apply(plan, Vid::NONE, frame.source(), port, now));
+        if self.account(now, port, frame) {
+            self.answer_too_big(now, port, frame);
+        }
+        if !self.suppressing.is_empty() && !matches!(fate, Fate::Dropped(_)) {
+            self.listen(now, port, frame);
         }
         Ok(&self.verdict)
     }

@@ -3,9 +3,7 @@
 use crate::fdb::Plan;
 use crate::frame::Frame;
 use crate::port::{PortId, Vid};
-use crate::switch::{
-    Answer, Judgement, LeftOut, NoSuchPort, Port, Suppression, Switch, filtered_address, kept_apart, left_out,
-};
+use crate::switch::{LeftOut, NoSuchPort, Port, Suppression, Switch, are_tunnels, filtered_address, left_out};
 use crate::time::Instant;
 use crate::verdict::{DropReason, EgressFate, Fate, FloodKind, Learned, Verdict};
 
@@ -31,9 +29,9 @@ impl Switch {
         name: &dyn Fn(PortId) -> String,
     ) -> Result<Trace, NoSuchPort> {
         let mut copies = Vec::new();
-        let Judgement { fate, plan, answer } = self.judge(now, port, frame, &mut copies)?;
-        let learned = plan.map_or(Learned::Nothing, Plan::outcome);
-        let verdict = Verdict { fate, copies, learned, answer: answer.as_ref().map(Answer::what) };
+        let (fate, plan) = self.judge(now, port, frame, &mut copies)?;
+        let mut verdict = Verdict { fate, copies, learned: plan.map_or(Learned::Nothing, Plan::outcome), answer: None };
+        verdict.answer = self.answer_to(now, self.port(port)?, frame, &verdict);
         let steps = Teller { switch: self, now, port, frame, name, verdict: &verdict }.steps()?;
         Ok(Trace { verdict, steps })
     }
@@ -158,11 +156,13 @@ impl Teller<'_> {
         let from = self.switch.port(self.port)?;
         let (reserved, local) = (filtered_address(self.frame), self.local(from));
         for to in self.switch.ports() {
-            let suppressed = || local.as_ref().filter(|_| to.suppresses()).map(|_| LeftOut::Suppressed);
-            let why = match left_out(from, to, kind, reserved, self.frame).or_else(suppressed) {
-                None | Some(LeftOut::Ingress) => continue,
+            let why = match left_out(from, to, kind, reserved, self.frame) {
+                None => match &local {
+                    Some(why) if to.suppresses() => why.clone(),
+                    Some(_) | None => continue,
+                },
+                Some(LeftOut::Ingress) => continue,
                 Some(LeftOut::Down) => "down".to_owned(),
-                Some(LeftOut::Suppressed) => local.clone().unwrap_or_default(),
                 Some(LeftOut::Reserved) => "not opened for this address".to_owned(),
                 Some(LeftOut::Isolated) => "both ports are isolated".to_owned(),
                 Some(LeftOut::Tunnels) => "both ports are tunnels".to_owned(),
@@ -208,7 +208,7 @@ impl Teller<'_> {
         }
         let to = self.switch.whereabouts(self.now, self.port, self.frame, self.verdict.learned.is_here())?;
         let (from, at) = (self.switch.port(self.port).ok()?, self.switch.port(to).ok()?);
-        if kept_apart(from, at) == Some(LeftOut::Tunnels) {
+        if are_tunnels(from, at) {
             return Some(format!("{} and {} are both tunnels", self.name(self.port), self.name(to)));
         }
         let refusal = at.keeps_out(self.frame)?;

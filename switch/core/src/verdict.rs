@@ -1,5 +1,6 @@
 //! What is done with a frame, and why: decisions are values.
 
+use crate::mac::MacAddr;
 use crate::port::PortId;
 use std::fmt;
 
@@ -14,6 +15,16 @@ pub struct Verdict {
     pub learned: Learned,
     /// What the switch sends back to the ingress port because of it.
     pub answer: Option<Generated>,
+}
+
+impl Verdict {
+    /// Whether the frame was for the switch itself.
+    pub fn is_consumed(&self) -> bool {
+        match self.fate {
+            Fate::Consumed(_) => true,
+            Fate::Forwarded | Fate::Flooded(_) | Fate::Dropped(_) => false,
+        }
+    }
 }
 
 impl Default for Verdict {
@@ -106,6 +117,19 @@ pub enum FloodKind {
     Multicast,
     /// To an individual address that is not in the filtering database.
     Unknown,
+}
+
+impl FloodKind {
+    /// What a flood to this address is.
+    pub(crate) fn of(destination: MacAddr) -> Self {
+        if destination.is_broadcast() {
+            Self::Broadcast
+        } else if destination.is_group() {
+            Self::Multicast
+        } else {
+            Self::Unknown
+        }
+    }
 }
 
 /// How one copy of a frame ends, as far as the switch decides it.

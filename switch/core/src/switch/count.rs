@@ -7,8 +7,8 @@ use crate::time::Instant;
 use crate::verdict::{DropReason, EgressFate, Fate, Learned};
 
 impl Switch {
-    /// Counts what the verdict decided, charges the storm limit, and notes events.
-    pub(super) fn account(&mut self, now: Instant, port: PortId, frame: &Frame<'_>) {
+    /// Counts what the verdict decided, charges the storm limit, and notes events. Answers whether a copy was dropped.
+    pub(super) fn account(&mut self, now: Instant, port: PortId, frame: &Frame<'_>) -> bool {
         let Self { places, verdict, .. } = self;
         let mut storm = None;
         if let Some(from) = places.get_mut(port.index()).and_then(|place| place.port.as_mut()) {
@@ -32,15 +32,18 @@ impl Switch {
                 }
             }
         }
+        let mut lost = false;
         for (to, fate) in &verdict.copies {
             if let (EgressFate::Dropped(reason), Some(to)) = (fate, places[to.index()].port.as_mut()) {
                 to.counters.drop_many(*reason, 1);
+                lost = true;
             }
         }
         if let Learned::Moved(from) = verdict.learned {
             self.tell(Event::Moved { mac: frame.source(), from, to: port });
         }
         storm.into_iter().for_each(|event| self.tell(event));
+        lost
     }
 
     fn tell(&mut self, event: Event) {

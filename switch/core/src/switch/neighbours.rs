@@ -76,14 +76,16 @@ impl Switch {
         entries
     }
 
-    /// What a frame says and asks, if that matters to anybody here.
-    pub(crate) fn message(&self, frame: &Frame<'_>) -> Option<Message> {
-        if self.suppressing.is_empty() { None } else { Message::read(frame) }
+    /// What becomes of a frame from `from` that is to be flooded, if it is a question that would go into a suppressing tunnel.
+    #[inline]
+    pub(crate) fn suppression(&self, now: Instant, from: &Port, frame: &Frame<'_>, kind: FloodKind) -> Option<Suppression> {
+        // Most switches have no such tunnel, and they flood as fast as ever.
+        if self.suppressing.is_empty() { None } else { self.suppression_of(now, from, frame, kind) }
     }
 
-    /// What becomes of a question from `from`, if it is one that would go into a suppressing tunnel.
-    pub(crate) fn suppression(&self, now: Instant, from: &Port, frame: &Frame<'_>, kind: FloodKind) -> Option<Suppression> {
-        let asks = self.message(frame)?.asks.filter(|_| !from.config.tunnel)?;
+    #[inline(never)]
+    fn suppression_of(&self, now: Instant, from: &Port, frame: &Frame<'_>, kind: FloodKind) -> Option<Suppression> {
+        let asks = Message::read(frame)?.asks.filter(|_| !from.config.tunnel)?;
         if filtered_address(frame).is_some() {
             return None;
         }
@@ -118,8 +120,15 @@ impl Switch {
         at.is_none_or(|at| self.port(at).is_ok_and(Port::suppresses))
     }
 
-    /// Notes what a frame has said that was let pass. What a host here says of an address, no tunnel has taught any longer.
-    pub(super) fn hear(&mut self, now: Instant, port: PortId, says: &Says) {
+    /// Notes what a frame says that was let pass. What a host here says of an address, no tunnel has taught any longer.
+    #[inline(never)]
+    pub(super) fn listen(&mut self, now: Instant, port: PortId, frame: &Frame<'_>) {
+        if let Some(says) = Message::read(frame).and_then(|message| message.says) {
+            self.hear(now, port, &says);
+        }
+    }
+
+    fn hear(&mut self, now: Instant, port: PortId, says: &Says) {
         let Ok(from) = self.port_mut(port) else { return };
         if let Some(table) = &mut from.neighbours {
             table.teach(says, now);
