@@ -161,7 +161,7 @@ fn congestion_outside_marks_the_inside_or_drops_it() {
         bytes
     };
     let marks = |vtep: &mut Vtep, tos| vtep.handle_datagram(at(0), A, 3, &packet(tos)).map(|inside| inside.marks);
-    assert_eq!(marks(&mut vtep, 2), Ok(Marks::Mark));
+    assert_eq!(marks(&mut vtep, 2), Ok(Marks::Mark(3)));
     assert_eq!(marks(&mut vtep, 3), Ok(Marks::Stay));
     assert_eq!(marks(&mut vtep, 0), Err(DropReason::EcnLost));
 }

@@ -6,6 +6,7 @@ use crate::frame::Frame;
 /// The two bits of ECN (RFC 3168, 5).
 const ECN: u8 = 3;
 const ECT_0: u8 = 2;
+const ECT_1: u8 = 1;
 const CE: u8 = 3;
 
 /// What the packets outside are sent with.
@@ -40,8 +41,8 @@ pub fn outside(config: &VtepConfig, frame: &Frame<'_>) -> Outside {
 pub enum Marks {
     /// Nothing.
     Stay,
-    /// The packet inside is marked too, its header's checksum changed accordingly.
-    Mark,
+    /// The packet inside gets these bits of congestion, see [`mark`].
+    Mark(u8),
 }
 
 /// The packet outside met congestion, and the one inside cannot carry the mark: its sender would never hear (RFC 6040, 4.2).
@@ -53,33 +54,38 @@ pub struct NotCapable;
 /// # Errors
 /// If the frame is to be dropped.
 pub fn congestion(outer_tos: u8, frame: &Frame<'_>) -> Result<Marks, NotCapable> {
-    if outer_tos & ECN != CE {
+    let outer = outer_tos & ECN;
+    if outer != CE && outer != ECT_1 {
         return Ok(Marks::Stay);
     }
-    match class_of(frame) {
-        None => Ok(Marks::Stay),
-        Some((tos, _)) => match tos & ECN {
-            0 => Err(NotCapable),
-            CE => Ok(Marks::Stay),
-            _ => Ok(Marks::Mark),
-        },
+    match class_of(frame).map(|(tos, _)| tos & ECN) {
+        None | Some(CE) => Ok(Marks::Stay),
+        Some(0) => {
+            if outer == CE {
+                Err(NotCapable)
+            } else {
+                Ok(Marks::Stay)
+            }
+        }
+        Some(ECT_1) if outer == ECT_1 => Ok(Marks::Stay),
+        Some(_) => Ok(Marks::Mark(outer)),
     }
 }
 
-/// Marks the packet inside a frame as having met congestion, if it is IP.
-pub fn mark(bytes: &mut [u8]) {
+/// Gives the packet inside a frame these bits of congestion, if it is IP, and an IPv4 header the checksum that goes with them.
+pub fn mark(bytes: &mut [u8], bits: u8) {
     let Some(frame) = Frame::new(bytes) else { return };
     let (kind, l3) = (frame.ethertype(), 14 + frame.tags_len());
     let Some(packet) = bytes.get_mut(l3..) else { return };
     match kind {
         0x0800 if packet.len() >= 20 => {
             let before = u16::from_be_bytes([packet[0], packet[1]]);
-            packet[1] |= CE;
+            packet[1] = packet[1] & !ECN | bits & ECN;
             let after = u16::from_be_bytes([packet[0], packet[1]]);
             let sum = u16::from_be_bytes([packet[10], packet[11]]);
             packet[10..12].copy_from_slice(&updated(sum, before, after).to_be_bytes());
         }
-        0x86dd if packet.len() >= 40 => packet[1] |= CE << 4,
+        0x86dd if packet.len() >= 40 => packet[1] = packet[1] & !(ECN << 4) | (bits & ECN) << 4,
         _ => {}
     }
 }
@@ -161,7 +167,8 @@ mod tests {
                     let answer = congestion(0x20 | outer, &Frame::new(&bytes).expect("a frame"));
                     let expected = match (outer, inner) {
                         (3, 0) => Err(NotCapable),
-                        (3, 1 | 2) => Ok(Marks::Mark),
+                        (3, 1 | 2) => Ok(Marks::Mark(3)),
+                        (1, 2) => Ok(Marks::Mark(1)),
                         _ => Ok(Marks::Stay),
                     };
                     assert_eq!(answer, expected, "IPv{version}: {outer} outside, {inner} inside");
@@ -174,12 +181,10 @@ mod tests {
 
     #[test]
     fn a_mark_changes_the_class_alone_and_keeps_the_checksum_right() {
-        for tos in 0..=255 {
-            for version in [4, 6] {
-                let mut bytes = ip(version, tos, 9);
-                mark(&mut bytes);
-                assert_eq!(bytes, ip(version, tos | 3, 9), "IPv{version}, {tos:#x}");
-            }
+        for (tos, version, bits) in (0..=255).flat_map(|tos| [(tos, 4, 3), (tos, 6, 3), (tos, 4, 1), (tos, 6, 1)]) {
+            let mut bytes = ip(version, tos, 9);
+            mark(&mut bytes, bits);
+            assert_eq!(bytes, ip(version, tos & !3 | bits, 9), "IPv{version}, {tos:#x}");
         }
     }
 }

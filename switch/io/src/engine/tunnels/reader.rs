@@ -99,12 +99,30 @@ pub(super) struct Run<'a> {
     network: Result<Vni, DropReason>,
 }
 
+impl<'a> Run<'a> {
+    /// Each of its datagrams. One may be empty, and ends like any other.
+    pub(super) fn datagrams(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let empty = self.bytes.is_empty().then_some(self.bytes);
+        empty.into_iter().chain(self.bytes.chunks(self.size))
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.bytes.len().div_ceil(self.size).max(1)
+    }
+}
+
 /// The runs of a message: a peer's flows of several networks may share a source port, and were merged then.
 pub(super) fn runs<'a>(message: &Received<'a>) -> impl Iterator<Item = Run<'a>> {
     let Received { from, mut bytes, size, tos } = *message;
+    let mut is_first = true;
     std::iter::from_fn(move || {
         let from = from?;
-        let first = bytes.get(..size.min(bytes.len())).filter(|first| !first.is_empty())?;
+        // An empty datagram is a run as well.
+        if !std::mem::take(&mut is_first) && bytes.is_empty() {
+            return None;
+        }
+        let first = &bytes[..size.min(bytes.len())];
         let network = read_vni(first);
         let count = bytes.chunks(size).take_while(|datagram| read_vni(datagram) == network).count();
         let (run, rest) = bytes.split_at((count * size).min(bytes.len()));
@@ -140,7 +158,7 @@ impl Reader {
     /// Keeps who sends what nobody here takes, the latest of them.
     pub(super) fn note_stray(&mut self, run: &Run<'_>, now: Instant) {
         let Ok(vni) = run.network else { return };
-        let datagrams = run.bytes.len().div_ceil(run.size) as u64;
+        let datagrams = run.count() as u64;
         if let Some(stray) = self.strays.iter_mut().find(|stray| stray.from == run.from && stray.vni == vni) {
             stray.datagrams += datagrams;
             stray.last = now;
@@ -177,7 +195,7 @@ impl Reader {
 
 /// Hands a run over to the thread of a port.
 pub(super) fn hand_over(tenant: &Tenant, on_their_way: &Arc<AtomicUsize>, run: &Run<'_>) {
-    let (key, port, datagrams) = (tenant.key, tenant.port, run.bytes.len().div_ceil(run.size) as u64);
+    let (key, port, datagrams) = (tenant.key, tenant.port, run.count() as u64);
     // A thread that has ended needs nothing any more.
     let _ = match Parcel::of(run, on_their_way) {
         Some(parcel) => tenant.thread.tell(move |engine: &mut Engine| engine.take_parcel(key, port, &parcel)),

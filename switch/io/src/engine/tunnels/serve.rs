@@ -118,7 +118,7 @@ impl Engine {
     /// Has a port take datagrams into the batch, seen off as often as it is full; or reject them.
     fn fill(&mut self, key: u32, port: PortId, run: &Run<'_>, reason: Option<DropReason>) {
         let now = clock::now();
-        for datagram in run.bytes.chunks(run.size) {
+        for datagram in run.datagrams() {
             loop {
                 let batch = &mut self.buffers.received;
                 let Some(tunnel) = tunnel_of(&mut self.switches, key, port) else { return };
@@ -159,7 +159,7 @@ fn tunnel_of(
 fn send_away(tenant: &Tenant, on_their_way: &Arc<AtomicUsize>, run: &Run<'_>, reason: Option<DropReason>) {
     let Some(reason) = reason else { return hand_over(tenant, on_their_way, run) };
     let (key, port, size) = (tenant.key, tenant.port, run.size);
-    let datagrams = run.bytes.len().div_ceil(size);
+    let datagrams = run.count();
     // A thread that has ended counts nothing any more.
     let _ = tenant.thread.tell(move |engine| {
         let Some(runtime) = engine.switch(key) else { return };

@@ -95,11 +95,11 @@ impl Vxlan {
             }
             Ok(inside) => match inside.marks {
                 Marks::Stay => self.merger.take(batch, inside.frame),
-                Marks::Mark => {
+                Marks::Mark(bits) => {
                     self.merger.close(batch);
                     let taken = batch.push_copy(inside.frame, VnetHeader::default());
                     if taken {
-                        mark(batch.bytes_mut(batch.len() - 1));
+                        mark(batch.bytes_mut(batch.len() - 1), bits);
                     }
                     taken
                 }
