@@ -18,6 +18,7 @@ use lanloom_switch_io::engine::{Engines, PortError, VtepStatus};
 use lanloom_switch_io::holder::holder;
 use lanloom_switch_io::link::LinkError;
 use lanloom_switch_io::plug::Plug;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
@@ -109,6 +110,10 @@ impl Inner {
         };
         let PortUrl::Vxlan(url) = url else { return attempt.port(error) };
         match errno {
+            None if is_taken(&error) => attempt.conflict(
+                format!("there is a tunnel of VNI {} at that group and UDP port already", url.vni),
+                "choose another VNI, group= or port=, or delete that one's port",
+            ),
             Some(nix::libc::EADDRINUSE) => busy(attempt, url).await,
             Some(nix::libc::EADDRNOTAVAIL) if is_tentative(url.local) => {
                 let why = format!("{} cannot be used yet: the kernel asks whether somebody else has it", url.local);
@@ -132,6 +137,11 @@ impl Inner {
             Some(_) | None => attempt.port(error),
         }
     }
+}
+
+/// Whether another tunnel of ours receives the same network at the same place.
+fn is_taken(error: &PortError) -> bool {
+    matches!(error, PortError::Link(LinkError::Io(error)) if error.kind() == io::ErrorKind::AlreadyExists)
 }
 
 /// Whether an address of IPv6 is here and waits for the end of duplicate address detection (RFC 4862, 5.4).

@@ -118,6 +118,8 @@ fn what_cannot_be_a_tunnel_is_refused_with_what_to_do_and_leaves_nothing() {
         let controller = house.with_switch().await;
         controller.create_switch(name("s2"), Default::default()).await.expect("a switch");
         controller.add_port(name("s1"), port(None, URL)).await.expect("a tunnel");
+        let grouped = "vxlan://44?local=10.9.0.1&port=4793&group=239.1.1.1&dev=u0";
+        controller.add_port(name("s1"), port(None, grouped)).await.expect("a tunnel");
         ip("link add vx0 type vxlan id 7 dstport 4790 local 127.0.0.1");
         ip("link set vx0 up");
         let ours = UdpSocket::bind("10.9.0.1:4791").expect("free");
@@ -131,6 +133,10 @@ fn what_cannot_be_a_tunnel_is_refused_with_what_to_do_and_leaves_nothing() {
             (
                 "vxlan://42?local=10.9.0.1",
                 "port s1/p1 has VNI 42 at 10.9.0.1, UDP port 4789; choose another VNI, local= or port=",
+            ),
+            (
+                "vxlan://44?local=127.0.0.1&port=4793&group=239.1.1.1&dev=u0",
+                "there is a tunnel of VNI 44 at that group and UDP port already",
             ),
             ("vxlan://43?local=10.9.0.9", "10.9.0.9 is no address of this host; see `ip address`"),
             (
