@@ -244,6 +244,7 @@ fn whatever_lists_or_shows_takes_json() {
         ("sandbox create", "sandbox create new"),
         ("sandbox ping", "sandbox ping one two"),
         ("counters", "counters s1"),
+        ("doctor", "doctor web"),
         ("trace", "trace s1 a arp src=10.0.0.1 dst=10.0.0.2"),
         ("config reload", ""),
         ("system reset", "system reset"),

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 const TABLES: [&str; 6] = ["[daemon]", "[[switch]]", "[[switch.port]]", "[[switch.fdb]]", "[switch]", "[[port]]"];
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "name",
     "url",
     "ageing",
@@ -24,14 +24,18 @@ const KEYS: [&str; 16] = [
     "mac",
     "port",
     "vid",
+    "dst",
     "engines",
     "metrics",
 ];
-const VALUES: [&str; 16] = [
+const VALUES: [&str; 19] = [
     "\"s1\"",
     "\"p1\"",
     "\"tap://t1?netns=a\"",
     "\"veth://v1?netns=b&mtu=1400\"",
+    "\"vxlan://42?local=10.0.0.1&remote=10.0.0.2\"",
+    "\"00:00:00:00:00:00\"",
+    "\"10.0.0.3\"",
     "true",
     "false",
     "300",
@@ -60,9 +64,16 @@ forward = ["lldp"]
 name = "p2"
 url = "veth://v1?netns=b"
 storm = "10:5"
+[[switch.port]]
+name = "p3"
+url = "vxlan://42?local=10.0.0.1"
 [[switch.fdb]]
 mac = "02:00:00:00:00:0a"
-port = "p2""#;
+port = "p2"
+[[switch.fdb]]
+mac = "00:00:00:00:00:00"
+port = "p3"
+dst = "10.0.0.2""#;
 
 /// What happens to a line of it.
 #[derive(Debug, TypeGenerator)]
