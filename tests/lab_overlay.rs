@@ -98,7 +98,7 @@ fn sandboxes_of_several_subnets_reach_each_other_across_hosts_also_of_one_that_c
     assert!(vnis[0] == vnis[1] && vnis[0].starts_with("7001,"), "{vnis:?}");
     one.says("sandbox create a --network wide:ip=10.91.0.10");
     two.says("sandbox create b --network wide:ip=10.91.1.10");
-    two.says("sandbox create c --network wide:ip=10.91.0.11");
+    two.says("sandbox create c --network wide:ip=10.91.0.11 --endpoint veth");
     let ports = one.says("port ls wide --json");
     assert_eq!(ports.matches("vxlan://").count(), 2, "{ports}");
     for to in ["10.91.1.10", "10.91.0.11"] {
@@ -301,4 +301,15 @@ fn peers_of_an_overlay_are_shown_and_examined_by_the_doctor() {
     });
     let shown = host.says("network inspect web");
     assert!(shown.lines().any(|line| line.starts_with("192.0.2.2 ") && line.contains(" yes ")), "{shown}");
+}
+
+#[test]
+fn a_reset_leaves_nothing_of_an_overlay() {
+    let Some(hosts) = Hosts::new(1500) else { return };
+    let before = seen(&hosts.both[0]);
+    hosts.overlay("web", V4, "");
+    let at = hosts.sandboxes("web");
+    hosts.reach(at);
+    hosts.both[0].says("system reset");
+    assert_eq!(seen(&hosts.both[0]), before);
 }

@@ -127,7 +127,11 @@ impl Layout {
             let name = &self.spec.name;
             format!("it has no peers yet: name them with `lanloom network update {name} --opt {PEERS}=…`")
         });
-        unused.into_iter().chain(alone).collect()
+        let gateways = switched::Layout::pools(self).filter_map(|pool| pool.gateway);
+        let gateways: Vec<_> = gateways.map(|gateway| gateway.addr().to_string()).collect();
+        let nobody = (!gateways.is_empty())
+            .then(|| format!("nobody is given the gateway's address, {}: an overlay has none", gateways.join(", ")));
+        unused.into_iter().chain(alone).chain(nobody).collect()
     }
 }
 

@@ -109,12 +109,16 @@ fn peers_and_subnets_may_be_added_and_little_else_changed() {
 }
 
 #[test]
-fn what_was_left_to_it_is_shown() {
+fn what_was_left_to_it_is_shown_and_what_it_does_without_is_told() {
     let found = layout(&spec("web", &["10.9.0.0/24", "10.9.1.0/24"], &[], &[PEER, (VNIS, "7,8,9")]), HERE);
     let shown: std::collections::BTreeMap<_, _> = found.found().into_iter().collect();
     assert_eq!((shown[VNIS].as_str(), shown[LOCAL].as_str(), shown[PORT].as_str()), ("7,8", "192.0.2.1", "4789"));
     assert_eq!(shown[MTU], "1500", "of the underlay, as it is asked for");
     assert_eq!(found.notes(), [format!("{VNIS} names more than there are subnets: 9 unused")]);
+    let mut with_gateway = spec("web", &["10.9.0.0/24"], &[], &[PEER]);
+    with_gateway.v4[0].gateway = "10.9.0.254/24".parse().ok();
+    let nobody = "nobody is given the gateway's address, 10.9.0.254: an overlay has none";
+    assert_eq!(layout(&with_gateway, HERE).notes(), [nobody]);
     let alone = layout(&spec("web", &["10.9.0.0/24"], &[], &[]), HERE).notes();
     assert!(alone.len() == 1 && alone[0].contains("it has no peers yet"), "{alone:?}");
 }
