@@ -160,6 +160,20 @@ fn a_sandbox_that_is_down_is_named_on_its_own_host() {
 }
 
 #[test]
+fn a_host_that_was_told_of_this_one_and_this_one_not_of_it_is_named_on_both() {
+    let Some(hosts) = well(V4) else { return };
+    let [one, two] = &hosts.both;
+    one.says("network update web --opt lanloom.peers=");
+    let (what, hint) = only(one, "unknown_peer", &format!("host {}", V4[1]));
+    assert!(what.contains("sends VNI 4321 here and is no peer"), "{what}");
+    let (_, there) = only(two, "peer_dead", &format!("peer {} of VNI 4321", V4[0]));
+    assert!(there.contains(&format!("has this network with {} among its peers", V4[1])), "{there}");
+    let update = hint.split('`').nth(1).expect("a command");
+    one.says(update.trim_start_matches("lanloom "));
+    hosts.both.iter().for_each(wait_until_well);
+}
+
+#[test]
 fn several_faults_at_once_are_all_named() {
     let Some(hosts) = well(V4) else { return };
     let one = &hosts.both[0];

@@ -116,6 +116,7 @@ mod tests {
             error: None,
             peers: vec![peer, aside],
             strays: Vec::new(),
+            unknown: Vec::new(),
         };
         Facts { network: "web".to_owned(), tunnels: vec![tunnel], ..Facts::default() }
     }

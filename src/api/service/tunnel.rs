@@ -6,13 +6,13 @@ use crate::api::types::{TunnelInfo, TunnelPeer, TunnelStray, TunnelTrouble};
 use crate::url::{VxlanUrl, tos_text, ttl_text};
 use lanloom_switch_core::Instant;
 use lanloom_switch_core::vxlan::probe::PeerHealth;
-use lanloom_switch_core::vxlan::{InnerTags, Peer, ReservedBits};
+use lanloom_switch_core::vxlan::{InnerTags, Peer, ReservedBits, UnknownSender};
 use lanloom_switch_io::engine::VtepStatus;
 use std::time::Duration;
 
 /// A tunnel as it is at a moment.
 pub(super) fn tunnel(url: &VxlanUrl, status: VtepStatus, now: Instant) -> TunnelInfo {
-    let VtepStatus { config, mtu, peers, addresses, features, health, trouble, strays, lost } = status;
+    let VtepStatus { config, mtu, peers, addresses, features, health, unknown, trouble, strays, lost } = status;
     let ago_ms = |then: Instant| millis(now.since(then));
     let reserved = match config.reserved {
         ReservedBits::Strict => "strict",
@@ -30,8 +30,15 @@ pub(super) fn tunnel(url: &VxlanUrl, status: VtepStatus, now: Instant) -> Tunnel
         datagrams: stray.datagrams,
         ago_ms: ago_ms(stray.last),
     };
+    let vni = config.vni.get();
+    let stranger = |sender: UnknownSender| TunnelStray {
+        from: sender.address.to_string(),
+        vni,
+        datagrams: sender.datagrams,
+        ago_ms: ago_ms(sender.last),
+    };
     TunnelInfo {
-        vni: config.vni.get(),
+        vni,
         local: config.local.to_string(),
         udp_port: config.port,
         group: config.group.as_ref().map(|group| group.address.to_string()),
@@ -53,7 +60,7 @@ pub(super) fn tunnel(url: &VxlanUrl, status: VtepStatus, now: Instant) -> Tunnel
         }),
         lost,
         peers: peers.iter().map(|one| peer(one, healthy(one), now)).collect(),
-        strays: strays.into_iter().map(stray).collect(),
+        strays: strays.into_iter().map(stray).chain(unknown.into_iter().map(stranger)).collect(),
     }
 }
 
@@ -105,6 +112,7 @@ mod tests {
         let loss = Loss { lost: 0, asked: 9 };
         let (last_heard, answers, path_mtu) = (Some(Duration::from_secs(2)), Answers::NoLonger, PathMtu::Between(1280, 1450));
         let health = PeerHealth { last_heard, answers, round_trip: Some(trip), loss, path_mtu, checking: false };
+        let unknown = UnknownSender { address: [192, 0, 2, 9].into(), datagrams: 3, last: Instant::from_secs(7) };
         let stray = Stray { from: address, vni: url.vni, datagrams: 4, last: Instant::from_secs(9) };
         VtepStatus {
             config: url.config(),
@@ -113,6 +121,7 @@ mod tests {
             addresses: 5,
             features: vec!["UDP_GRO".into()],
             health: vec![(address, health)],
+            unknown: vec![unknown],
             trouble: None,
             strays: vec![stray],
             lost: 6,
@@ -132,5 +141,7 @@ mod tests {
         assert_eq!((probed.round_trip_us, probed.path_mtu), (Some(310), Some(1280)));
         assert_eq!((&aside.answers, aside.last_heard_ms), (&None, None));
         assert_eq!((told.strays[0].ago_ms, told.strays[0].datagrams), (1000, 4));
+        let stranger = &told.strays[1];
+        assert_eq!((stranger.from.as_str(), stranger.vni, stranger.datagrams, stranger.ago_ms), ("192.0.2.9", 7, 3, 3000));
     }
 }

@@ -21,8 +21,8 @@ pub struct Diagnosis {
 /// Something that is wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
-    /// What kind of fault: `underlay_down`, `tunnel_down`, `wrong_vni`, `missing_fdb_entry`, `mtu_too_small`, `peer_dead`, `peer_deaf`,
-    /// `peer_lossy`, `sandbox_down` or `note`.
+    /// What kind of fault: `underlay_down`, `tunnel_down`, `wrong_vni`, `missing_fdb_entry`, `mtu_too_small`, `unknown_peer`, `peer_dead`,
+    /// `peer_deaf`, `peer_lossy`, `sandbox_down` or `note`.
     pub fault: String,
     /// Where it is.
     pub place: String,

@@ -47,7 +47,7 @@ pub struct TunnelInfo {
     pub lost: u64,
     /// The other ends, the group among them; none as long as it waits.
     pub peers: Vec<TunnelPeer>,
-    /// What came to its address and UDP port for networks that are not here.
+    /// What came to its address and UDP port for networks that are not here, or for this one from who is no peer.
     pub strays: Vec<TunnelStray>,
 }
 

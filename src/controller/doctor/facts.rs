@@ -69,6 +69,8 @@ pub struct TunnelFacts {
     pub peers: Vec<PeerFacts>,
     /// What comes to its socket for networks that nobody here has.
     pub strays: Vec<StrayFacts>,
+    /// Who sends this network here and is no peer, and how long ago the last of it came.
+    pub unknown: Vec<(IpAddr, Duration)>,
 }
 
 /// Where the address is that a tunnel sends from.

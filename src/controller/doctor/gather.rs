@@ -121,6 +121,7 @@ fn tunnel(view: TunnelView) -> TunnelFacts {
         error: status.trouble.as_ref().map(|it| SendError { to: it.to, what: it.what.clone(), ago: now.since(it.at) }),
         peers: peers(&status),
         strays: strays.collect(),
+        unknown: status.unknown.iter().map(|sender| (sender.address, now.since(sender.last))).collect(),
     }
 }
 

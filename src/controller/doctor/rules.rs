@@ -31,6 +31,8 @@ pub enum Fault {
     MissingFdbEntry,
     /// The path to a peer, or the tunnel, carries less than the network's frames.
     MtuTooSmall,
+    /// Somebody sends this network here and is no peer.
+    UnknownPeer,
     /// A peer does not answer, and nothing comes from it.
     PeerDead,
     /// A peer sends, and answers no more.
@@ -52,6 +54,7 @@ impl Fault {
             Self::WrongVni => "wrong_vni",
             Self::MissingFdbEntry => "missing_fdb_entry",
             Self::MtuTooSmall => "mtu_too_small",
+            Self::UnknownPeer => "unknown_peer",
             Self::PeerDead => "peer_dead",
             Self::PeerDeaf => "peer_deaf",
             Self::PeerLossy => "peer_lossy",
@@ -101,7 +104,21 @@ fn tunnel_findings(facts: &Facts, tunnel: &TunnelFacts) -> Vec<Finding> {
         findings.extend(unflooded(facts, tunnel, peer));
         findings.extend(peer.health.as_ref().and_then(|health| unwell(facts, tunnel, peer, health)));
     }
+    findings.extend(unknown(facts, tunnel));
     findings
+}
+
+/// Who should perhaps be a peer.
+fn unknown(facts: &Facts, tunnel: &TunnelFacts) -> impl Iterator<Item = Finding> {
+    let fresh = tunnel.unknown.iter().filter(|(_, ago)| *ago < FRESH);
+    fresh.map(|(from, _)| {
+        let what = format!("it sends VNI {} here and is no peer: all of it is dropped", tunnel.vni);
+        let named = tunnel.peers.iter().filter(|peer| peer.named).map(|peer| peer.address);
+        let peers: Vec<String> = named.chain([*from]).map(|peer| peer.to_string()).collect();
+        let hint =
+            format!("if it should be one, `lanloom network update {} --opt lanloom.peers={}`", facts.network, peers.join(","));
+        Finding::new(Fault::UnknownPeer, format!("host {from}"), what, hint)
+    })
 }
 
 /// Why nothing can leave by a tunnel at all.
@@ -188,8 +205,10 @@ fn dead(tunnel: &TunnelFacts, peer: &PeerFacts, health: &PeerHealth) -> Finding 
     };
     let Loss { lost, asked } = health.loss;
     let what = format!("{heard}, and it answered {} of the last {asked} probes", asked - lost);
-    let hint =
-        format!("see whether {} is up (`ping {0}`), has this network, and lets UDP port {} in", peer.address, tunnel.udp);
+    let hint = format!(
+        "see whether {} is up (`ping {0}`), has this network with {} among its peers, and lets UDP port {} in",
+        peer.address, tunnel.local, tunnel.udp
+    );
     Finding::new(Fault::PeerDead, at(tunnel, peer), what, hint)
 }
 

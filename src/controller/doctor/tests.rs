@@ -46,6 +46,7 @@ fn tunnel() -> TunnelFacts {
         error: None,
         peers: vec![peer(A), peer(B)],
         strays: Vec::new(),
+        unknown: Vec::new(),
     }
 }
 
@@ -132,6 +133,15 @@ fn a_peer_that_sends_another_vni_is_named_with_both() {
         tunnel.peers[1].health = Some(silent);
     });
     assert_eq!(only(&others).fault, Fault::PeerDead, "somebody else's, or long ago");
+}
+
+#[test]
+fn a_host_that_sends_and_is_no_peer_is_named_with_the_command_that_makes_it_one() {
+    let stranger: IpAddr = "192.0.2.9".parse().expect("an address");
+    let finding = only(&facts(|tunnel| tunnel.unknown = vec![(stranger, secs(60)), (HERE, secs(500))]));
+    assert_eq!((finding.fault, finding.place.as_str()), (Fault::UnknownPeer, "host 192.0.2.9"));
+    assert!(finding.what.contains("sends VNI 42 here and is no peer"), "{}", finding.what);
+    assert!(finding.hint.contains("`lanloom network update web --opt lanloom.peers=192.0.2.2,192.0.2.3,192.0.2.9`"));
 }
 
 #[test]

@@ -46,6 +46,8 @@ fn hears(vtep: &mut Vtep, secs: u64, from: IpAddr, source: MacAddr) -> Result<Ve
 fn only_peers_inject_and_only_their_frames_teach() {
     let mut vtep = vtep(&[A]);
     assert_eq!(hears(&mut vtep, 0, B, mac(9)), Err(DropReason::PeerUnknown));
+    let unknown: Vec<_> = vtep.unknown_senders().map(|sender| (sender.address, sender.datagrams)).collect();
+    assert_eq!(unknown, [(B, 1)], "kept for who asks");
     assert_eq!(hears(&mut vtep, 0, A, mac(8)), Ok(datagram(mac(8))[8..].to_vec()));
     assert_eq!(vtep.entries(at(0)).len(), 2, "{:?}", vtep.entries(at(0)));
     let peer = vtep.peers().next().expect("A");

@@ -13,6 +13,7 @@
 //! | `flow.rs` | the source port that keeps a flow together and flows apart |
 //! | `outer.rs` | TOS, TTL and congestion marks of the packet outside |
 //! | `vtep.rs`, `peers.rs`, `hand.rs` | the machine: what comes in, where frames go; its peers; what hands reach |
+//! | `unknown.rs` | who sends and is no peer |
 //! | [`probe`], `checks.rs` | whether peers are well; which of them are asked |
 
 mod checks;
@@ -23,6 +24,7 @@ mod header;
 mod outer;
 mod peers;
 pub mod probe;
+mod unknown;
 mod vtep;
 
 pub use config::{Group, InnerTags, ReservedBits, Tos, Ttl, VNI_MAX, Vni, VtepConfig};
@@ -31,6 +33,7 @@ pub use hand::{HandError, VtepEntry};
 pub use header::{HEADER_LEN, UDP_PORT, header, read_vni, untagged};
 pub use outer::{Marks, NotCapable, Outside, congestion, mark, outside};
 pub use peers::{PEERS_MAX, Peer, PeerId};
+pub use unknown::UnknownSender;
 pub use vtep::{Inside, Vtep};
 
 /// Bytes that a tunnel over IPv4 adds to a frame's payload: IPv4, UDP, VXLAN and the frame's own Ethernet header (RFC 7348, 4.3).

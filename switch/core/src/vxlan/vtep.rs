@@ -6,6 +6,7 @@ use super::header::open;
 use super::outer::{Marks, congestion};
 use super::peers::{Peer, PeerId, Peers};
 use super::probe::pace::STEADY;
+use super::unknown::Unknown;
 use crate::fdb::{Fdb, FdbLimits, Plan, Share};
 use crate::frame::Frame;
 use crate::mac::MacAddr;
@@ -25,6 +26,7 @@ pub struct Vtep {
     /// Which peer leads to an address inside.
     pub(super) table: Fdb,
     pub(super) checks: Checks,
+    pub(super) unknown: Unknown,
     /// What was learned last: most datagrams come behind others of their flow, and teach nothing more. None after hands changed
     /// anything.
     pub(super) latest: Option<Latest>,
@@ -59,7 +61,8 @@ impl Vtep {
     pub fn new(config: VtepConfig, seed: u64) -> Self {
         let limits = FdbLimits { ageing_secs: config.ageing_secs, ..FdbLimits::default() };
         let checks = Checks::new(&config, seed);
-        let mut vtep = Self { peers: Peers::new(seed), table: Fdb::new(limits, seed), checks, latest: None, config };
+        let (peers, table, unknown) = (Peers::new(seed), Fdb::new(limits, seed), Unknown::new());
+        let mut vtep = Self { peers, table, checks, unknown, latest: None, config };
         vtep.name_peers();
         vtep
     }
@@ -82,7 +85,10 @@ impl Vtep {
         tos: u8,
         datagram: &'a [u8],
     ) -> Result<Inside<'a>, DropReason> {
-        let peer = self.admit(from).ok_or(DropReason::PeerUnknown)?;
+        let Some(peer) = self.admit(from) else {
+            self.unknown.note(now, from);
+            return Err(DropReason::PeerUnknown);
+        };
         let bytes = open(datagram, self.config.reserved, self.config.tags)?;
         let frame = Frame::new(bytes).ok_or(DropReason::VxlanMalformed)?;
         if self.checks.handle_frame(now, peer, from, bytes) {

@@ -9,7 +9,7 @@ use crate::link::LinkError;
 use crate::link::vxlan::Vxlan;
 use crate::underlay::{Place, Trouble};
 use lanloom_switch_core::vxlan::probe::PeerHealth;
-use lanloom_switch_core::vxlan::{HandError, Peer, VtepConfig, VtepEntry};
+use lanloom_switch_core::vxlan::{HandError, Peer, UnknownSender, VtepConfig, VtepEntry};
 use lanloom_switch_core::{FdbError, MacAddr, NoSuchPort, PortConfig, PortId};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -30,6 +30,8 @@ pub struct VtepStatus {
     pub features: Vec<String>,
     /// How its peers are, as probes show it: of those that were named, or that floods are sent to.
     pub health: Vec<(IpAddr, PeerHealth)>,
+    /// Who sent datagrams of this network and is no peer, the latest of them.
+    pub unknown: Vec<UnknownSender>,
     /// What the kernel said last when it did not send, for this tunnel or another of the same address and UDP port.
     pub trouble: Option<Trouble>,
     /// What came to its address and UDP port for networks that are not here.
@@ -96,10 +98,11 @@ impl SwitchHandle {
             let (vtep, now) = (tunnel.vtep(), clock::now());
             let peers: Vec<Peer> = vtep.peers().cloned().collect();
             let health = peers.iter().filter_map(|peer| Some((peer.address, vtep.health(now, peer.id)?))).collect();
-            Some((peers, health, vtep.len(), tunnel.underlay().features(), tunnel.underlay().trouble()))
+            let unknown = vtep.unknown_senders().collect();
+            Some((peers, health, unknown, vtep.len(), tunnel.underlay().features(), tunnel.underlay().trouble()))
         })?;
-        let (peers, health, addresses, features, trouble) = told.unwrap_or_default();
-        Ok(VtepStatus { config, mtu, peers, health, addresses, features, trouble, strays, lost })
+        let (peers, health, unknown, addresses, features, trouble) = told.unwrap_or_default();
+        Ok(VtepStatus { config, mtu, peers, health, unknown, addresses, features, trouble, strays, lost })
     }
 
     /// Which peers lead to which addresses, and, with the zero address, where floods go.
