@@ -41,16 +41,25 @@ fn wait_until_well(host: &House) {
     });
 }
 
-/// Waits for a fault to be the only one that is found; what is seen, and what to do.
-fn only(host: &House, fault: &str, place: &str) -> (String, String) {
+/// Waits for a fault to be the first that is found, and answers with all of them.
+fn first(host: &House, fault: &str, place: &str) -> Value {
     let mut seen = Value::Null;
     host.wait_within(PATIENCE, &format!("{fault} at {place}"), || {
         seen = diagnosis(host)["findings"].clone();
         seen[0]["fault"] == fault && seen[0]["place"] == place
     });
+    seen
+}
+
+/// The same of a fault that is the only one; what is seen, and what to do.
+fn only(host: &House, fault: &str, place: &str) -> (String, String) {
+    let seen = first(host, fault, place);
     assert_eq!(seen.as_array().map(Vec::len), Some(1), "what follows from it is not said beside it: {seen:#}");
-    let text = |key: &str| seen[0][key].as_str().expect("a text").to_owned();
-    (text("what"), text("hint"))
+    (text(&seen, "what"), text(&seen, "hint"))
+}
+
+fn text(findings: &Value, key: &str) -> String {
+    findings[0][key].as_str().expect("a text").to_owned()
 }
 
 #[test]
@@ -164,7 +173,9 @@ fn a_host_that_was_told_of_this_one_and_this_one_not_of_it_is_named_on_both() {
     let Some(hosts) = well(V4) else { return };
     let [one, two] = &hosts.both;
     one.says("network update web --opt lanloom.peers=");
-    let (what, hint) = only(one, "unknown_peer", &format!("host {}", V4[1]));
+    // That it has no peers at all is said besides.
+    let seen = first(one, "unknown_peer", &format!("host {}", V4[1]));
+    let (what, hint) = (text(&seen, "what"), text(&seen, "hint"));
     assert!(what.contains("sends VNI 4321 here and is no peer"), "{what}");
     let (_, there) = only(two, "peer_dead", &format!("peer {} of VNI 4321", V4[0]));
     assert!(there.contains(&format!("has this network with {} among its peers", V4[1])), "{there}");
