@@ -1,15 +1,16 @@
 //! A tunnel port with a Linux vxlan device on the far side, over IPv4 and IPv6.
 //!
-//! Needs root, `ip` (iproute2) and `ping`.
+//! Needs root, `ip` (iproute2), `ethtool` and `ping`.
 
 mod common;
 
-use common::{Netns, run, until};
+use common::{Netns, PATIENCE, run, until};
 use lanloom_switch_core::vxlan::{Group, Vni, VtepConfig};
 use lanloom_switch_core::{Counters, DropReason, MacAddr, PortConfig, PortId, SwitchConfig};
 use lanloom_switch_io::engine::{EngineConfig, Engines, PortState, PortStatus, SwitchHandle};
 use lanloom_switch_io::plug::{Plug, Source, SourceKind};
-use std::net::IpAddr;
+use std::io::{Read, Write};
+use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
 
 /// `a` on our switch in `h1`, `b` on Linux's bridge and vxlan device in `h2`, and a veth pair between.
 struct Lab {
@@ -239,4 +240,55 @@ fn only_the_peers_of_a_network_are_heard_and_what_is_of_none_is_counted_and_reme
     assert_eq!(counters.rx.frames, counters.rx_dropped());
     let strays = switch.vtep(id).expect("a tunnel").strays;
     assert!(strays.iter().any(|stray| stray.from == lab.locals[1] && stray.vni.get() == 43), "{strays:?}");
+}
+
+/// Carries `bytes` over TCP from one namespace to another, and answers how many came as they were sent.
+fn transfer(from: &Netns, to: &Netns, address: &str, bytes: usize) -> usize {
+    let listener = to.inside(|| TcpListener::bind((address, 7000))).expect("a free port");
+    std::thread::scope(|scope| {
+        let received = scope.spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a caller");
+            stream.set_read_timeout(Some(PATIENCE)).expect("set");
+            let mut all = Vec::new();
+            stream.read_to_end(&mut all).expect("all of it");
+            all.iter().enumerate().filter(|(at, byte)| **byte == (*at / 251) as u8).count()
+        });
+        let target = (address.parse::<IpAddr>().expect("an address"), 7000).into();
+        let mut stream = from.inside(|| TcpStream::connect_timeout(&target, PATIENCE)).expect("an answer");
+        let sent: Vec<u8> = (0..bytes).map(|at| (at / 251) as u8).collect();
+        stream.write_all(&sent).expect("taken");
+        drop(stream);
+        received.join().expect("no panic")
+    })
+}
+
+#[test]
+fn streams_go_both_ways_whatever_linux_leaves_undone_in_its_packets_on_the_same_machine() {
+    for v6 in [false, true] {
+        let Some(lab) = Lab::new(v6, 1) else { return };
+        lab.linux(42, 1);
+        let (switch, id) = lab.ours(42, 1, &[lab.locals[1]]);
+        ping(&lab, "-c 1", "10.1.0.2");
+        let size = 8 << 20;
+        assert_eq!(transfer(&lab.a, &lab.b, "10.1.0.2", size), size);
+        assert_eq!(transfer(&lab.b, &lab.a, "10.1.0.1", size), size);
+        let counters = counters(&switch, id);
+        assert_eq!(counters.drops().collect::<Vec<_>>(), []);
+        assert!(counters.rx.gso_segments > 0 && counters.tx.gso_segments > 0, "{counters:?}");
+        // The same with each segment by itself.
+        for (host, interface) in [(&lab.h2, "u0"), (&lab.h1, "u0"), (&lab.b, "v42"), (&lab.h2, "p42")] {
+            host.run(&format!("ethtool -K {interface} tso off gso off gro off"));
+        }
+        assert_eq!(transfer(&lab.a, &lab.b, "10.1.0.2", size), size);
+        assert_eq!(transfer(&lab.b, &lab.a, "10.1.0.1", size), size);
+        let echo = lab.b.inside(|| UdpSocket::bind("10.1.0.2:7001")).expect("a free port");
+        let caller = lab.a.inside(|| UdpSocket::bind("10.1.0.1:0")).expect("a free port");
+        for socket in [&echo, &caller] {
+            socket.set_read_timeout(Some(PATIENCE)).expect("set");
+        }
+        caller.send_to(b"well?", "10.1.0.2:7001").expect("sent");
+        let (_, from) = echo.recv_from(&mut [0; 9]).expect("it came");
+        echo.send_to(b"well", from).expect("sent");
+        assert_eq!(caller.recv(&mut [0; 9]).expect("the answer"), 4);
+    }
 }

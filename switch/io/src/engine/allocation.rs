@@ -121,7 +121,7 @@ fn tunnels_allocate_nothing_on_the_way_in_nor_out() {
                 link.send(&mut batch, &slots, &mut fates);
                 assert_eq!(fates, [EgressFate::Sent; 23]);
                 batch.clear();
-                (0..40).for_each(|_| assert!(link.take(clock::now(), peer, 0, &datagram, &mut batch)));
+                (0..40).for_each(|_| assert!(link.take(clock::now(), (peer, 0, None), &datagram, &mut batch)));
                 link.close(&mut batch);
             }
         };

@@ -6,6 +6,7 @@
 use super::checksum::Sum;
 use super::cut::{pseudo_header, put};
 use super::layers::{Layers, Network, Transport, word};
+use super::undone::checksum_of;
 use crate::buffer::Batch;
 use crate::vnet::{Checksum, Gso, GsoKind, VnetHeader};
 
@@ -44,11 +45,11 @@ struct Segment {
 }
 
 impl Merger {
-    /// Appends a frame as it is on the wire. `false` if the batch is full; the frame is still to come then.
+    /// Appends a frame as it is on the wire, or with its checksum left to be finished. `false` if the batch is full; the frame is still to come then.
     ///
     /// The batch is to be this merger's alone until [`Merger::close`].
     pub fn take(&mut self, batch: &mut Batch, bytes: &[u8]) -> bool {
-        let Some(segment) = segment(bytes) else { return self.push(batch, bytes, Checksum::Complete) };
+        let Some(segment) = segment(bytes) else { return self.push(batch, bytes, checksum_of(bytes)) };
         if let Some(open) = &mut self.open
             && continues(open, &segment, batch.bytes(open.frame), bytes)
             && batch.extend(&bytes[segment.layers.payload..])

@@ -2,7 +2,8 @@
 //!
 //! A frame comes with a [`VnetHeader`] that says what its sender left undone. This module checks that header against the bytes
 //! ([`check`]), tells what a link needs done before it can carry the frame ([`need`]), and does it ([`finish`], [`unfinish`],
-//! [`Cutter`]). The other way, [`Merger`] makes one frame of many.
+//! [`Cutter`]). The other way, [`Merger`] makes one frame of many,
+//! and [`checksum_of`] and [`uncut`] find what was left undone where nobody says.
 //! It knows no links and counts nothing, and a header that lies never gets past [`check`].
 //!
 //! ```text
@@ -20,11 +21,13 @@ mod merge;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod undone;
 
 pub use cut::Cutter;
 pub use finish::{finish, finish_whole, unfinish};
 pub use merge::Merger;
 pub use shape::{MAX_UDP_SEGMENTS, MIN_TCP_SIZE, Shape, check, shape_of};
+pub use undone::{checksum_of, packet_end, size_within, uncut};
 
 use crate::link::Offloads;
 use crate::vnet::{Checksum, GsoKind, VnetHeader};

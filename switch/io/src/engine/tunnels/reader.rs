@@ -3,9 +3,10 @@
 use super::Tenant;
 use super::losses::Losses;
 use crate::engine::thread::Engine;
+use crate::offload::packet_end;
 use crate::sys::datagram::Received;
 use crate::underlay::Place;
-use lanloom_switch_core::vxlan::{Vni, read_vni};
+use lanloom_switch_core::vxlan::{HEADER_LEN, Vni, read_vni};
 use lanloom_switch_core::{DropReason, Instant, PortId};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -60,6 +61,7 @@ pub(super) struct Parcel {
     from: IpAddr,
     tos: u8,
     size: usize,
+    cut: Option<u16>,
     bytes: Vec<u8>,
     counted: Arc<AtomicUsize>,
 }
@@ -73,7 +75,7 @@ impl Drop for Parcel {
 impl Parcel {
     pub(super) fn run(&self) -> Run<'_> {
         let network = read_vni(&self.bytes);
-        Run { from: self.from, tos: self.tos, size: self.size, bytes: &self.bytes, network }
+        Run { from: self.from, tos: self.tos, size: self.size, cut: self.cut, bytes: &self.bytes, network }
     }
 
     pub(super) fn counter() -> Arc<AtomicUsize> {
@@ -83,8 +85,8 @@ impl Parcel {
     /// Takes copies, unless too much is on its way already.
     fn of(run: &Run<'_>, counter: &Arc<AtomicUsize>) -> Option<Self> {
         let before = counter.fetch_add(run.bytes.len(), Ordering::Relaxed);
-        let Run { from, tos, size, bytes, .. } = *run;
-        let parcel = Self { from, tos, size, bytes: bytes.to_vec(), counted: Arc::clone(counter) };
+        let Run { from, tos, size, cut, bytes, .. } = *run;
+        let parcel = Self { from, tos, size, cut, bytes: bytes.to_vec(), counted: Arc::clone(counter) };
         (before < ON_THEIR_WAY_MAX).then_some(parcel)
     }
 }
@@ -95,6 +97,8 @@ pub(super) struct Run<'a> {
     pub(super) from: IpAddr,
     pub(super) tos: u8,
     pub(super) size: usize,
+    /// It is one datagram with a super-frame inside, to be cut into so many bytes of payload each.
+    pub(super) cut: Option<u16>,
     pub(super) bytes: &'a [u8],
     network: Result<Vni, DropReason>,
 }
@@ -112,9 +116,19 @@ impl<'a> Run<'a> {
     }
 }
 
+/// What a message is to be cut into that holds one super-frame. A tunnel of Linux's on the same machine hands over what its own senders
+/// left uncut, and says the size of the segments inside where there otherwise stands that of the datagrams.
+fn uncut_size(bytes: &[u8], size: usize) -> Option<u16> {
+    let inside = bytes.get(HEADER_LEN..)?;
+    let is_whole = size < bytes.len() && packet_end(inside) == Some(inside.len());
+    u16::try_from(size).ok().filter(|_| is_whole)
+}
+
 /// The runs of a message: a peer's flows of several networks may share a source port, and were merged then.
 pub(super) fn runs<'a>(message: &Received<'a>) -> impl Iterator<Item = Run<'a>> {
     let Received { from, mut bytes, size, tos } = *message;
+    let cut = uncut_size(bytes, size);
+    let size = if cut.is_some() { bytes.len() } else { size };
     let mut is_first = true;
     std::iter::from_fn(move || {
         let from = from?;
@@ -127,7 +141,7 @@ pub(super) fn runs<'a>(message: &Received<'a>) -> impl Iterator<Item = Run<'a>> 
         let count = bytes.chunks(size).take_while(|datagram| read_vni(datagram) == network).count();
         let (run, rest) = bytes.split_at((count * size).min(bytes.len()));
         bytes = rest;
-        Some(Run { from, tos, size, bytes: run, network })
+        Some(Run { from, tos, size, cut, bytes: run, network })
     })
 }
 

@@ -123,7 +123,7 @@ impl Engine {
                 let batch = &mut self.buffers.received;
                 let Some(tunnel) = tunnel_of(&mut self.switches, key, port) else { return };
                 let taken = match reason {
-                    None => tunnel.take(now, run.from, run.tos, datagram, batch),
+                    None => tunnel.take(now, (run.from, run.tos, run.cut), datagram, batch),
                     Some(reason) => tunnel.refuse(datagram.len(), reason, batch),
                 };
                 if taken {

@@ -18,7 +18,7 @@ mod tests;
 use super::{Link, LinkError, Offloads, Waiting};
 use crate::buffer::Batch;
 use crate::clock;
-use crate::offload::Merger;
+use crate::offload::{Merger, checksum_of, size_within, uncut};
 use crate::underlay::Underlay;
 use crate::vnet::VnetHeader;
 use lanloom_switch_core::vxlan::{Marks, Vtep, mark};
@@ -46,6 +46,8 @@ pub struct Vxlan {
     /// The interface by which its group is reached.
     group_by: Option<u32>,
     merger: Merger,
+    /// Bytes of payload that its underlay carries, as far as that is known.
+    mtu: u32,
     /// Whether its port is up.
     is_up: bool,
     /// Probes that came, until somebody asks.
@@ -59,7 +61,17 @@ impl Vxlan {
     /// If the process has no descriptor left.
     pub(crate) fn new(vtep: Vtep, underlay: Arc<Underlay>, seed: u64, group_by: Option<u32>) -> io::Result<Self> {
         let silent = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
-        Ok(Self { vtep, underlay, silent, seed, group_by, merger: Merger::default(), is_up: true, taken: Vec::new() })
+        Ok(Self {
+            vtep,
+            underlay,
+            silent,
+            seed,
+            group_by,
+            merger: Merger::default(),
+            mtu: u32::MAX,
+            is_up: true,
+            taken: Vec::new(),
+        })
     }
 
     /// Its peers and its table.
@@ -77,9 +89,16 @@ impl Vxlan {
         &self.underlay
     }
 
-    /// Takes a datagram that came from `from` with that traffic class: a frame is appended to `batch`, or its newest one goes on; what
-    /// is no frame for it is rejected there. `false` if the batch is full; the datagram is still to be taken then.
-    pub(crate) fn take(&mut self, now: Instant, from: IpAddr, tos: u8, datagram: &[u8], batch: &mut Batch) -> bool {
+    /// Takes a datagram that came `from` there with that traffic class, and with a super-frame inside if it is told the size of what
+    /// that is to be cut into: a frame is appended to `batch`, or its newest one goes on; what is no frame for it is rejected there.
+    /// `false` if the batch is full; the datagram is still to be taken then.
+    pub(crate) fn take(
+        &mut self,
+        now: Instant,
+        (from, tos, cut): (IpAddr, u8, Option<u16>),
+        datagram: &[u8],
+        batch: &mut Batch,
+    ) -> bool {
         if batch.room() == 0 {
             return false;
         }
@@ -93,17 +112,19 @@ impl Vxlan {
                 self.taken.push(inside.frame.to_vec());
                 true
             }
-            Ok(inside) => match inside.marks {
-                Marks::Stay => self.merger.take(batch, inside.frame),
-                Marks::Mark(bits) => {
-                    self.merger.close(batch);
-                    let taken = batch.push_copy(inside.frame, VnetHeader::default());
-                    if taken {
-                        mark(batch.bytes_mut(batch.len() - 1), bits);
-                    }
-                    taken
+            Ok(inside) => {
+                let cut = cut.or_else(|| size_within(inside.frame, self.mtu));
+                if inside.marks == Marks::Stay && cut.is_none() {
+                    return self.merger.take(batch, inside.frame);
                 }
-            },
+                self.merger.close(batch);
+                let plain = || VnetHeader { checksum: checksum_of(inside.frame), ..VnetHeader::default() };
+                let taken = batch.push_copy(inside.frame, cut.map_or_else(plain, |size| uncut(inside.frame, size)));
+                if let (Marks::Mark(bits), true) = (inside.marks, taken) {
+                    mark(batch.bytes_mut(batch.len() - 1), bits);
+                }
+                taken
+            }
             Err(reason) => {
                 self.merger.close(batch);
                 batch.reject(datagram.len(), reason);

@@ -16,6 +16,7 @@ impl Vxlan {
     pub(crate) fn follow(&mut self, is_up: bool, mtu: u32) {
         self.is_up = is_up;
         if mtu != u32::MAX {
+            self.mtu = mtu;
             self.vtep.set_mtu(mtu.min(PROBED_MAX));
         }
     }
