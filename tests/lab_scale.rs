@@ -9,16 +9,13 @@
 
 #[path = "lab/keep.rs"]
 mod keep;
+#[path = "lab/pinger.rs"]
+mod pinger;
 
-use keep::house::House;
+use keep::house::{self, House};
 use keep::{End, STATE, Talk, daemon, end, leaks, text, v4, with_world};
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, recvfrom, sendto, setsockopt, socket, sockopt,
-};
-use nix::sys::time::{TimeVal, TimeValLike};
-use std::collections::BTreeSet;
+use pinger::Pinger;
 use std::net::Ipv4Addr;
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 const SANDBOXES: usize = 200;
@@ -65,61 +62,6 @@ fn introduce(house: &House, members: &[Member]) {
     }
 }
 
-/// What pings from a sandbox.
-struct Pinger {
-    socket: OwnedFd,
-}
-
-impl Pinger {
-    fn open(house: &House, sandbox: &str) -> Self {
-        let socket = house.inside(sandbox, || {
-            socket(AddressFamily::Inet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::Icmp).expect("root")
-        });
-        setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(300)).expect("set");
-        setsockopt(&socket, sockopt::RcvBuf, &(1 << 20)).expect("set");
-        Self { socket }
-    }
-
-    /// Asks all of them at once, and again those that have not answered; how often it had to. Fails if one never does.
-    fn ping_all(&self, from: &str, to: &[Member], id: u16) -> usize {
-        let mut missing: BTreeSet<Ipv4Addr> = to.iter().filter(|one| one.name != from).map(|one| one.address).collect();
-        let (start, mut rounds) = (Instant::now(), 0);
-        while !missing.is_empty() {
-            assert!(start.elapsed() < PATIENCE, "{from} has no answer of {missing:?}");
-            rounds += 1;
-            for address in &missing {
-                let at = SockaddrIn::from(std::net::SocketAddrV4::new(*address, 0));
-                // What the kernel has no room for now is sent again.
-                let _ = sendto(self.socket.as_raw_fd(), &request(id), &at, MsgFlags::empty());
-            }
-            let mut packet = [0; 128];
-            while !missing.is_empty() {
-                let Ok((length, Some(source))) = recvfrom::<SockaddrIn>(self.socket.as_raw_fd(), &mut packet) else { break };
-                if is_answer(&packet[..length], id) {
-                    missing.remove(&source.ip());
-                }
-            }
-        }
-        rounds
-    }
-}
-
-/// An echo request (RFC 792) of that id.
-fn request(id: u16) -> [u8; 8] {
-    let [high, low] = id.to_be_bytes();
-    // The sum of type 8 and the id alone cannot carry twice.
-    let (sum, carried) = 0x0800_u16.overflowing_add(id);
-    let [check_high, check_low] = (!(sum + u16::from(carried))).to_be_bytes();
-    [8, 0, check_high, check_low, high, low, 0, 0]
-}
-
-/// Whether an IPv4 packet is the echo reply to that.
-fn is_answer(packet: &[u8], id: u16) -> bool {
-    let header = packet.first().map_or(0, |first| usize::from(first & 0xf) * 4);
-    let Some(icmp) = packet.get(header..header + 8) else { return false };
-    icmp[0] == 0 && icmp[4..6] == id.to_be_bytes()
-}
-
 fn print_size(house: &House, what: &str) {
     let process = daemon(house);
     let status = std::fs::read_to_string(process.join("status")).expect("its status");
@@ -139,20 +81,20 @@ fn two_hundred_sandboxes_on_one_network_all_reach_all_others() {
     println!("{SANDBOXES} sandboxes made in {:?}", begin.elapsed());
     print_size(&house, "with all sandboxes");
     let pingers: Vec<Pinger> = members.iter().map(|one| Pinger::open(&house, &one.name)).collect();
+    let addresses: Vec<Ipv4Addr> = members.iter().map(|one| one.address).collect();
     // Some that have to ask first, each for one who knows nothing of it.
     for at in (0..SANDBOXES - 1).step_by(8) {
-        pingers[at].ping_all(&members[at].name, &members[at + 1..at + 2], 7);
+        pingers[at].ping_all(addresses[at], &addresses[at + 1..at + 2], 7);
     }
     introduce(&house, &members);
     let begin = Instant::now();
-    let rounds = members.iter().zip(&pingers).map(|(one, pinger)| pinger.ping_all(&one.name, &members, 8));
-    let again = rounds.map(|rounds| rounds - 1).sum::<usize>();
+    let again: usize = addresses.iter().zip(&pingers).map(|(own, pinger)| pinger.ping_all(*own, &addresses, 8)).sum();
     println!("{} pairs in {:?}; some were asked again {again} times", SANDBOXES * (SANDBOXES - 1), begin.elapsed());
     end(&mut house, End::Killed);
     let begin = Instant::now();
     house.start_daemon(&STATE);
-    for (one, pinger) in members.iter().zip(&pingers).step_by(20) {
-        pinger.ping_all(&one.name, &members, 9);
+    for (own, pinger) in addresses.iter().zip(&pingers).step_by(20) {
+        pinger.ping_all(*own, &addresses, 9);
     }
     println!("after a kill, the daemon and all pairs from ten of them again in {:?}", begin.elapsed());
     assert_eq!(leaks(&house), Vec::<String>::new());
@@ -171,9 +113,10 @@ fn all_of_many_endpoints_on_one_network_are_reached_and_found_again_after_a_stop
     assert_eq!(house.json("port ls many").as_array().map(Vec::len), Some(count + 1), "and the gateway's");
     let pingers: Vec<Pinger> = members.iter().step_by(count / 12).map(|one| Pinger::open(&house, &one.name)).collect();
     let sample: Vec<Member> = members.into_iter().step_by(count / 12).collect();
+    let addresses: Vec<Ipv4Addr> = sample.iter().map(|one| one.address).collect();
     let all_meet = |id| {
-        for (one, pinger) in sample.iter().zip(&pingers) {
-            pinger.ping_all(&one.name, &sample, id);
+        for (own, pinger) in addresses.iter().zip(&pingers) {
+            pinger.ping_all(*own, &addresses, id);
         }
     };
     all_meet(10);
