@@ -3,7 +3,7 @@
 #[path = "support/demo.rs"]
 mod demo;
 
-use demo::{CHECKS, Ended, NETWORKS, Place, root};
+use demo::{CHECKS, Ended, NETWORKS, OVERLAY, Place, root};
 
 fn broken(name: &str) -> Ended {
     let place = Place::new();
@@ -27,7 +27,7 @@ fn fails_alone(name: &str, skipped: &[&str], says: &str) {
 
 #[test]
 fn a_daemon_that_does_not_answer_is_noticed() {
-    fails_alone("daemon", &CHECKS[1..17], "lanloom.sock");
+    fails_alone("daemon", &CHECKS[1..20], "lanloom.sock");
 }
 
 #[test]
@@ -111,6 +111,25 @@ fn a_page_that_does_not_come_is_noticed() {
 }
 
 #[test]
+fn a_host_that_does_not_know_the_other_is_noticed() {
+    fails_alone("overlay", &OVERLAY[1..], "shop → stock: no answer from 10.4.0.32");
+}
+
+#[test]
+fn frames_that_pass_between_hosts_under_another_identifier_are_noticed() {
+    fails_alone(
+        "underlay",
+        &[],
+        "carried as vxlan 192.0.2.1 > 192.0.2.2 vni 43, and not as vxlan 192.0.2.1 > 192.0.2.2 vni 42",
+    );
+}
+
+#[test]
+fn a_host_that_stays_cut_off_is_noticed() {
+    fails_alone("doctor", &[], "east was to be back, and shop → stock: no answer from 10.4.0.32");
+}
+
+#[test]
 fn a_namespace_that_is_left_is_noticed_and_then_removed() {
     fails_alone("cleanup", &[], "left: namespace lanloom-demo-");
 }
@@ -124,7 +143,7 @@ fn what_is_not_there_cannot_be_broken() {
     let user =
         ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "sh", "-c", "exec unshare -U -r \"$@\"", "sh"];
     let powerless = ["sh", "-c", "echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --bounding-set -all \"$@\"", "sh"];
-    for name in ["veth", "isolation"] {
+    for name in ["veth", "isolation", "underlay"] {
         let ended = place.run(place.within(&[&user[..], &powerless[..]].concat(), &["--break", name]));
         assert_eq!((ended.status, ended.left.len()), (Some(1), 0), "{ended}");
         assert!(ended.stderr.contains(&format!("cannot break {name}")), "{ended}");

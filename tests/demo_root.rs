@@ -3,8 +3,10 @@
 #[path = "support/demo.rs"]
 mod demo;
 
-use demo::{CHECKS, Place, Running, root};
+use demo::{CHECKS, Place, Running, children, is_running, root, wait_until};
 use lanloom_switch_io::capture::read::Reader;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use std::fs::File;
 use std::path::Path;
@@ -37,8 +39,17 @@ fn what_a_person_sees_has_the_picture_the_checks_and_what_to_try_next() {
     let place = Place::new();
     let ended = place.run(place.demo(&["--size", "16M"]));
     assert_eq!(ended.status, Some(0), "{ended}");
-    for text in ["namespace blue", "╧", "switch demo", "100 % of 16 MiB", "18 ok, 0 failed, 0 skipped", "demo --keep", "p1 →"]
-    {
+    for text in [
+        "namespace blue",
+        "╧",
+        "switch demo",
+        "100 % of 16 MiB",
+        "host west",
+        "> 192.0.2.2 vni 42, 50 + ",
+        "21 ok, 0 failed, 0 skipped",
+        "demo --keep",
+        "p1 →",
+    ] {
         assert!(ended.stdout.contains(text), "{text:?} in {ended}");
     }
     assert!(!ended.stdout.contains('\x1b'), "no colours without a terminal: {ended}");
@@ -63,6 +74,9 @@ fn a_demo_that_is_kept_can_be_looked_into_and_ends_by_ctrl_c() {
     assert_eq!(captured.lines().count(), 2, "the hosts go on talking: {captured}");
     let namespace = format!("/run/netns/lanloom-demo-{}-blue", running.pid());
     assert!(Path::new(&namespace).exists(), "{namespace}");
+    let west = socket.replace("lanloom.sock", "west.sock");
+    let network = ask(&place, &west, &["network", "inspect", "wide", "--json"]);
+    assert_eq!(network[0]["Driver"], "overlay", "a host's daemon can be asked too: {network}");
     let pid = running.pid();
     let (status, rest) = running.interrupt();
     assert_eq!(status.code(), Some(0), "{rest}");
@@ -97,7 +111,9 @@ fn ctrl_c_among_networks_leaves_nothing() {
     if !root() {
         return;
     }
-    for moment in ["Two networks", "sandbox web", "names", "reach", "isolation", "relay"] {
+    for moment in
+        ["Two networks", "sandbox web", "names", "reach", "isolation", "relay", "Two hosts", "sandbox shop", "underlay   all"]
+    {
         let place = Place::new();
         let mut running = Running::start(place.demo(&["--keep", "--size", "1M"]));
         let pid = running.pid();
@@ -118,13 +134,33 @@ fn what_a_killed_demo_left_is_removed_by_the_next() {
     let mut running = Running::start(place.demo(&["--keep", "--size", "4M"]));
     let killed = running.pid();
     running.line_with("alias lanloom=");
+    let daemons = children(killed);
+    assert_eq!(daemons.len(), 2, "one for each host");
     assert!(!running.kill().success());
+    wait_until("the daemons of its hosts end with it", || daemons.iter().all(|daemon| !is_running(*daemon)));
     // Its namespaces may be gone again by now: a demo of another test removes them too.
     assert!(!place.left_by(killed).is_empty(), "its folder at least");
     let next = place.run(place.demo(&["--size", "4M"]));
     assert_eq!(next.status, Some(0), "{next}");
     assert!(next.stdout.contains(&format!("removed lanloom-demo-{killed}, left by a demo that was killed")), "{next}");
     assert_eq!(place.left_by(killed), Vec::<String>::new());
+}
+
+#[test]
+fn a_host_s_daemon_that_was_killed_is_told_and_leaves_nothing() {
+    if !root() {
+        return;
+    }
+    let place = Place::new();
+    let mut running = Running::start(place.demo(&["--keep", "--size", "4M"]));
+    let pid = running.pid();
+    running.line_with("alias lanloom=");
+    let daemon = children(pid).into_iter().next().expect("a host's daemon");
+    kill(Pid::from_raw(daemon as i32), Signal::SIGKILL).expect("it runs");
+    let (status, rest) = running.interrupt();
+    assert_eq!(status.code(), Some(1), "{rest}");
+    assert!(rest.contains("a host's daemon ended with signal: 9"), "{rest}");
+    assert_eq!(place.left_by(pid), Vec::<String>::new(), "{rest}");
 }
 
 #[test]

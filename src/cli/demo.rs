@@ -58,6 +58,12 @@ pub enum Subject {
     Relay,
     /// A sandbox fetches a page from the host. Broken: the port of the host in its network is set down
     Page,
+    /// Sandboxes on two hosts, each with a daemon of its own, reach each other by one network. Broken: a host does not know the other
+    Overlay,
+    /// What passes in that network is found between the hosts, in VXLAN datagrams. Broken: they have another identifier
+    Underlay,
+    /// The doctor names what is wrong between the hosts, and it heals. Broken: it stays as it is
+    Doctor,
     /// Nothing is left afterwards. Broken: something is left, and removed only after the check has seen it
     Cleanup,
 }
@@ -83,6 +89,9 @@ impl Subject {
             Self::Isolation => "isolation",
             Self::Relay => "relay",
             Self::Page => "page",
+            Self::Overlay => "overlay",
+            Self::Underlay => "underlay",
+            Self::Doctor => "doctor",
             Self::Cleanup => "cleanup",
         }
     }

@@ -21,7 +21,8 @@ pub(super) fn frames(path: Option<&Path>, examples: &[Example]) -> Option<String
 pub(super) fn while_kept(stage: &Stage, rights: &Rights) -> String {
     let sudo = if std::env::var_os("SUDO_USER").is_some() { "sudo " } else { "" };
     let program = std::env::current_exe().map_or_else(|_| program(), |path| path.display().to_string());
-    let command = |words: &str, what: &str| format!("    lanloom {words:<26} {what}");
+    let line = |words: &str, what: &str| format!("    {words:<34} {what}");
+    let command = |words: &str, what: &str| line(&format!("lanloom {words}"), what);
     let mut lines = vec![
         "  All stays up until Ctrl-C; pings go on every second. In another terminal:\n".to_owned(),
         format!("    alias lanloom='{sudo}{program} --socket {}'", stage.socket().display()),
@@ -38,6 +39,12 @@ pub(super) fn while_kept(stage: &Stage, rights: &Rights) -> String {
             lines.push(command("sandbox ping web app", "from one sandbox to another, by name"));
             lines.push(command("sandbox exec web -- sh", "a shell in a sandbox"));
         }
+    }
+    if let Some((host, socket)) = stage.overlay.example(&stage.folder) {
+        lines.push(format!("    alias {host}='{sudo}{program} --socket {}'", socket.display()));
+        lines.push(line(&format!("{host} capture wide"), "what passes in the network over both hosts"));
+        lines.push(line(&format!("{host} doctor wide"), "how it is, and the other host"));
+        lines.push(command("capture underlay", "the same between the hosts, in VXLAN"));
     }
     let name = stage.hosts.iter().find_map(|host| host.role.namespace.as_deref());
     if let (Some(name), true) = (name, *rights == Rights::Machine && has_ip()) {

@@ -1,14 +1,15 @@
 //! The demo's daemon, spoken to as anybody else would: by its socket. Only a host in this process is plugged in directly, and
 //! networks and sandboxes are made by the controller itself.
 
+use super::line::Line;
 use super::recording::Recording;
-use crate::api::client::{Call, Client};
+use crate::api::client::Call;
 use crate::api::http::router;
 use crate::api::http::server::{self, Limits};
 use crate::api::service::Service;
 use crate::api::types::{
-    ApiError, CaptureFormat, CaptureQuery, Counters, FdbEntry, FdbFlush, FdbFlushed, Info, PortAdd, PortChange, PortInfo,
-    SwitchCreate, SwitchInfo, TraceAnswer, TraceRequest,
+    Counters, FdbEntry, FdbFlush, FdbFlushed, Info, PortAdd, PortChange, PortInfo, SwitchCreate, SwitchInfo, TraceAnswer,
+    TraceRequest,
 };
 use crate::controller::{Controller, Guards, KernelPlugger, Networking, Setup};
 use crate::daemon::socket::Socket;
@@ -39,7 +40,7 @@ pub(super) struct Board {
     controller: Controller,
     server: Option<JoinHandle<()>>,
     stop: watch::Sender<bool>,
-    client: Client,
+    line: Line,
 }
 
 impl Board {
@@ -80,8 +81,8 @@ impl Board {
             let server = tokio::spawn(server::serve(listener, router(service), Limits::default(), stopped));
             Ok::<_, String>((controller, server))
         })?;
-        let client = Client::new(socket.path());
-        Ok(Self { runtime, socket: Some(socket), controller, server: Some(server), stop, client })
+        let line = Line::new(runtime.handle(), socket.path());
+        Ok(Self { runtime, socket: Some(socket), controller, server: Some(server), stop, line })
     }
 
     /// Stops the daemon, which removes what it made.
@@ -121,14 +122,18 @@ impl Board {
         self.ask(Call::get("ask the daemon", "", &["v1", "info"]))
     }
 
-    pub(super) fn create_switch(&self) -> Result<SwitchInfo, String> {
-        let body = SwitchCreate { name: SWITCH.to_owned(), ..SwitchCreate::default() };
-        self.ask(Call::post("create switch", SWITCH, &["v1", "switches"]).json(&body))
+    pub(super) fn create_switch(&self, name: &str) -> Result<SwitchInfo, String> {
+        let body = SwitchCreate { name: name.to_owned(), ..SwitchCreate::default() };
+        self.ask(Call::post("create switch", name, &["v1", "switches"]).json(&body))
     }
 
     pub(super) fn add_port(&self, name: &str, url: String) -> Result<PortInfo, String> {
+        self.add_port_to(SWITCH, name, url)
+    }
+
+    pub(super) fn add_port_to(&self, switch: &str, name: &str, url: String) -> Result<PortInfo, String> {
         let body = PortAdd { url, name: Some(name.to_owned()) };
-        self.ask(Call::post("add port", name, &["v1", "switches", SWITCH, "ports"]).json(&body))
+        self.ask(Call::post("add port", name, &["v1", "switches", switch, "ports"]).json(&body))
     }
 
     pub(super) fn port(&self, name: &str) -> Result<PortInfo, String> {
@@ -172,27 +177,15 @@ impl Board {
 
     /// Begins to write all frames to `file`, until the recording is ended.
     pub(super) fn record(&self, file: File, path: &Path) -> Result<Recording, String> {
-        let query = CaptureQuery {
-            switch: SWITCH.to_owned(),
-            port: None,
-            format: CaptureFormat::Pcapng,
-            count: None,
-            snaplen: Some(SNAPLEN),
-            drops: false,
-            filter: None,
-            segments: false,
-            colour: false,
-        };
-        let call = Call::get("capture", SWITCH, &["v1", "capture"]).query(&query);
-        let stream = self.runtime.block_on(self.client.stream(call)).map_err(words)?;
-        Ok(Recording::start(&self.runtime, stream, file, path))
+        self.line.record(SWITCH, Some(SNAPLEN), file, path)
+    }
+
+    /// Its socket, for what this does not say.
+    pub(super) fn line(&self) -> &Line {
+        &self.line
     }
 
     fn ask<T: DeserializeOwned>(&self, call: Call) -> Result<T, String> {
-        self.runtime.block_on(self.client.ask(call)).map_err(words)
+        self.line.ask(call)
     }
-}
-
-fn words(error: ApiError) -> String {
-    error.to_string()
 }

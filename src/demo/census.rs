@@ -20,6 +20,7 @@ pub(super) struct Census {
     files: Vec<String>,
     tables: Vec<String>,
     sockets: Vec<String>,
+    processes: Vec<String>,
 }
 
 impl Census {
@@ -34,6 +35,7 @@ impl Census {
             files: folder.exists().then(|| folder.display().to_string()).into_iter().collect(),
             tables: tables(),
             sockets: sockets(),
+            processes: processes(),
         }
     }
 
@@ -59,6 +61,7 @@ impl Census {
             ("file", &self.files, &before.files),
             ("table", &self.tables, &before.tables),
             ("socket", &self.sockets, &before.sockets),
+            ("process", &self.processes, &before.processes),
         ];
         let left = kinds.into_iter().flat_map(|(kind, now, before)| {
             now.iter().filter(|name| !before.contains(name)).map(move |name| format!("{kind} {name}"))
@@ -77,6 +80,7 @@ impl fmt::Display for Census {
             plural(self.files.len(), "file"),
             plural(self.tables.len(), "table"),
             plural(self.sockets.len(), "socket"),
+            format!("{} process{}", self.processes.len(), if self.processes.len() == 1 { "" } else { "es" }),
         ];
         out.write_str(&kinds.join(", "))
     }
@@ -120,6 +124,18 @@ fn sockets() -> Vec<String> {
     targets.filter(|target| target.starts_with("socket:")).collect()
 }
 
+/// Children of this process, by number and name. The parent's number is the second word after the name, which is in brackets
+/// (`proc_pid_stat(5)`).
+fn processes() -> Vec<String> {
+    let parent = std::process::id().to_string();
+    let of = |pid: &String| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let (name, rest) = stat.rsplit_once(')')?;
+        (rest.split_whitespace().nth(1)? == parent).then(|| format!("{name})"))
+    };
+    names(Path::new("/proc")).iter().filter(|name| name.parse::<u32>().is_ok()).filter_map(of).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,7 +147,17 @@ mod tests {
         let after = Census { interfaces: list(&["lo", "tap8"]), namespaces: list(&["a"]), ..before.clone() };
         assert_eq!(before.left_since(&before), Vec::<String>::new());
         assert_eq!(after.left_since(&before), ["interface tap8", "namespace a"]);
-        assert_eq!(before.to_string(), "2 interfaces, 0 namespaces, 0 mounts, 0 files, 0 tables, 0 sockets");
+        assert_eq!(before.to_string(), "2 interfaces, 0 namespaces, 0 mounts, 0 files, 0 tables, 0 sockets, 0 processes");
+    }
+
+    #[test]
+    fn a_child_that_runs_is_seen_and_none_that_has_ended() {
+        let mut child = Command::new("sleep").arg("60").spawn().expect("it starts");
+        let is_seen = || processes().iter().any(|process| process.starts_with(&format!("{} (", child.id())));
+        let seen = is_seen();
+        child.kill().and_then(|()| child.wait()).expect("it ends");
+        let is_left = processes().iter().any(|process| process.starts_with(&format!("{} (", child.id())));
+        assert!(seen && !is_left, "{seen} {is_left}");
     }
 
     #[test]

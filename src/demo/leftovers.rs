@@ -34,7 +34,7 @@ pub(super) fn delete(netns_dir: &Path, show: &Show) {
     };
     let removed = folders.iter().filter(ours).map(|name| {
         let folder = temporary.join(name);
-        let unmounted = unmount(&sandboxes_in(&folder));
+        let unmounted = sandboxes_in(&folder).iter().try_for_each(|folder| unmount(folder));
         let removed = unmounted.and_then(|()| fs::remove_dir_all(folder).map_err(|error| error.to_string()));
         (name, removed)
     });

@@ -1,4 +1,4 @@
-//! `lanloom demo`: hosts talk through a switch of ours, and sandboxes on networks; shown, checked, and gone again.
+//! `lanloom demo`: hosts talk through a switch of ours, sandboxes on networks, and over an overlay; shown, checked, and gone again.
 //!
 //! It starts an ephemeral daemon in this process and speaks to it by its socket, as anybody else would. Each check is about one
 //! thing that Lanloom promises, and `--break` breaks that thing for real. It wires, like the daemon, and decides nothing about
@@ -9,6 +9,8 @@
 //! | `rights`, `cast` | what the kernel allows, and which hosts that makes possible |
 //! | `stage`, `board`, `hosts`, `recording` | what is up: daemon, hosts, capture |
 //! | `networks` | networks and sandboxes, and the checks of them |
+//! | `overlay` | two hosts with daemons of their own, a network over both, and the checks of it |
+//! | `line` | how a daemon is spoken to |
 //! | `script`, `verify`, `outcome` | the checks, what they compare, and how they end |
 //! | `faults` | what `--break` does |
 //! | `talk`, `ping`, `transfer`, `pattern`, `inside` | what hosts do in their namespaces |
@@ -24,8 +26,10 @@ mod faults;
 mod hosts;
 mod inside;
 mod leftovers;
+mod line;
 mod networks;
 mod outcome;
+mod overlay;
 mod pattern;
 mod picture;
 mod ping;
@@ -136,6 +140,7 @@ impl<'a> Demo<'a> {
         let frames = advice::frames(self.pcap.as_deref(), &script::examples(&stage));
         self.show.line(&frames.unwrap_or_default());
         self.script.play_networks(&mut stage);
+        self.script.play_overlay(&mut stage);
         let kept = keep && !stop::requested();
         if kept {
             stage.recording.iter().for_each(Recording::end);
@@ -187,6 +192,12 @@ fn refuse_unbreakable(fault: Option<Subject>, roles: &[Role], without: &[(Kind, 
             "cannot break {name}: with these rights there are no networks; break another check, or run this as root"
         ));
     }
+    if let Some(fault) = fault.filter(|fault| overlay::SUBJECTS.contains(fault) && overlay::missing(without).is_some()) {
+        let name = fault.name();
+        return Err(format!(
+            "cannot break {name}: with these rights there is no overlay; break another check, or run this as root"
+        ));
+    }
     match fault.filter(|fault| of_a_kind.contains(fault)) {
         Some(fault) if roles.iter().all(|role| role.kind.subject() != fault) => {
             let name = fault.name();
@@ -218,6 +229,7 @@ fn linger(stage: &Stage) {
             // As above.
             let _ = inside::inside(&web.place().netns, || ping::ping(app.into(), 1, Duration::from_secs(1)));
         }
+        stage.overlay.ping_once();
         stop::wait_for(Duration::from_secs(1), || None::<()>);
     }
 }

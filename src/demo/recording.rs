@@ -5,13 +5,13 @@ use super::{cast, words};
 use crate::api::client::Stream;
 use crate::cli::capture::blocks::Blocks;
 use lanloom_switch_core::describe::describe;
-use lanloom_switch_io::capture::read::Reader;
+use lanloom_switch_io::capture::read::{Captured, Reader};
 use nix::libc;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use tokio::runtime::Runtime;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 /// The file's name in the current directory.
@@ -55,7 +55,7 @@ fn create(path: &Path, new: bool) -> io::Result<File> {
 
 impl Recording {
     /// Writes what comes by `stream`, in whole blocks.
-    pub(super) fn start(runtime: &Runtime, mut stream: Stream, mut file: File, path: &Path) -> Self {
+    pub(super) fn start(runtime: &Handle, mut stream: Stream, mut file: File, path: &Path) -> Self {
         let task = runtime.spawn(async move {
             let mut blocks = Blocks::default();
             // It ends with the switch, or with this task. A full disk shows when the file is read.
@@ -96,11 +96,9 @@ impl Recording {
     /// # Errors
     /// If it is damaged.
     pub(super) fn read(&self) -> Result<Contents, String> {
-        let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", self.path.display());
-        let file = File::open(&self.path).map_err(|error| failed(&error))?;
-        let mut reader = Reader::new(file).map_err(|error| failed(&error))?;
         let mut contents = Contents::default();
-        while let Some(frame) = reader.next().map_err(|error| failed(&error))? {
+        for frame in self.frames()? {
+            let frame = frame?;
             contents.frames += 1;
             let Some(comment) = frame.comment else { continue };
             contents.explained += 1;
@@ -113,6 +111,24 @@ impl Recording {
             }
         }
         Ok(contents)
+    }
+
+    /// The frames in the file, one after another, and last what is wrong with it, if anything is.
+    ///
+    /// # Errors
+    /// If it cannot be opened, or is no capture.
+    pub(super) fn frames(&self) -> Result<impl Iterator<Item = Result<Captured, String>>, String> {
+        let path = self.path.display().to_string();
+        let failed = |error: &dyn std::fmt::Display| format!("{path}: {error}");
+        let file = File::open(&self.path).map_err(|error| failed(&error))?;
+        let mut reader = Reader::new(file).map_err(|error| failed(&error))?;
+        let mut ended = false;
+        Ok(std::iter::from_fn(move || {
+            let next = if ended { None } else { reader.next().transpose() };
+            let next = next.map(|frame| frame.map_err(|error| format!("{path}: {error}")));
+            ended = !matches!(next, Some(Ok(_)));
+            next
+        }))
     }
 }
 

@@ -25,7 +25,7 @@ const GROUND: [Subject; 4] = [Subject::Daemon, Subject::Tap, Subject::Veth, Subj
 pub(super) struct Script<'a> {
     pub(super) show: &'a Show,
     pub(super) faults: Faults,
-    size: u64,
+    pub(super) size: u64,
     roles: Vec<Role>,
     /// Why there are no TAPs, and no veths, if there are none.
     pub(super) without: Vec<(Kind, String)>,
@@ -81,7 +81,7 @@ impl<'a> Script<'a> {
     }
 
     fn daemon(&self, stage: &mut Stage) -> Seen {
-        stage.board.create_switch()?;
+        stage.board.create_switch(board::SWITCH)?;
         let (path, elsewhere) = stage.record()?;
         if let Some(why) = elsewhere {
             self.show.line(&format!("  the capture goes to {}: {why}", path.display()));

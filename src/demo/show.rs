@@ -37,6 +37,11 @@ impl Show {
         Self { quiet, terminal, colour, width }
     }
 
+    /// Columns that a line may have.
+    pub(super) fn columns(&self) -> usize {
+        self.width
+    }
+
     /// Shows a line, or several.
     pub(super) fn line(&self, text: &str) {
         if !self.quiet {

@@ -1,10 +1,11 @@
-//! All that the demo puts up: a folder, a daemon, a switch, hosts, a recording, networks. And how it is all taken away again.
+//! All that the demo puts up: a folder, a daemon, a switch, hosts, a recording, networks, an overlay. And how it is all taken away again.
 
 use super::board::Board;
 use super::cast::{INTERFACE, Role};
 use super::hosts::{Body, Host};
 use super::leftovers;
 use super::networks::Networks;
+use super::overlay::{self, Overlay};
 use super::recording::{self, Recording};
 use super::stop;
 use super::verify::{Traffic, since};
@@ -35,7 +36,8 @@ pub(super) struct Stage {
     pub(super) hosts: Vec<Host>,
     pub(super) recording: Option<Recording>,
     pub(super) networks: Networks,
-    folder: PathBuf,
+    pub(super) overlay: Overlay,
+    pub(super) folder: PathBuf,
     namespaces: Vec<Netns>,
 }
 
@@ -49,7 +51,7 @@ impl Stage {
     /// If it cannot; nothing but perhaps the folder is left then.
     pub(super) fn open(folder: &Path, netns_dir: &Path) -> Result<Self, String> {
         make_folder(folder)?;
-        let board = Board::start(&socket_in(folder), &sandboxes_in(folder)).inspect_err(|_| {
+        let board = Board::start(&socket_in(folder), &own_sandboxes_in(folder)).inspect_err(|_| {
             // The failure that is told is the one that matters.
             let _ = fs::remove_dir_all(folder);
         })?;
@@ -60,6 +62,7 @@ impl Stage {
             hosts: Vec::new(),
             recording: None,
             networks: Networks::default(),
+            overlay: Overlay::default(),
             folder: folder.to_owned(),
             namespaces: Vec::new(),
         })
@@ -84,16 +87,26 @@ impl Stage {
 
     fn plug_namespace(&mut self, role: &Role, url: &str, path: PathBuf, lacks: Option<Subject>) -> Result<Body, String> {
         let name = role.namespace.as_deref().unwrap_or(role.name);
+        let netns = self.create_namespace(name)?;
+        self.board.add_port(&role.port(), url.to_owned())?;
+        for address in addresses(role, lacks) {
+            self.create_address(&netns, address)?;
+        }
+        Ok(Body::Namespace(path))
+    }
+
+    /// Makes a namespace, which goes with the stage.
+    pub(super) fn create_namespace(&mut self, name: &str) -> Result<Netns, String> {
         let name = NetnsName::new(name).map_err(|error| error.to_string())?;
         let netns = self.board.wait(self.kernel.create_netns(&name)).map_err(|error| error.to_string())?;
         self.namespaces.push(netns.clone());
-        self.board.add_port(&role.port(), url.to_owned())?;
+        Ok(netns)
+    }
+
+    /// Gives the interface in a namespace an address.
+    pub(super) fn create_address(&self, netns: &Netns, address: IpNet) -> Result<(), String> {
         let interface = IfName::new(INTERFACE).map_err(|error| error.to_string())?;
-        for address in addresses(role, lacks) {
-            let made = self.board.wait(self.kernel.create_address(&netns, &interface, address));
-            made.map_err(|error| error.to_string())?;
-        }
-        Ok(Body::Namespace(path))
+        self.board.wait(self.kernel.create_address(netns, &interface, address)).map_err(|error| error.to_string())
     }
 
     fn plug_in_process(&self, role: &Role, lacks: Option<Subject>) -> Result<Body, String> {
@@ -169,12 +182,13 @@ impl Stage {
         }
         let mut left = if leave { self.namespaces.pop().map(Left::Namespace) } else { None };
         self.hosts.clear();
+        problems.extend(self.overlay.stop());
         problems.extend(self.board.stop().err());
         for netns in &self.namespaces {
             problems.extend(self.board.wait(self.kernel.delete_netns(netns)).err().map(|error| error.to_string()));
         }
         drop(self.board);
-        problems.extend(leftovers::unmount(&sandboxes_in(&self.folder)).err());
+        problems.extend(sandboxes_in(&self.folder).iter().filter_map(|folder| leftovers::unmount(folder).err()));
         if leave && left.is_none() {
             left = Some(Left::Folder(self.folder));
         } else {
@@ -212,8 +226,12 @@ pub(super) fn socket_in(folder: &Path) -> PathBuf {
     folder.join("lanloom.sock")
 }
 
-/// Where the namespaces of sandboxes are.
-pub(super) fn sandboxes_in(folder: &Path) -> PathBuf {
+/// Where the namespaces of sandboxes are: the demo's daemon's, and those of the hosts' daemons.
+pub(super) fn sandboxes_in(folder: &Path) -> Vec<PathBuf> {
+    [own_sandboxes_in(folder)].into_iter().chain(overlay::sandboxes_in(folder)).collect()
+}
+
+fn own_sandboxes_in(folder: &Path) -> PathBuf {
     folder.join("sandboxes")
 }
 

@@ -208,6 +208,34 @@ fn wait(child: Child) -> Output {
     output
 }
 
+/// The processes that are children of that one.
+pub(crate) fn children(parent: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").expect("the kernel shows processes").flatten();
+    let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    numbers.filter(|pid| stat(*pid).is_some_and(|(_, of)| of == parent)).collect()
+}
+
+/// Whether a process runs: one that has ended may still be there until somebody has heard of it.
+pub(crate) fn is_running(pid: u32) -> bool {
+    stat(pid).is_some_and(|(state, _)| state != "Z")
+}
+
+/// A process' state and parent, the first words after its name in brackets (`proc_pid_stat(5)`).
+fn stat(pid: u32) -> Option<(String, u32)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut words = text.rsplit_once(')')?.1.split_whitespace();
+    Some((words.next()?.to_owned(), words.next()?.parse().ok()?))
+}
+
+/// Waits until that is so.
+pub(crate) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// Whether this is run by root, as a test needs that makes other users' demos. In CI it must be.
 pub(crate) fn root() -> bool {
     let root = nix::unistd::geteuid().is_root();
@@ -219,7 +247,7 @@ pub(crate) fn root() -> bool {
 }
 
 /// All checks, in order.
-pub(crate) const CHECKS: [&str; 18] = [
+pub(crate) const CHECKS: [&str; 21] = [
     "daemon",
     "tap",
     "veth",
@@ -237,8 +265,14 @@ pub(crate) const CHECKS: [&str; 18] = [
     "isolation",
     "relay",
     "page",
+    "overlay",
+    "underlay",
+    "doctor",
     "cleanup",
 ];
 
 /// Those of networks.
 pub(crate) const NETWORKS: &[&str] = CHECKS.split_at(11).1.split_at(6).0;
+
+/// Those of the overlay.
+pub(crate) const OVERLAY: &[&str] = CHECKS.split_at(17).1.split_at(3).0;
