@@ -16,7 +16,8 @@ impl Peer for LinuxVxlan {
     }
 
     fn setup(&self) -> &'static str {
-        "on either machine the kernel's bridge with a vxlan device and the host's veth pair, all offloads on; br_netfilter off"
+        "on either machine the kernel's bridge with a vxlan device and the host's veth pair, all offloads on, so that its super-frames pass the \
+         underlay's veth pair uncut and without a checksum; br_netfilter off"
     }
 
     fn version(&self) -> String {
