@@ -43,8 +43,8 @@ pub(super) fn while_kept(stage: &Stage, rights: &Rights) -> String {
     if let Some((host, socket)) = stage.overlay.example(&stage.folder) {
         lines.push(format!("    alias {host}='{sudo}{program} --socket {}'", socket.display()));
         lines.push(line(&format!("{host} capture wide"), "what passes in the network over both hosts"));
-        lines.push(line(&format!("{host} doctor wide"), "how it is, and the other host"));
         lines.push(command("capture underlay", "the same between the hosts, in VXLAN"));
+        lines.push(line(&format!("{host} doctor wide"), "how it is: that a host was cut off shows for a while"));
     }
     let name = stage.hosts.iter().find_map(|host| host.role.namespace.as_deref());
     if let (Some(name), true) = (name, *rights == Rights::Machine && has_ip()) {
