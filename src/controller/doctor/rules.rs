@@ -9,8 +9,8 @@ use std::time::Duration;
 /// What was sent longer ago says nothing of now. Every peer of ours is asked, and asks, more often.
 const FRESH: Duration = Duration::from_secs(90);
 
-/// A peer that was heard since then is there. One of ours that answers is asked, and asks, more often.
-const THERE: Duration = Duration::from_secs(20);
+/// A peer that was heard since then is there: one of ours asks every five seconds, and more often once it goes without answers.
+const THERE: Duration = Duration::from_secs(7);
 
 /// Asks without an answer after which a peer is judged.
 const ENOUGH_ASKS: u32 = 3;

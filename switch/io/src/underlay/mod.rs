@@ -1,6 +1,6 @@
 //! The network under tunnels: UDP sockets that carry other networks' frames.
 //!
-//! One [`Underlay`] is one address and UDP port of this host, shared by all tunnel ends that are there, whichever switch and thread
+//! One `Underlay` is one address and UDP port of this host, shared by all tunnel ends that are there, whichever switch and thread
 //! they are on: one socket receives, a set of others sends. A UDP socket has one source port, and raw sockets refuse
 //! `UDP_SEGMENT`; so that flows differ in their source ports (RFC 7348, 5), there are many sockets to send from.
 //!
