@@ -48,6 +48,8 @@ fn plain_tap() -> Option<Pair> {
 fn packet() -> Option<Pair> {
     let netns = Netns::new()?;
     netns.run("ip link add t1 type veth peer name t0");
+    // The sender last: it carries at once then, and not only when the kernel's link watch has come by.
+    netns.run("ip link set t0 up");
     netns.run("ip link set t1 up");
     let link = netns.inside(|| Packet::open("t1")).expect("the veth's end");
     Some(on_interface(netns, Box::new(link), Offloads::ALL))
